@@ -156,7 +156,7 @@ export function compareWithAllowList(findings: Finding[], allowed: AllowedFindin
   const unused = allowed.filter((entry) => !findings.some((finding) => isSamePlace(entry, finding)));
   const lines = unlisted.map(
     ({ file, rule, template, text, message }) =>
-      `${file} ${rule} in ${template || 'no template'}: ${message}\n    ${text}`,
+      `${file} ${rule} in ${template || 'no template'}: ${message}${text === message ? '' : `\n    ${text}`}`,
   );
   return [
     ...new Set(lines),
