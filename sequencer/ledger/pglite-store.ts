@@ -1,0 +1,124 @@
+/**
+ * The ledger on PGlite: PostgreSQL inside this process, in a directory (or in memory for tests). It
+ * survives the death of the process at any instruction, not the loss of power: PGlite never calls
+ * fsync. Where money is real, the same schema runs on PostgreSQL.
+ */
+import { readFile } from 'node:fs/promises';
+import { PGlite } from '@electric-sql/pglite';
+import { invariant } from '#protocol/errors.ts';
+import type { BatchRow, LedgerStore, LogRow, SettlementIntentRow } from './store.ts';
+
+const SCHEMA_FILE = new URL('./schema.sql', import.meta.url);
+
+interface LogRecord {
+  sequence: number | string;
+  command: string;
+  outcome_hash: string;
+  record_hash: string;
+}
+
+export class PgliteStore implements LedgerStore {
+  /** The proof queue keeps its table in the same database; only composition roots hand it over. */
+  readonly database: PGlite;
+
+  private constructor(database: PGlite) {
+    this.database = database;
+  }
+
+  /** @param directory where the data lives; undefined keeps it in memory. */
+  static async open(directory?: string): Promise<PgliteStore> {
+    const database = await PGlite.create(directory === undefined ? {} : { dataDir: directory });
+    await database.exec(await readFile(SCHEMA_FILE, 'utf8'));
+    return new PgliteStore(database);
+  }
+
+  async bindTo(identity: string): Promise<void> {
+    await this.database.query('INSERT INTO deployment (identity) VALUES ($1) ON CONFLICT DO NOTHING', [
+      identity,
+    ]);
+    const { rows } = await this.database.query<{ identity: string }>('SELECT identity FROM deployment');
+    if (rows[0]?.identity !== identity) {
+      throw new Error(
+        `this ledger belongs to ${rows[0]?.identity}, not to ${identity}: it will not be touched`,
+      );
+    }
+  }
+
+  async appendLog(row: LogRow): Promise<void> {
+    await this.database.query(
+      'INSERT INTO log (sequence, command, outcome_hash, record_hash) VALUES ($1, $2, $3, $4)',
+      [row.sequence, row.command, row.outcomeHash, row.recordHash],
+    );
+  }
+
+  async readLog(after: number, count: number): Promise<LogRow[]> {
+    const { rows } = await this.database.query<LogRecord>(
+      'SELECT * FROM log WHERE sequence > $1 ORDER BY sequence LIMIT $2',
+      [after, count],
+    );
+    return rows.map((row) => ({
+      sequence: Number(row.sequence),
+      command: row.command,
+      outcomeHash: row.outcome_hash,
+      recordHash: row.record_hash,
+    }));
+  }
+
+  async putBatch(batchNumber: number, attempt: number, sealed: string): Promise<void> {
+    await this.database.query(
+      'INSERT INTO batch (batch_number, attempt, sealed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
+      [batchNumber, attempt, sealed],
+    );
+    const row = await this.getBatch(batchNumber, attempt);
+    invariant(
+      row?.sealed === sealed,
+      `batch ${batchNumber} attempt ${attempt} was sealed once, to one content`,
+    );
+  }
+
+  async putProof(batchNumber: number, attempt: number, proof: string): Promise<void> {
+    const { affectedRows } = await this.database.query(
+      'UPDATE batch SET proof = $3 WHERE batch_number = $1 AND attempt = $2',
+      [batchNumber, attempt, proof],
+    );
+    invariant(affectedRows === 1, 'a proof belongs to a sealed batch');
+  }
+
+  async getBatch(batchNumber: number, attempt: number): Promise<BatchRow | undefined> {
+    const { rows } = await this.database.query<{ sealed: string; proof: string | null }>(
+      'SELECT sealed, proof FROM batch WHERE batch_number = $1 AND attempt = $2',
+      [batchNumber, attempt],
+    );
+    const row = rows[0];
+    if (row === undefined) return undefined;
+    return { batchNumber, attempt, sealed: row.sealed, proof: row.proof ?? undefined };
+  }
+
+  async putIntent(row: SettlementIntentRow): Promise<void> {
+    await this.database.query(
+      `INSERT INTO settlement_intent (batch_number, attempt, l1_nonce, tx_hash, raw_tx)
+       VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING`,
+      [row.batchNumber, row.attempt, row.l1Nonce, row.txHash, row.rawTx],
+    );
+  }
+
+  async intentsOf(batchNumber: number): Promise<SettlementIntentRow[]> {
+    const { rows } = await this.database.query<{
+      attempt: number;
+      l1_nonce: number | string;
+      tx_hash: string;
+      raw_tx: string;
+    }>('SELECT * FROM settlement_intent WHERE batch_number = $1 ORDER BY l1_nonce, tx_hash', [batchNumber]);
+    return rows.map((row) => ({
+      batchNumber,
+      attempt: row.attempt,
+      l1Nonce: Number(row.l1_nonce),
+      txHash: row.tx_hash,
+      rawTx: row.raw_tx,
+    }));
+  }
+
+  async close(): Promise<void> {
+    await this.database.close();
+  }
+}
