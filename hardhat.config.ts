@@ -30,5 +30,15 @@ export default defineConfig({
       hardfork: 'osaka',
       allowUnlimitedContractSize: false,
     },
+    // The chain of the main job: it lives on the day of the replayed prices.
+    replay: {
+      type: 'edr-simulated',
+      chainType: 'l1',
+      chainId: 31337,
+      hardfork: 'osaka',
+      allowUnlimitedContractSize: false,
+      allowBlocksWithSameTimestamp: true,
+      initialDate: '2021-05-19T12:00:00Z',
+    },
   },
 });
