@@ -66,8 +66,8 @@ export const collateralLong: Strategy = {
   idea: 'WETH as collateral, more WETH on credit, and long ETH-PERP',
   intents: (view) => {
     const held = view.account.spot[WETH - 1];
-    if (view.age === 0) return take(view, WETH, 'buy', (held * 28n) / 100n);
-    if (view.age === 1) return take(view, ETH_PERP, 'buy', (held * 88n) / 100n);
+    if (view.age === 0) return take(view, WETH, 'buy', (held * 30n) / 100n);
+    if (view.age === 1) return take(view, ETH_PERP, 'buy', held);
     return [];
   },
 };
@@ -87,8 +87,9 @@ export function trendSeller(depositMicros: bigint): Strategy {
       const profit = withdrawableMicros(view.account, view.table) - depositMicros / 2n;
       if (view.age > 16 && profit > depositMicros / 50n) return [{ kind: 'withdraw', amountMicros: profit }];
       const isWeak = movePpm(view, BTC_PERP, TREND_BARS) < -12_000n;
+      const step = lotsForShare(view, BTC_PERP, 400_000n);
       const room = lotsForShare(view, BTC_PERP, 1_500_000n) + position;
-      return isWeak ? take(view, BTC_PERP, 'sell', min(room, lotsForShare(view, BTC_PERP, 400_000n))) : [];
+      return isWeak && 2n * room > step ? take(view, BTC_PERP, 'sell', min(room, step)) : [];
     },
   };
 }

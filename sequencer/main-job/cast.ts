@@ -1,0 +1,124 @@
+/**
+ * Who takes part: what they bring, when they arrive and by which rule they trade. Nobody is marked for
+ * liquidation; who falls is decided by prices, rules and the engine.
+ */
+import { marketMaker } from './strategies/market-maker.ts';
+import { BTC_PERP, ETH_PERP, type Strategy, WBTC, WETH } from './strategies/strategy.ts';
+import {
+  collateralLong,
+  dipBuyer,
+  fader,
+  hedger,
+  pairTrader,
+  reboundBuyer,
+  saver,
+  trendSeller,
+} from './strategies/takers.ts';
+
+const MICROS_PER_DOLLAR = 1_000_000n;
+const dollars = (amount: bigint): bigint => amount * MICROS_PER_DOLLAR;
+
+export interface CastMember {
+  readonly name: string;
+  readonly strategy: Strategy;
+  /** Step of the replay before which it registers and deposits. */
+  readonly arrivesAtStep: number;
+  readonly depositMicros: bigint;
+  /** Lots of spot tokens brought along, by token id. */
+  readonly spotLots: Readonly<Partial<Record<1 | 2 | 3, bigint>>>;
+  /** Acts on every so many-th step after its arrival. */
+  readonly everySteps: number;
+}
+
+const trendSellerDeposit = dollars(30_000n);
+
+export const CAST: readonly CastMember[] = [
+  {
+    name: 'Alder',
+    strategy: marketMaker({
+      name: 'market maker',
+      halfSpreadPpm: 1_000n,
+      sizeLots: { [WBTC]: 800n, [WETH]: 1_200n, [BTC_PERP]: 2_500n, [ETH_PERP]: 4_000n },
+    }),
+    arrivesAtStep: 0,
+    depositMicros: dollars(600_000n),
+    spotLots: { [WBTC]: 4_000n, [WETH]: 4_000n },
+    everySteps: 1,
+  },
+  {
+    name: 'Birch',
+    strategy: marketMaker({
+      name: 'market maker',
+      halfSpreadPpm: 1_300n,
+      sizeLots: { [WETH]: 1_000n, [BTC_PERP]: 2_500n, [ETH_PERP]: 4_000n },
+    }),
+    arrivesAtStep: 0,
+    depositMicros: dollars(500_000n),
+    spotLots: { [WETH]: 3_000n },
+    everySteps: 1,
+  },
+  {
+    name: 'Hazel',
+    strategy: collateralLong,
+    arrivesAtStep: 1,
+    depositMicros: 0n,
+    spotLots: { [WETH]: 1_000n },
+    everySteps: 1,
+  },
+  {
+    name: 'Rowan',
+    strategy: hedger,
+    arrivesAtStep: 2,
+    depositMicros: dollars(20_000n),
+    spotLots: { [WBTC]: 1_000n },
+    everySteps: 1,
+  },
+  {
+    name: 'Sorrel',
+    strategy: trendSeller(trendSellerDeposit),
+    arrivesAtStep: 3,
+    depositMicros: trendSellerDeposit,
+    spotLots: {},
+    everySteps: 1,
+  },
+  {
+    name: 'Aspen',
+    strategy: dipBuyer,
+    arrivesAtStep: 4,
+    depositMicros: dollars(12_000n),
+    spotLots: {},
+    everySteps: 1,
+  },
+  {
+    name: 'Maple',
+    strategy: saver,
+    arrivesAtStep: 6,
+    depositMicros: dollars(40_000n),
+    spotLots: {},
+    everySteps: 2,
+  },
+  {
+    name: 'Laurel',
+    strategy: pairTrader,
+    arrivesAtStep: 9,
+    depositMicros: dollars(25_000n),
+    spotLots: {},
+    everySteps: 4,
+  },
+  {
+    name: 'Linden',
+    strategy: fader,
+    arrivesAtStep: 11,
+    depositMicros: dollars(15_000n),
+    spotLots: {},
+    everySteps: 1,
+  },
+  {
+    name: 'Willow',
+    strategy: reboundBuyer,
+    arrivesAtStep: 13,
+    depositMicros: dollars(10_000n),
+    spotLots: {},
+    everySteps: 1,
+  },
+];
