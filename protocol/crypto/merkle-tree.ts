@@ -11,7 +11,7 @@ import { poseidon } from './poseidon.ts';
 /** Children of a node; a level consumes two bits of the leaf index. */
 export const TREE_ARITY = 4;
 
-/** The value of a leaf nobody has set. */
+/** The value of a leaf nobody has set, where a tree does not choose its own. */
 export const EMPTY_LEAF = 0n;
 
 /** Deepest tree: 4^24 = 2^48 leaves keep indices exact in a JavaScript number. */
@@ -37,36 +37,42 @@ interface Node {
   hash: bigint | undefined;
 }
 
-const emptyHashes: bigint[] = [EMPTY_LEAF];
+const emptyHashesOfLeaf = new Map<bigint, bigint[]>();
 
 /** Root of a tree of empty leaves that is `height` levels high (0: the empty leaf itself). */
-export function emptySubtreeHash(height: number): bigint {
-  while (emptyHashes.length <= height) {
-    const child = emptyHashes[emptyHashes.length - 1]!;
-    emptyHashes.push(poseidon([child, child, child, child]));
+export function emptySubtreeHash(height: number, emptyLeaf: bigint = EMPTY_LEAF): bigint {
+  const hashes = emptyHashesOfLeaf.get(emptyLeaf) ?? [emptyLeaf];
+  emptyHashesOfLeaf.set(emptyLeaf, hashes);
+  while (hashes.length <= height) {
+    const child = hashes[hashes.length - 1]!;
+    hashes.push(poseidon([child, child, child, child]));
   }
-  return emptyHashes[height]!;
+  return hashes[height]!;
 }
 
 export class MerkleTree {
   /** Levels between leaves and root; the tree has 4^depth leaves. */
   readonly depth: number;
+  readonly emptyLeaf: bigint;
   readonly #top: Node | undefined;
 
-  private constructor(depth: number, top: Node | undefined) {
+  private constructor(depth: number, emptyLeaf: bigint, top: Node | undefined) {
     this.depth = depth;
+    this.emptyLeaf = emptyLeaf;
     this.#top = top;
   }
 
   /**
    * A tree of empty leaves.
-   * @throws RangeError when depth is not an integer from 1 to TREE_DEPTH_MAX.
+   * @throws RangeError when depth is not an integer from 1 to TREE_DEPTH_MAX, or `emptyLeaf` is not a
+   *   field element.
    */
-  static empty(depth: number): MerkleTree {
+  static empty(depth: number, emptyLeaf: bigint = EMPTY_LEAF): MerkleTree {
     if (!Number.isInteger(depth) || depth < 1 || depth > TREE_DEPTH_MAX) {
       throw new RangeError(`tree depth must be 1 to ${TREE_DEPTH_MAX}, not ${depth}`);
     }
-    return new MerkleTree(depth, undefined);
+    if (!isFieldElement(emptyLeaf)) throw new RangeError(`empty leaf ${emptyLeaf} is not a field element`);
+    return new MerkleTree(depth, emptyLeaf, undefined);
   }
 
   /** How many leaves the tree has; indices run from 0 to one less. */
@@ -75,7 +81,7 @@ export class MerkleTree {
   }
 
   get root(): bigint {
-    return hashOf(this.#top, this.depth);
+    return hashOf(this.#top, this.depth, this.emptyLeaf);
   }
 
   /** The leaf at `leafIndex`. @throws RangeError outside the tree. */
@@ -85,7 +91,7 @@ export class MerkleTree {
     for (let height = this.depth; height > 0 && typeof node === 'object'; height--) {
       node = node.children[positionAt(leafIndex, height)];
     }
-    return typeof node === 'bigint' ? node : EMPTY_LEAF;
+    return typeof node === 'bigint' ? node : this.emptyLeaf;
   }
 
   /**
@@ -95,7 +101,7 @@ export class MerkleTree {
   set(leafIndex: number, leaf: bigint): MerkleTree {
     this.#requireInside(leafIndex);
     if (!isFieldElement(leaf)) throw new RangeError(`leaf ${leaf} is not a field element`);
-    return new MerkleTree(this.depth, withLeaf(this.#top, this.depth, leafIndex, leaf));
+    return new MerkleTree(this.depth, this.emptyLeaf, withLeaf(this.#top, this.depth, leafIndex, leaf));
   }
 
   /** The leaf with its siblings up to the root. @throws RangeError outside the tree. */
@@ -108,7 +114,11 @@ export class MerkleTree {
       const position = positionAt(leafIndex, height);
       const others = [0, 1, 2, 3].filter((place) => place !== position);
       siblings.push(
-        others.map((place) => hashOf(node?.children[place], height - 1)) as [bigint, bigint, bigint],
+        others.map((place) => hashOf(node?.children[place], height - 1, this.emptyLeaf)) as [
+          bigint,
+          bigint,
+          bigint,
+        ],
       );
       positions.push(position);
       node = node?.children[position] as Node | undefined;
@@ -165,10 +175,10 @@ function positionAt(leafIndex: number, height: number): number {
   return Math.floor(leafIndex / TREE_ARITY ** (height - 1)) % TREE_ARITY;
 }
 
-function hashOf(node: Node | bigint | undefined, height: number): bigint {
-  if (node === undefined) return emptySubtreeHash(height);
+function hashOf(node: Node | bigint | undefined, height: number, emptyLeaf: bigint): bigint {
+  if (node === undefined) return emptySubtreeHash(height, emptyLeaf);
   if (typeof node === 'bigint') return node;
-  node.hash ??= poseidon(node.children.map((child) => hashOf(child, height - 1)));
+  node.hash ??= poseidon(node.children.map((child) => hashOf(child, height - 1, emptyLeaf)));
   return node.hash;
 }
 
