@@ -42,8 +42,10 @@ export const PREMIUM_PPM_MAX = 10_000n;
 export const FORWARD_BASIS_PPM_MAX = 500_000n;
 /** Charges, band and penalty after every factor, in ppm of the mark: they must fit 20 bits of a word. */
 export const CHARGE_PPM_MAX = 1_000_000n;
-/** Σ over instruments of open-interest cap × worst loss: keeps every account's scenario loss below 2^64. */
+/** Σ over instruments of lots that can exist × worst loss: keeps every account's scenario loss below 2^64. */
 export const MARKET_LOSS_BITS = 63;
+/** Lots of a spot token in the whole system: the rollup's own cap, for the table's does not bind deposits. */
+export const SPOT_LOTS_MAX = 1n << 34n;
 
 /** 2^20: the scale of a quarter of the scan range inside the proof. */
 const MOVE_SCALE = 1n << 20n;
@@ -167,10 +169,10 @@ export function buildRiskTable(inputs: RiskRoundInputs, shape: StateShape): Risk
   let marketLoss = 0n;
   for (const row of rows) {
     requireRange(`mark of ${row.instrumentId}`, row.mark, 1n, (1n << BigInt(PRICE_BITS)) - 1n);
-    marketLoss +=
-      row.openInterestCap * row.losses.reduce((worst, loss) => max(worst, abs(loss)), microsPerLot(0n));
+    const worstLoss = row.losses.reduce((worst, loss) => max(worst, abs(loss)), microsPerLot(0n));
+    marketLoss += (row.isSpot ? SPOT_LOTS_MAX : row.openInterestCap) * worstLoss;
   }
-  requireRange('sum of cap × worst loss', marketLoss, 0n, (1n << BigInt(MARKET_LOSS_BITS)) - 1n);
+  requireRange('sum of lots × worst loss', marketLoss, 0n, (1n << BigInt(MARKET_LOSS_BITS)) - 1n);
   const { roundNumber, timeSec, esCount, isJump } = inputs;
   return { roundNumber, timeSec, rows, esCount, isJump };
 }

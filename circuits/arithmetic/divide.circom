@@ -1,0 +1,48 @@
+pragma circom 2.2.0;
+
+include "circomlib/circuits/bitify.circom";
+include "./range.circom";
+
+// Bits of a positive constant.
+function bitLength(value) {
+    var bits = 0;
+    var rest = value;
+    while (rest > 0) {
+        bits++;
+        rest = rest >> 1;
+    }
+    return bits;
+}
+
+// Proves       quotient = numerator / DIVISOR rounded to nearest, halves up.
+// Assumes      0 ≤ numerator < 2^NUMERATOR_BITS (the caller's ranges).
+// Guarantees   quotient < 2^QUOTIENT_BITS; where the true quotient is larger there is no witness.
+template DivideNearest(NUMERATOR_BITS, DIVISOR, QUOTIENT_BITS) {
+    var remainderBits = bitLength(2 * DIVISOR - 1);
+    // Both sides of the identity stay below 2^253 < p, so it holds over the integers.
+    assert(NUMERATOR_BITS + 2 < 253 && QUOTIENT_BITS + remainderBits + 1 < 253);
+    signal input numerator;
+    signal output quotient;
+
+    // nearest(n / d) = floor((2n + d) / 2d). Division is no constraint, so the prover names the quotient …
+    quotient <-- (2 * numerator + DIVISOR) \ (2 * DIVISOR);
+    signal remainder <== 2 * numerator + DIVISOR - quotient * (2 * DIVISOR);
+    // … and 0 ≤ remainder < 2·DIVISOR leaves one choice. The second check is the upper end.
+    RangeCheck(QUOTIENT_BITS)(quotient);
+    RangeCheck(remainderBits)(remainder);
+    RangeCheck(remainderBits)(2 * DIVISOR - 1 - remainder);
+}
+
+// Proves       quotient = numerator / 2^SHIFT rounded to nearest, halves up.
+// Guarantees   numerator < 2^NUMERATOR_BITS and quotient ≤ 2^(NUMERATOR_BITS − SHIFT).
+template ShiftRightNearest(NUMERATOR_BITS, SHIFT) {
+    assert(SHIFT > 0 && NUMERATOR_BITS > SHIFT && NUMERATOR_BITS + 1 < 253);
+    signal input numerator;
+    signal output quotient;
+
+    component bits = Num2Bits(NUMERATOR_BITS + 1);
+    bits.in <== numerator + (1 << (SHIFT - 1));
+    var value = 0;
+    for (var i = SHIFT; i <= NUMERATOR_BITS; i++) { value += bits.out[i] * (1 << (i - SHIFT)); }
+    quotient <== value;
+}

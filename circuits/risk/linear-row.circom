@@ -1,0 +1,129 @@
+pragma circom 2.2.0;
+
+include "circomlib/circuits/comparators.circom";
+include "../arithmetic/divide.circom";
+include "../arithmetic/poseidon-chain.circom";
+include "../arithmetic/unpack.circom";
+include "./risk-limits.circom";
+include "./scenarios.circom";
+
+// Proves       indexMicros and quarterMove = nearest(R · 2^20 / 4·10^6) of one underlying's word.
+// Guarantees   indexMicros < 2^44, quarterMove < 2^19.
+template UnderlyingMoves() {
+    signal input word;
+    signal output indexMicros;
+    signal output quarterMove;
+
+    component fields = Unpack(2, [INDEX_BITS(), RATE_PPM_BITS()]);
+    fields.packed <== word;
+    indexMicros <== fields.fields[0];
+    // R · 2^20 / 4·10^6 = R · 2^12 / 15625.
+    quarterMove <== DivideNearest(RATE_PPM_BITS() + 12, 15625, QUARTER_MOVE_BITS())(fields.fields[1] * 4096);
+}
+
+// Proves       share = nearest(mark · ratePpm / 10^6).
+// Assumes      mark < 2^40, ratePpm < 2^20.
+// Guarantees   share < 2^41.
+template ShareOfMark() {
+    signal input mark;
+    signal input ratePpm;
+    signal output share;
+
+    signal product <== mark * ratePpm;
+    share <== DivideNearest(MARK_BITS() + RATE_PPM_BITS(), PPM_ONE(), MARK_BITS() + 1)(product);
+}
+
+// Proves       rowHash = hash of the risk row of one instrument linear in its price (spot, perpetual, dated
+//              future), or 0 for the all-zero words of an empty registry place. Twin of buildRow in
+//              protocol/risk/round.ts; encoding in docs/protocol.md §4.
+// Assumes      indexMicros[u] < 2^44, quarterMoves[u] < 2^19 (UnderlyingMoves). That ids are distinct, that spot
+//              means id ≤ 3, that spot has no funding, and Σ cap · worst loss < 2^63 is the registry's duty
+//              (contracts/RiskParameters.sol).
+// Guarantees   flags are boolean; 0 < mark < 2^40 exactly if listed; |funding index| ≤ 2^50; |losses|, charges,
+//              band, penalty < 2^44; caps < 2^47; the instrument's underlying is one of UNDERLYINGS.
+template LinearRow(UNDERLYINGS, SCENARIOS) {
+    signal input priceWord;
+    signal input limitsWord;
+    signal input indexMicros[UNDERLYINGS];
+    signal input quarterMoves[UNDERLYINGS];
+    signal output rowHash;
+
+    // INSTRUMENT_PRICE_LAYOUT and INSTRUMENT_LIMITS_LAYOUT of protocol/risk/risk-words.ts.
+    component price = Unpack(11, [
+        INSTRUMENT_ID_BITS(), UNDERLYING_BITS(), 1, 1, LOT_E8_BITS(), PRICE_PPM_BITS(),
+        RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), FUNDING_INDEX_BITS() + 1
+    ]);
+    price.packed <== priceWord;
+    signal instrumentId <== price.fields[0];
+    signal underlying <== price.fields[1];
+    signal isSpot <== price.fields[2];
+    signal isReduceOnly <== price.fields[3];
+    signal lotE8 <== price.fields[4];
+    signal pricePpm <== price.fields[5];
+    signal fundingIndex <== price.fields[10] - (1 << FUNDING_INDEX_BITS());
+    component limits = Unpack(3, [SIZE_BITS(), SIZE_BITS(), TIME_BITS()]);
+    limits.packed <== limitsWord;
+
+    // The underlying's index and move, by one-hot selection; exactly one must match.
+    signal isUnderlying[UNDERLYINGS];
+    signal selectedIndex[UNDERLYINGS];
+    signal selectedMove[UNDERLYINGS];
+    var matches = 0;
+    var rowIndex = 0;
+    var rowMove = 0;
+    for (var u = 0; u < UNDERLYINGS; u++) {
+        isUnderlying[u] <== IsEqual()([underlying, u]);
+        selectedIndex[u] <== isUnderlying[u] * indexMicros[u];
+        selectedMove[u] <== isUnderlying[u] * quarterMoves[u];
+        matches += isUnderlying[u];
+        rowIndex += selectedIndex[u];
+        rowMove += selectedMove[u];
+    }
+    matches === 1;
+
+    signal indexLotE8 <== rowIndex * lotE8;
+    signal markE14 <== indexLotE8 * pricePpm;
+    signal mark <== DivideNearest(
+        INDEX_BITS() + LOT_E8_BITS() + PRICE_PPM_BITS(), LOT_ONE_E8() * PPM_ONE(), MARK_BITS()
+    )(markE14);
+    signal isUnlisted <== IsZero()(instrumentId);
+    signal isWorthless <== IsZero()(mark);
+    isWorthless === isUnlisted;
+
+    signal chargeImLong <== ShareOfMark()(mark, price.fields[6]);
+    signal chargeMmLong <== ShareOfMark()(mark, price.fields[7]);
+    // Spot is never short.
+    signal chargeImShort <== chargeImLong * (1 - isSpot);
+    signal chargeMmShort <== chargeMmLong * (1 - isSpot);
+    signal band <== ShareOfMark()(mark, price.fields[8]);
+    signal penalty <== ShareOfMark()(mark, price.fields[9]);
+
+    signal markMove <== mark * rowMove;
+    signal quarterLoss <== ShiftRightNearest(MARK_BITS() + QUARTER_MOVE_BITS(), MOVE_SCALE_BITS())(markMove);
+    signal quarterLossOf[UNDERLYINGS];
+    for (var u = 0; u < UNDERLYINGS; u++) { quarterLossOf[u] <== isUnderlying[u] * quarterLoss; }
+
+    component row = PoseidonChain(14 + SCENARIOS);
+    row.values[0] <== instrumentId + underlying * (1 << INSTRUMENT_ID_BITS())
+        + isSpot * (1 << (INSTRUMENT_ID_BITS() + UNDERLYING_BITS()))
+        + isReduceOnly * (1 << (INSTRUMENT_ID_BITS() + UNDERLYING_BITS() + 1));
+    row.values[1] <== mark;
+    row.values[2] <== fundingIndex;
+    row.values[3] <== mark; // delta of anything linear
+    row.values[4] <== chargeImLong;
+    row.values[5] <== chargeImShort;
+    row.values[6] <== chargeMmLong;
+    row.values[7] <== chargeMmShort;
+    row.values[8] <== band;
+    row.values[9] <== penalty;
+    row.values[10] <== limits.fields[0];
+    row.values[11] <== limits.fields[1];
+    row.values[12] <== limits.fields[2];
+    row.values[13] <== 0;
+    for (var s = 0; s < SCENARIOS; s++) {
+        var loss = 0;
+        for (var u = 0; u < UNDERLYINGS; u++) { loss -= scenarioQuarters(SCENARIOS, u, s) * quarterLossOf[u]; }
+        row.values[14 + s] <== loss;
+    }
+    rowHash <== row.hash * (1 - isUnlisted);
+}
