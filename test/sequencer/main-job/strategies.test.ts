@@ -3,7 +3,6 @@ import { afterFill, isOpenAfter, marginOf } from '#client/margin.ts';
 import type { Account } from '#protocol/account.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { rowOf } from '#protocol/risk/table.ts';
-import { barsBetween, readBars } from '#sequencer/main-job/market-data.ts';
 import { marketMaker } from '#sequencer/main-job/strategies/market-maker.ts';
 import {
   ETH_PERP,
@@ -14,6 +13,7 @@ import {
   WETH,
 } from '#sequencer/main-job/strategies/strategy.ts';
 import { collateralLong, dipBuyer, hedger, reboundBuyer } from '#sequencer/main-job/strategies/takers.ts';
+import { barsBetween, readBars } from '#sequencer/market-data/bars.ts';
 import { crashTable, holderOf } from '../../client/crash-table.ts';
 
 const bars = readBars();

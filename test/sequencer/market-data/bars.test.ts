@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { InputError, InvariantError } from '#protocol/errors.ts';
-import { barsBetween, perLot, priceToMicros, readBars } from '#sequencer/main-job/market-data.ts';
+import { barsBetween, perLot, priceToMicros, readBars } from '#sequencer/market-data/bars.ts';
 
 const MOVE_BOUND_PPM = 100_000n;
 

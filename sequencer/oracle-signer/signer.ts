@@ -1,0 +1,98 @@
+/**
+ * One of the five voices of the oracle: what it saw, signed (EIP-712, `RiskOracle.RiskReport`). It trusts
+ * nobody: it reads its own copy of the market, has its own clock and its own key.
+ */
+import { Signature, type TypedDataField, Wallet } from 'ethers';
+import { InputError, invariant } from '#protocol/errors.ts';
+import { UNDERLYINGS } from '#protocol/instrument.ts';
+import { divideNearest, PPM_ONE } from '#protocol/units.ts';
+import type { Bar } from '#sequencer/market-data/bars.ts';
+
+/** Twin of RiskReport in contracts/RiskOracle.sol. */
+export interface RiskReport {
+  readonly roundNumber: bigint;
+  readonly timeSec: bigint;
+  /** One coin, micros, in the order of UNDERLYINGS. */
+  readonly indexMicros: readonly bigint[];
+  /** Perpetual mark over index − 1. */
+  readonly premiumPpm: readonly bigint[];
+}
+
+export interface SignedReport {
+  readonly report: RiskReport;
+  readonly signer: string;
+  /** EIP-2098. */
+  readonly signature: { readonly r: string; readonly vs: string };
+}
+
+/** What makes one signer differ from another. */
+export interface SignerSettings {
+  readonly name: string;
+  readonly privateKey: string;
+  readonly chainId: number;
+  readonly oracleAddress: string;
+  /** Its venue's price differs from the recorded one by up to this much, differently each minute. */
+  readonly noisePpmMax: number;
+  /** Seconds its clock is ahead (+) or behind (−). */
+  readonly clockOffsetSec: number;
+  /** 1,000,000 for the honest. */
+  readonly priceFactorPpm: number;
+}
+
+/** What is asked of a signer: nothing about prices but which minute. */
+export interface ReportRequest {
+  readonly roundNumber: bigint;
+  /** The clock of the chain. */
+  readonly timeSec: bigint;
+  /** End of the minute whose close is wanted. */
+  readonly barCloseSec: bigint;
+}
+
+export const REPORT_TYPES: Record<string, TypedDataField[]> = {
+  RiskReport: [
+    { name: 'roundNumber', type: 'uint64' },
+    { name: 'timeSec', type: 'uint64' },
+    { name: 'indexMicros', type: 'uint48[2]' },
+    { name: 'premiumPpm', type: 'int24[2]' },
+  ],
+};
+
+export const reportDomain = (chainId: number, oracleAddress: string) => ({
+  name: 'Ballast Risk Oracle',
+  version: '1',
+  chainId,
+  verifyingContract: oracleAddress,
+});
+
+/** A whole number from −most to +most that depends on the text alone (FNV-1a): venues differ, replays do not. */
+export function noiseOf(text: string, most: number): bigint {
+  let hash = 0x811c9dc5;
+  for (const character of text) hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  return BigInt((hash % (2 * most + 1)) - most);
+}
+
+/** What this signer believes of a minute. @throws InputError when it has no such minute. */
+export function reportOf(bars: readonly Bar[], settings: SignerSettings, request: ReportRequest): RiskReport {
+  const bar = bars.find(({ closeSec }) => closeSec === request.barCloseSec);
+  if (bar === undefined)
+    throw new InputError('barCloseSec', request.barCloseSec, 'no such minute in the data');
+  invariant(bar.closeMicros.length === UNDERLYINGS.length, 'a bar prices every underlying');
+  const factor = BigInt(settings.priceFactorPpm);
+  return {
+    roundNumber: request.roundNumber,
+    timeSec: request.timeSec + BigInt(settings.clockOffsetSec),
+    indexMicros: bar.closeMicros.map((close, underlying) => {
+      const noise = noiseOf(`${settings.name}/${underlying}/${bar.closeSec}`, settings.noisePpmMax);
+      return divideNearest(close * (PPM_ONE + noise) * factor, PPM_ONE * PPM_ONE);
+    }),
+    // The recorded market has no perpetual of ours: its mark is the index.
+    premiumPpm: bar.closeMicros.map(() => 0n),
+  };
+}
+
+export async function signReport(report: RiskReport, settings: SignerSettings): Promise<SignedReport> {
+  const wallet = new Wallet(settings.privateKey);
+  const domain = reportDomain(settings.chainId, settings.oracleAddress);
+  const signature = Signature.from(await wallet.signTypedData(domain, REPORT_TYPES, report));
+  return { report, signer: wallet.address, signature: { r: signature.r, vs: signature.yParityAndS } };
+}

@@ -1,0 +1,123 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { expect } from 'chai';
+import { TypedDataEncoder, Wallet } from 'ethers';
+import { InputError } from '#protocol/errors.ts';
+import { barsBetween, readBars } from '#sequencer/market-data/bars.ts';
+import { collectReports, type SignerAddress } from '#sequencer/oracle-signer/relay.ts';
+import {
+  noiseOf,
+  REPORT_TYPES,
+  reportDomain,
+  reportOf,
+  type SignerSettings,
+  signReport,
+} from '#sequencer/oracle-signer/signer.ts';
+
+const bars = readBars();
+const [bar] = barsBetween(bars, '12:53', '12:53');
+const request = { roundNumber: 7n, timeSec: bar.closeSec + 2n, barCloseSec: bar.closeSec };
+const oracleAddress = `0x${'11'.repeat(20)}`;
+const settingsOf = (i: number): SignerSettings => ({
+  name: `signer ${i}`,
+  privateKey: `0x${(i + 1).toString(16).padStart(64, '0')}`,
+  chainId: 31337,
+  oracleAddress,
+  noisePpmMax: 200,
+  clockOffsetSec: i - 2,
+  priceFactorPpm: 1_000_000,
+});
+
+describe('oracle signer', () => {
+  it('reports the close of the minute within its noise, by its own clock', () => {
+    const report = reportOf(bars, settingsOf(4), request);
+    expect(report.timeSec).to.equal(request.timeSec + 2n);
+    report.indexMicros.forEach((price, i) => {
+      const off = ((price - bar.closeMicros[i]) * 1_000_000n) / bar.closeMicros[i];
+      expect(off >= -200n && off <= 200n).to.equal(true);
+    });
+  });
+
+  it('disagrees a little with the others, and always the same way', () => {
+    const seen = [0, 1, 2, 3, 4].map((i) => reportOf(bars, settingsOf(i), request).indexMicros[0]);
+    expect(new Set(seen).size).to.be.greaterThan(1);
+    expect(reportOf(bars, settingsOf(0), request)).to.deep.equal(reportOf(bars, settingsOf(0), request));
+    expect(noiseOf('a', 0)).to.equal(0n);
+  });
+
+  it('says nothing of a minute it has not seen', () => {
+    expect(() => reportOf(bars, settingsOf(0), { ...request, barCloseSec: 60n })).to.throw(InputError);
+  });
+
+  it('signs for one chain and one contract', async () => {
+    const report = reportOf(bars, settingsOf(0), request);
+    const here = await signReport(report, settingsOf(0));
+    const there = await signReport(report, { ...settingsOf(0), oracleAddress: `0x${'22'.repeat(20)}` });
+    expect(here.signature).to.not.deep.equal(there.signature);
+    expect(TypedDataEncoder.from(REPORT_TYPES).encodeType('RiskReport')).to.equal(
+      'RiskReport(uint64 roundNumber,uint64 timeSec,uint48[2] indexMicros,int24[2] premiumPpm)',
+    );
+    expect(reportDomain(31337, oracleAddress).verifyingContract).to.equal(oracleAddress);
+  });
+});
+
+describe('relay of oracle reports', function () {
+  this.timeout(60_000);
+  const children: ChildProcess[] = [];
+  const signers: SignerAddress[] = [];
+
+  async function start(settings: SignerSettings): Promise<SignerAddress> {
+    const child = spawn(process.execPath, ['sequencer/oracle-signer/main.ts'], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+    children.push(child);
+    child.stdin?.write(`${JSON.stringify(settings)}\n`);
+    const line = await new Promise<string>((resolve, reject) => {
+      createInterface({ input: child.stdout! }).once('line', resolve);
+      child.once('exit', (code) => reject(new Error(`a signer ended with ${code}`)));
+    });
+    return JSON.parse(line) as SignerAddress;
+  }
+
+  before(async () => {
+    signers.push(...(await Promise.all([0, 1, 2].map((i) => start(settingsOf(i))))));
+  });
+  after(() => {
+    for (const child of children) child.stdin?.end();
+  });
+
+  it('gives reports of separate processes in ascending order of address', async () => {
+    const { reports, missing } = await collectReports(signers, request, 31337, oracleAddress);
+    expect(missing).to.deep.equal([]);
+    const addresses = reports.map(({ signer }) => BigInt(signer));
+    expect(addresses).to.deep.equal([...addresses].sort((a, b) => (a < b ? -1 : 1)));
+    expect(addresses.length).to.equal(3);
+  });
+
+  it('leaves out who signs with another key than the contract knows, and stops below three', async () => {
+    const stranger = new Wallet(`0x${'99'.repeat(32)}`).address;
+    const false3 = [signers[0], signers[1], { ...signers[2], signer: stranger }];
+    const failure = await collectReports(false3, request, 31337, oracleAddress).catch(
+      (error: Error) => error,
+    );
+    expect((failure as Error).message)
+      .to.include('2 of 3')
+      .and.to.include('signature of another key');
+  });
+
+  it('leaves out who does not answer, and goes on with three', async () => {
+    const silent = { url: 'http://127.0.0.1:1', signer: new Wallet(`0x${'98'.repeat(32)}`).address };
+    const { reports, missing } = await collectReports([...signers, silent], request, 31337, oracleAddress);
+    expect(reports.length).to.equal(3);
+    expect(missing.map(({ signer }) => signer)).to.deep.equal([silent.signer]);
+  });
+
+  it('ends its processes when their input closes', async () => {
+    const child = spawn(process.execPath, ['sequencer/oracle-signer/main.ts'], {
+      stdio: ['pipe', 'ignore', 'ignore'],
+    });
+    child.stdin?.end();
+    const code = await new Promise((resolve) => child.once('exit', resolve));
+    expect(code).to.equal(0);
+  });
+});
