@@ -1,4 +1,4 @@
-/** A small real round: index prices of 2021-05-19 12:46 UTC (see sequencer/main-job/prices/SOURCE.md). */
+/** A small real round: index prices of 2021-05-19 12:46 UTC (see sequencer/market-data/prices/SOURCE.md). */
 import { type Account, emptyAccount } from '#protocol/account.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
