@@ -1,0 +1,364 @@
+// SPDX-License-Identifier: GPL-3.0-only
+pragma solidity ^0.8.28;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {RiskParameters} from "./RiskParameters.sol";
+import {IBatchVerifier} from "./interfaces/IBatchVerifier.sol";
+import {IIndexSource} from "./interfaces/IIndexSource.sol";
+import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
+import {BatchWords} from "./libraries/BatchWords.sol";
+import {RiskFeed} from "./libraries/RiskFeed.sol";
+import {
+    InitialParameters,
+    Instrument,
+    RoundValues,
+    SIGNER_COUNT,
+    UNDERLYING_COUNT,
+    UnderlyingParameters,
+    UnderlyingValues
+} from "./libraries/RiskTypes.sol";
+import {RiskWords} from "./libraries/RiskWords.sol";
+
+/// @title Prices of the rollup: signed reports become rounds, and proofs turn rounds into risk tables.
+/// @notice Anyone may post a round with three to five signed reports and anyone may prove it. A round in which a price
+/// moves by more than 10 % is a jump: accepted and marked, but its prices count only once a later round is near them.
+contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
+    using RiskFeed for RiskFeed.Feed;
+
+    uint256 public constant QUORUM = 3;
+    uint256 private constant FUTURE_SEC_MAX = 15;
+    uint256 private constant STALENESS_SEC_MAX = 1 hours;
+    bytes32 private constant REPORT_TYPEHASH =
+        keccak256("RiskReport(uint64 roundNumber,uint64 timeSec,uint48[2] indexMicros,int24[2] premiumPpm)");
+
+    /// @notice What one signer saw. Twin of RiskReport (protocol/risk/oracle-report.ts).
+    /// @param premiumPpm perpetual mark over index − 1
+    struct RiskReport {
+        uint64 roundNumber;
+        uint64 timeSec;
+        uint48[UNDERLYING_COUNT] indexMicros;
+        int24[UNDERLYING_COUNT] premiumPpm;
+    }
+
+    /// @notice EIP-2098: s with the recovery bit in its top bit, so a high s has no encoding.
+    struct CompactSignature {
+        bytes32 r;
+        bytes32 vs;
+    }
+
+    struct Proof {
+        uint256[2] a;
+        uint256[2][2] b;
+        uint256[2] c;
+    }
+
+    /// @dev Commitment: 216 bits of keccak256(abi.encode(RoundValues)), so that a round costs one slot.
+    struct PostedRound {
+        uint216 commitment;
+        uint40 postedAtSec;
+    }
+
+    struct Clock {
+        uint64 lastRound;
+        uint64 lastProvedRound;
+        uint40 lastTimeSec;
+        uint40 lastNormalTimeSec;
+        bool isAfterJump;
+    }
+
+    /// @notice The registry, created with this oracle.
+    RiskParameters public immutable parameters;
+    IBatchVerifier public immutable verifier;
+    uint256 public immutable domainWord;
+    /// @notice Prices older than this may not be used, and reports older than this not posted.
+    uint256 public immutable stalenessSec;
+    uint256 private immutable _instrumentRows;
+    uint256 private immutable _deployedAtSec;
+
+    Clock public clock;
+    RiskFeed.Feed[UNDERLYING_COUNT] private _feeds;
+    /// @dev Running Σ price · Δt, micros of one coin times seconds, up to clock.lastTimeSec.
+    uint128[UNDERLYING_COUNT] private _indexSeconds;
+    mapping(uint256 roundNumber => PostedRound) public postedRounds;
+    AcceptedTable[] private _tables;
+    /// @dev Paused seconds up to the acceptance of the newest table.
+    uint256 private _pausedBeforeSec;
+
+    /// @notice With the registry of `values.registryHash` this rebuilds and proves the round.
+    event RoundPosted(uint64 indexed roundNumber, RoundValues values, uint128[UNDERLYING_COUNT] indexSeconds);
+    event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash);
+
+    error VerifierWithoutCode(address verifier);
+    error BadStaleness(uint256 stalenessSec);
+    error BadReportCount(uint256 reports, uint256 signatures);
+    error WrongRound(uint256 expected, uint256 actual);
+    error NotASigner(address recovered);
+    error SignersNotAscending(address previous, address signer);
+    error RoundTimeNotLater(uint256 lastTimeSec, uint256 timeSec);
+    error RoundTimeOutsideWindow(uint256 timeSec, uint256 nowSec);
+    error IndexOutOfDomain(uint256 underlying, uint256 indexMicros, uint256 least, uint256 most);
+    error RoundNotProvable(uint256 roundNumber, uint256 lastProvedRound, uint256 lastRound);
+    error ValuesNotPosted(uint256 roundNumber);
+    error RegistryNotOfRound(bytes32 expected, bytes32 actual);
+    error NotAFieldElement(uint256 value);
+    error InvalidRiskProof(uint256 roundNumber);
+
+    constructor(
+        IBatchVerifier riskVerifier,
+        uint256 circuitHash,
+        uint256 stalenessLimitSec,
+        InitialParameters memory initial
+    ) EIP712("Ballast Risk Oracle", "1") {
+        if (address(riskVerifier).code.length == 0) revert VerifierWithoutCode(address(riskVerifier));
+        if (stalenessLimitSec == 0 || stalenessLimitSec > STALENESS_SEC_MAX) revert BadStaleness(stalenessLimitSec);
+        parameters = new RiskParameters(initial);
+        _instrumentRows = initial.instrumentRows;
+        verifier = riskVerifier;
+        stalenessSec = stalenessLimitSec;
+        _deployedAtSec = block.timestamp;
+        domainWord =
+            uint256(keccak256(abi.encode(block.chainid, address(this), circuitHash))) % BatchWords.FIELD_MODULUS;
+        clock.lastTimeSec = uint40(block.timestamp);
+        clock.lastNormalTimeSec = uint40(block.timestamp);
+        for (uint256 u = 0; u < UNDERLYING_COUNT; ++u) {
+            uint256 vol = initial.referenceVolPpm[u];
+            _feeds[u] = RiskFeed.Feed({
+                confirmedIndexMicros: initial.indexMicros[u],
+                lastIndexMicros: initial.indexMicros[u],
+                scanFactorE9: uint32(RiskFeed.FACTOR_ONE_E9),
+                fundingMicrosPerCoin: 0,
+                varianceE18: uint64(vol * vol * 1e6)
+            });
+        }
+    }
+
+    // ---- posting ----
+
+    /// @notice Makes the next round of the medians of signed reports.
+    /// @param reports for that round, in ascending order of their signers' addresses
+    function postRound(RiskReport[] calldata reports, CompactSignature[] calldata signatures) external {
+        Clock memory time = clock;
+        _requireSigned(reports, signatures, time.lastRound + 1);
+        RoundValues memory values;
+        values.roundNumber = time.lastRound + 1;
+        values.timeSec = uint64(_requireTime(reports, time.lastTimeSec));
+        UnderlyingParameters[UNDERLYING_COUNT] memory underlyings;
+        (values.registryHash, values.esCount, underlyings) = parameters.roundParameters();
+        _fillMedians(reports, time.isAfterJump, underlyings, values);
+        uint128[UNDERLYING_COUNT] memory indexSeconds = _updateFeeds(time, underlyings, values);
+        time.lastRound = values.roundNumber;
+        time.lastTimeSec = uint40(values.timeSec);
+        time.isAfterJump = values.isJump;
+        if (!values.isJump) time.lastNormalTimeSec = uint40(values.timeSec);
+        clock = time;
+        postedRounds[values.roundNumber] = PostedRound(_commitment(keccak256(abi.encode(values))), uint40(block.timestamp));
+        emit RoundPosted(values.roundNumber, values, indexSeconds);
+    }
+
+    /// @dev Distinct signers by strictly ascending addresses; a report names its round, so none can be used twice.
+    function _requireSigned(
+        RiskReport[] calldata reports,
+        CompactSignature[] calldata signatures,
+        uint256 roundNumber
+    ) private view {
+        if (reports.length < QUORUM || reports.length > SIGNER_COUNT || reports.length != signatures.length) {
+            revert BadReportCount(reports.length, signatures.length);
+        }
+        address previous;
+        for (uint256 i = 0; i < reports.length; ++i) {
+            if (reports[i].roundNumber != roundNumber) revert WrongRound(roundNumber, reports[i].roundNumber);
+            address signer = ECDSA.recover(_reportDigest(reports[i]), signatures[i].r, signatures[i].vs);
+            if (!parameters.isSigner(signer)) revert NotASigner(signer);
+            if (signer <= previous) revert SignersNotAscending(previous, signer);
+            previous = signer;
+        }
+    }
+
+    function _reportDigest(RiskReport calldata report) private view returns (bytes32) {
+        return
+            _hashTypedDataV4(
+                keccak256(
+                    abi.encode(
+                        REPORT_TYPEHASH,
+                        report.roundNumber,
+                        report.timeSec,
+                        keccak256(abi.encode(report.indexMicros)),
+                        keccak256(abi.encode(report.premiumPpm))
+                    )
+                )
+            );
+    }
+
+    function _requireTime(RiskReport[] calldata reports, uint256 lastTimeSec) private view returns (uint256 timeSec) {
+        int256[] memory times = new int256[](reports.length);
+        for (uint256 i = 0; i < reports.length; ++i) times[i] = int256(uint256(reports[i].timeSec));
+        timeSec = uint256(_medianDown(times));
+        if (timeSec <= lastTimeSec) revert RoundTimeNotLater(lastTimeSec, timeSec);
+        if (timeSec > block.timestamp + FUTURE_SEC_MAX || timeSec + stalenessSec < block.timestamp) {
+            revert RoundTimeOutsideWindow(timeSec, block.timestamp);
+        }
+    }
+
+    /// @dev Fills in prices, premiums and whether the round is a jump.
+    function _fillMedians(
+        RiskReport[] calldata reports,
+        bool isAfterJump,
+        UnderlyingParameters[UNDERLYING_COUNT] memory underlyings,
+        RoundValues memory values
+    ) private view {
+        for (uint256 u = 0; u < UNDERLYING_COUNT; ++u) {
+            (uint48 indexMicros, int24 premiumPpm) = _medianValues(reports, u);
+            (uint256 least, uint256 most) = (underlyings[u].indexMinMicros, underlyings[u].indexMaxMicros);
+            if (indexMicros < least || indexMicros > most) revert IndexOutOfDomain(u, indexMicros, least, most);
+            values.underlyings[u].indexMicros = indexMicros;
+            values.underlyings[u].premiumPpm = premiumPpm;
+            if (!_feeds[u].isNormal(indexMicros, isAfterJump)) values.isJump = true;
+        }
+    }
+
+    /// @dev Moves the feeds on and fills in what follows from them.
+    function _updateFeeds(
+        Clock memory time,
+        UnderlyingParameters[UNDERLYING_COUNT] memory underlyings,
+        RoundValues memory values
+    ) private returns (uint128[UNDERLYING_COUNT] memory indexSeconds) {
+        indexSeconds = _indexSeconds;
+        for (uint256 u = 0; u < UNDERLYING_COUNT; ++u) {
+            RiskFeed.Feed memory feed = _feeds[u];
+            UnderlyingValues memory value = values.underlyings[u];
+            uint256 carried = feed.carriedIndex(value.indexMicros, time.isAfterJump, values.isJump);
+            indexSeconds[u] += uint128(carried * (values.timeSec - time.lastTimeSec));
+            if (values.isJump) {
+                feed.afterJumpRound(value.indexMicros);
+            } else {
+                uint256 sinceNormalSec = values.timeSec - time.lastNormalTimeSec;
+                feed.afterNormalRound(underlyings[u], value.indexMicros, value.premiumPpm, sinceNormalSec);
+            }
+            value.scanFactorE9 = feed.scanFactorE9;
+            value.scanRangePpm = uint24(RiskFeed.scanRangeNearest(underlyings[u].baseScanRangePpm, feed.scanFactorE9));
+            value.fundingMicrosPerCoin = feed.fundingMicrosPerCoin;
+            _feeds[u] = feed;
+        }
+        _indexSeconds = indexSeconds;
+    }
+
+    function _medianValues(RiskReport[] calldata reports, uint256 u) private pure returns (uint48, int24) {
+        int256[] memory prices = new int256[](reports.length);
+        int256[] memory premiums = new int256[](reports.length);
+        for (uint256 i = 0; i < reports.length; ++i) {
+            prices[i] = int256(uint256(reports[i].indexMicros[u]));
+            premiums[i] = reports[i].premiumPpm[u];
+        }
+        int256 premium = RiskFeed.clampPremium(_medianDown(premiums));
+        return (uint48(uint256(_medianDown(prices))), int24(premium));
+    }
+
+    /// @dev The lower of the two middle values when there are four. Sorts by insertion, in place.
+    function _medianDown(int256[] memory list) private pure returns (int256) {
+        for (uint256 i = 1; i < list.length; ++i) {
+            int256 value = list[i];
+            uint256 place = i;
+            for (; place > 0 && list[place - 1] > value; --place) list[place] = list[place - 1];
+            list[place] = value;
+        }
+        return list[(list.length - 1) / 2];
+    }
+
+    // ---- proving ----
+
+    /// @notice Accepts the table of a posted round. Rounds older than a proved one can no longer be proved, nor need be.
+    /// @param values as in RoundPosted
+    /// @param listed the registry as in RegistryChanged for `values.registryHash`
+    function proveRound(
+        RoundValues calldata values,
+        Instrument[] calldata listed,
+        uint256 tableHash,
+        uint256 commitment,
+        Proof calldata proof
+    ) external {
+        _requireProvable(values, listed);
+        if (tableHash >= BatchWords.FIELD_MODULUS) revert NotAFieldElement(tableHash);
+        if (commitment >= BatchWords.FIELD_MODULUS) revert NotAFieldElement(commitment);
+        uint256[3] memory inputs = BatchWords.publicInputs(
+            RiskWords.statement(commitment, domainWord, tableHash, values, listed, _instrumentRows)
+        );
+        if (!verifier.verifyProof(proof.a, proof.b, proof.c, inputs)) revert InvalidRiskProof(values.roundNumber);
+        _accept(values, tableHash);
+    }
+
+    function _requireProvable(RoundValues calldata values, Instrument[] calldata listed) private view {
+        uint256 roundNumber = values.roundNumber;
+        if (roundNumber <= clock.lastProvedRound || roundNumber > clock.lastRound) {
+            revert RoundNotProvable(roundNumber, clock.lastProvedRound, clock.lastRound);
+        }
+        if (postedRounds[roundNumber].commitment != _commitment(keccak256(abi.encode(values)))) {
+            revert ValuesNotPosted(roundNumber);
+        }
+        bytes32 listedHash = keccak256(abi.encode(listed));
+        if (listedHash != values.registryHash) revert RegistryNotOfRound(values.registryHash, listedHash);
+    }
+
+    function _accept(RoundValues calldata values, uint256 tableHash) private {
+        _pausedBeforeSec = pausedSeconds();
+        clock.lastProvedRound = values.roundNumber;
+        emit RoundProved(values.roundNumber, _tables.length, tableHash);
+        _tables.push(
+            AcceptedTable({
+                roundNumber: values.roundNumber,
+                roundTimeSec: values.timeSec,
+                acceptedAtSec: uint64(block.timestamp),
+                isJump: values.isJump,
+                esCount: values.esCount,
+                tableHash: tableHash
+            })
+        );
+    }
+
+    function _commitment(bytes32 valuesHash) private pure returns (uint216) {
+        return uint216(uint256(valuesHash));
+    }
+
+    // ---- reading ----
+
+    /// @inheritdoc IRiskOracle
+    function acceptedCount() external view returns (uint256) {
+        return _tables.length;
+    }
+
+    /// @inheritdoc IRiskOracle
+    function acceptedTable(uint256 index) external view returns (AcceptedTable memory) {
+        return _tables[index];
+    }
+
+    /// @inheritdoc IRiskOracle
+    function oldestUnprovedPostedAtSec() external view returns (uint64) {
+        return postedRounds[clock.lastProvedRound + 1].postedAtSec;
+    }
+
+    /// @inheritdoc IRiskOracle
+    function pausedSeconds() public view returns (uint256) {
+        uint256 count = _tables.length;
+        if (count == 0) return block.timestamp - _deployedAtSec;
+        AcceptedTable storage newest = _tables[count - 1];
+        uint256 usableUntilSec = newest.acceptedAtSec;
+        if (!newest.isJump && newest.roundTimeSec + stalenessSec > usableUntilSec) {
+            usableUntilSec = newest.roundTimeSec + stalenessSec;
+        }
+        return _pausedBeforeSec + (block.timestamp > usableUntilSec ? block.timestamp - usableUntilSec : 0);
+    }
+
+    /// @notice Running Σ price · Δt of one coin up to clock.lastTimeSec, and the price carried since.
+    function indexSecondsOf(uint256 underlying) external view returns (uint256 indexSeconds, uint256 carriedMicros) {
+        return (_indexSeconds[underlying], _feeds[underlying].confirmedIndexMicros);
+    }
+
+    function feedOf(uint256 underlying) external view returns (RiskFeed.Feed memory) {
+        return _feeds[underlying];
+    }
+
+    /// @inheritdoc IIndexSource
+    function indexMicrosOf(uint256 underlying) external view returns (uint256) {
+        return _feeds[underlying].confirmedIndexMicros;
+    }
+}
