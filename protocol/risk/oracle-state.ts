@@ -1,0 +1,254 @@
+/**
+ * What the oracle remembers, and how a round changes it: jumps, volatility, scan range, funding, averages.
+ * Twin of `contracts/libraries/RiskFeed.sol` and `RiskOracle.postRound`, bit for bit; docs/margin.md §5.
+ */
+import { invariant } from '../errors.ts';
+import { abs, divideNearest, type MicrosPerLot, max, microsPerLot, min, PPM_ONE } from '../units.ts';
+import type { RiskReport } from './oracle-report.ts';
+import {
+  PREMIUM_PPM_MAX,
+  type RegistryEntry,
+  type RiskRoundInputs,
+  SCAN_FACTOR_E9_MAX,
+  SCAN_FACTOR_ONE_E9,
+} from './round.ts';
+
+/** A price within 10 % of another is near it. */
+const NEAR_DIVISOR = 10n;
+/** Time nobody measured counts no longer than this in funding, decay and scan range. */
+export const GAP_SEC_MAX = 600n;
+const FACTOR_RISE_PER_HOUR_E9 = 100_000_000n;
+const FACTOR_FALL_PER_DAY_E9 = 50_000_000n;
+/** −ln 0.97: an exponentially weighted variance that keeps 97 % a day. */
+const VARIANCE_WEIGHT_E9 = 30_459_207n;
+const VARIANCE_MAX = (1n << 64n) - 1n;
+/** 0.5 % per 8 hours. */
+export const FUNDING_RATE_PPM_MAX = 5_000n;
+const FUNDING_PERIOD_SEC = 28_800n;
+const FUNDING_MICROS_MAX = 1n << 49n;
+const E9 = 1_000_000_000n;
+const HOUR_SEC = 3_600n;
+const DAY_SEC = 86_400n;
+const LOT_ONE_E8 = 100_000_000n;
+
+/** Governed per underlying. */
+export interface UnderlyingParameters {
+  /** R0: the scan range at factor 1. */
+  readonly baseScanRangePpm: bigint;
+  /** Long-run volatility of a day, where the factor is 1. */
+  readonly referenceVolPpm: bigint;
+}
+
+export interface Feed {
+  /** Price of the last normal round. */
+  readonly confirmedIndexMicros: bigint;
+  /** Price of the last round, normal or jump. */
+  readonly lastIndexMicros: bigint;
+  readonly scanFactorE9: bigint;
+  /** Running sum, micros of one coin; + was paid by longs. */
+  readonly fundingMicrosPerCoin: bigint;
+  /** Variance of a day's return, 1e-18. */
+  readonly varianceE18: bigint;
+}
+
+export interface OracleState {
+  readonly lastRound: bigint;
+  readonly lastTimeSec: bigint;
+  readonly lastNormalTimeSec: bigint;
+  readonly isAfterJump: boolean;
+  readonly feeds: readonly Feed[];
+  /** Running Σ price · Δt up to lastTimeSec, micros of one coin times seconds. */
+  readonly indexSeconds: readonly bigint[];
+}
+
+/** What a round says of one underlying, as in the event RoundPosted. */
+export interface UnderlyingValues {
+  readonly indexMicros: bigint;
+  readonly premiumPpm: bigint;
+  readonly scanRangePpm: bigint;
+  readonly scanFactorE9: bigint;
+  readonly fundingMicrosPerCoin: bigint;
+}
+
+/** As in the event RoundPosted, without the registry's hash. */
+export interface RoundValues {
+  readonly roundNumber: bigint;
+  readonly timeSec: bigint;
+  readonly isJump: boolean;
+  readonly esCount: number;
+  readonly underlyings: readonly UnderlyingValues[];
+}
+
+export type RoundMedians = Pick<RiskReport, 'timeSec' | 'indexMicros' | 'premiumPpm'>;
+
+export function initialOracleState(
+  parameters: readonly UnderlyingParameters[],
+  indexMicros: readonly bigint[],
+  timeSec: bigint,
+): OracleState {
+  return {
+    lastRound: 0n,
+    lastTimeSec: timeSec,
+    lastNormalTimeSec: timeSec,
+    isAfterJump: false,
+    feeds: parameters.map(({ referenceVolPpm }, u) => ({
+      confirmedIndexMicros: indexMicros[u],
+      lastIndexMicros: indexMicros[u],
+      scanFactorE9: SCAN_FACTOR_ONE_E9,
+      fundingMicrosPerCoin: 0n,
+      varianceE18: referenceVolPpm ** 2n * PPM_ONE,
+    })),
+    indexSeconds: parameters.map(() => 0n),
+  };
+}
+
+/** The middle value, the lower of two. */
+export function medianDown(values: readonly bigint[]): bigint {
+  invariant(values.length > 0, 'a median needs a value');
+  const sorted = [...values].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  return sorted[(sorted.length - 1) >> 1];
+}
+
+/** Value by value; premiums clamped to what a mark may differ from the index. */
+export function mediansOf(reports: readonly RiskReport[]): RoundMedians {
+  const underlyings = [...reports[0].indexMicros.keys()];
+  return {
+    timeSec: medianDown(reports.map(({ timeSec }) => timeSec)),
+    indexMicros: underlyings.map((u) => medianDown(reports.map(({ indexMicros }) => indexMicros[u]))),
+    premiumPpm: underlyings.map((u) =>
+      clamp(medianDown(reports.map(({ premiumPpm }) => premiumPpm[u])), PREMIUM_PPM_MAX),
+    ),
+  };
+}
+
+/** The round that the oracle makes of these medians, and what it remembers afterwards. */
+export function applyRound(
+  state: OracleState,
+  medians: RoundMedians,
+  parameters: readonly UnderlyingParameters[],
+  esCount: number,
+): { readonly state: OracleState; readonly values: RoundValues } {
+  const { timeSec, indexMicros } = medians;
+  invariant(timeSec > state.lastTimeSec, 'round time rises');
+  const isJump = state.feeds.some((feed, u) => !isNormal(feed, indexMicros[u], state.isAfterJump));
+  const indexSeconds = state.feeds.map((feed, u) => {
+    const isConfirmed = state.isAfterJump && !isJump && isNear(indexMicros[u], feed.lastIndexMicros);
+    const carried = isConfirmed ? feed.lastIndexMicros : feed.confirmedIndexMicros;
+    return state.indexSeconds[u] + carried * (timeSec - state.lastTimeSec);
+  });
+  const elapsedSec = min(timeSec - state.lastNormalTimeSec, GAP_SEC_MAX);
+  const feeds = state.feeds.map((feed, u) =>
+    isJump
+      ? { ...feed, lastIndexMicros: indexMicros[u] }
+      : afterNormalRound(feed, parameters[u], indexMicros[u], medians.premiumPpm[u], elapsedSec),
+  );
+  const roundNumber = state.lastRound + 1n;
+  const underlyings = feeds.map(({ scanFactorE9, fundingMicrosPerCoin }, u) => ({
+    indexMicros: indexMicros[u],
+    premiumPpm: medians.premiumPpm[u],
+    scanRangePpm: divideNearest(parameters[u].baseScanRangePpm * scanFactorE9, E9),
+    scanFactorE9,
+    fundingMicrosPerCoin,
+  }));
+  return {
+    state: {
+      lastRound: roundNumber,
+      lastTimeSec: timeSec,
+      lastNormalTimeSec: isJump ? state.lastNormalTimeSec : timeSec,
+      isAfterJump: isJump,
+      feeds,
+      indexSeconds,
+    },
+    values: { roundNumber, timeSec, isJump, esCount, underlyings },
+  };
+}
+
+function afterNormalRound(
+  feed: Feed,
+  parameters: UnderlyingParameters,
+  indexMicros: bigint,
+  premiumPpm: bigint,
+  elapsedSec: bigint,
+): Feed {
+  const varianceE18 = nextVariance(feed, indexMicros, elapsedSec);
+  const rate = clamp(premiumPpm, FUNDING_RATE_PPM_MAX);
+  const accrued = divideNearest(indexMicros * rate * elapsedSec, PPM_ONE * FUNDING_PERIOD_SEC);
+  return {
+    confirmedIndexMicros: indexMicros,
+    lastIndexMicros: indexMicros,
+    scanFactorE9: nextFactor(feed.scanFactorE9, varianceE18, parameters.referenceVolPpm, elapsedSec),
+    fundingMicrosPerCoin: clamp(feed.fundingMicrosPerCoin + accrued, FUNDING_MICROS_MAX),
+    varianceE18,
+  };
+}
+
+/**
+ * v − v·κ·Δt + κ·r², Δt in days, κ = −ln 0.97. The newest return has the weight of its share of a day, so r²
+ * enters undivided by time.
+ */
+function nextVariance(feed: Feed, indexMicros: bigint, elapsedSec: bigint): bigint {
+  const returnE9 = (abs(indexMicros - feed.confirmedIndexMicros) * E9) / feed.confirmedIndexMicros;
+  const shock = (returnE9 * returnE9 * VARIANCE_WEIGHT_E9) / E9;
+  const decay = (feed.varianceE18 * VARIANCE_WEIGHT_E9 * elapsedSec) / (E9 * DAY_SEC);
+  return min(feed.varianceE18 - decay + shock, VARIANCE_MAX);
+}
+
+/** Towards clamp(σ/σ_ref, 1, 2), by at most 0.1 an hour upwards and 0.05 a day downwards. */
+function nextFactor(
+  factor: bigint,
+  varianceE18: bigint,
+  referenceVolPpm: bigint,
+  elapsedSec: bigint,
+): bigint {
+  const ratio = squareRootDown((varianceE18 * E9 * E9) / (referenceVolPpm ** 2n * PPM_ONE));
+  const target = max(SCAN_FACTOR_ONE_E9, min(SCAN_FACTOR_E9_MAX, ratio));
+  return target > factor
+    ? min(target, factor + (FACTOR_RISE_PER_HOUR_E9 * elapsedSec) / HOUR_SEC)
+    : max(target, factor - (FACTOR_FALL_PER_DAY_E9 * elapsedSec) / DAY_SEC);
+}
+
+const isNear = (price: bigint, other: bigint): boolean => abs(price - other) * NEAR_DIVISOR <= other;
+
+const isNormal = (feed: Feed, indexMicros: bigint, isAfterJump: boolean): boolean =>
+  isNear(indexMicros, feed.confirmedIndexMicros) ||
+  (isAfterJump && isNear(indexMicros, feed.lastIndexMicros));
+
+const clamp = (value: bigint, limit: bigint): bigint => max(-limit, min(limit, value));
+
+/** ⌊√value⌋ by Newton's method from above. */
+function squareRootDown(value: bigint): bigint {
+  if (value < 2n) return value;
+  let root = 1n << BigInt((value.toString(2).length + 1) >> 1);
+  for (;;) {
+    const next = (root + value / root) >> 1n;
+    if (next >= root) return root;
+    root = next;
+  }
+}
+
+/** The funding index of one lot: the running sum of a coin, so a perpetual listed late needs no history. */
+export const fundingIndexPerLotNearest = (fundingMicrosPerCoin: bigint, lotE8: bigint): MicrosPerLot =>
+  microsPerLot(divideNearest(fundingMicrosPerCoin * lotE8, LOT_ONE_E8));
+
+/** What a round's table is built from: its values and the registry whose hash it names. */
+export function riskRoundInputs(values: RoundValues, registry: readonly RegistryEntry[]): RiskRoundInputs {
+  const { roundNumber, timeSec, esCount, isJump, underlyings } = values;
+  return {
+    roundNumber,
+    timeSec,
+    esCount,
+    isJump,
+    underlyings,
+    instruments: registry.map((entry) => {
+      const { premiumPpm, fundingMicrosPerCoin } = underlyings[entry.underlying];
+      const isSpot = entry.kind === 'spot';
+      return {
+        entry,
+        premiumPpm: isSpot ? 0n : premiumPpm,
+        fundingIndexMicrosPerLot: isSpot
+          ? microsPerLot(0n)
+          : fundingIndexPerLotNearest(fundingMicrosPerCoin, entry.lotE8),
+      };
+    }),
+  };
+}
