@@ -1,0 +1,70 @@
+/** From a batch's content to one touched account: what it becomes, or the first rule it breaks. */
+import type { Account } from '../account.ts';
+import type { BatchContent } from '../batch/batch.ts';
+import { accept, type Rejection, type Result, reject } from '../errors.ts';
+import type { StateShape } from '../limits.ts';
+import { marginOf, unlistedHolding } from '../risk/margin.ts';
+import { accountAfter } from './account-after.ts';
+import { eventsOf } from './events.ts';
+import type { Judged } from './judged.ts';
+import { refuseMessages } from './message-rules.ts';
+import { judgeAccount } from './rules.ts';
+import { judgeTransfers } from './withdrawal-rules.ts';
+
+/** Adds to a refusal whose account it was. */
+export const blame = (rejection: Rejection, accountIndex: number): Rejection => ({
+  ...rejection,
+  data: { accountIndex, ...rejection.data },
+});
+
+function refuseUnlisted(account: Account, content: BatchContent): Rejection | undefined {
+  const { table } = content.header;
+  const instrumentId = unlistedHolding(account, table);
+  if (instrumentId === undefined) return undefined;
+  return reject(
+    'holding-not-listed',
+    'the account holds an instrument that this round does not value; wait',
+    {
+      instrumentId,
+      roundNumber: table.roundNumber,
+    },
+  );
+}
+
+/** The account after everything in `content`, with both margins; no rule of health is applied yet. */
+export function accountChange(
+  content: BatchContent,
+  accountIndex: number,
+  before: Account,
+  shape: StateShape,
+): Result<Judged> {
+  const { header } = content;
+  const events = eventsOf(content, accountIndex);
+  const refusal = refuseMessages(events, header) ?? refuseUnlisted(before, content);
+  if (refusal !== undefined) return blame(refusal, accountIndex);
+  const change = accountAfter(before, events, header, shape);
+  if (!change.ok) return blame(change, accountIndex);
+  const unlisted = refuseUnlisted(change.value.after, content);
+  if (unlisted !== undefined) return blame(unlisted, accountIndex);
+  const pending = events.liquidated?.pending;
+  return accept({
+    accountIndex,
+    before,
+    events,
+    header,
+    shape,
+    ...change.value,
+    marginBefore: marginOf(before, header.table, shape, pending),
+    marginAfter: marginOf(change.value.after, header.table, shape, pending),
+  });
+}
+
+export const fundPaid = (content: BatchContent): bigint =>
+  content.fundPayments.reduce((sum, payment) => sum + payment.amountMicros, 0n);
+
+/** Rules of fills, liquidations and fund payments. */
+export const refuseChange = (judged: Judged, content: BatchContent): Rejection | undefined =>
+  judgeAccount(judged, fundPaid(content) === content.header.fundBookedMicros);
+
+/** Rules of withdrawals and L1 outcomes. */
+export const refuseTransfers = (judged: Judged): Rejection | undefined => judgeTransfers(judged);

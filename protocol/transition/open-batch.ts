@@ -1,0 +1,169 @@
+/**
+ * A batch that grows operation by operation and could be proved after every one of them.
+ *
+ * The content is the truth: each operation is written into it, and the accounts it touches are built
+ * anew from the state at the batch's start. So aggregation, the strictest rule of several causes and
+ * the rules on (batch start, now) need no bookkeeping of their own.
+ */
+import type { Account } from '../account.ts';
+import type { BatchContent, BatchHeader, L1Operation, SealedBatch } from '../batch/batch.ts';
+import { accept, invariant, type Rejection, type Result, reject } from '../errors.ts';
+import type { BatchCapacity } from '../limits.ts';
+import { accountAt, isUserIndex, type LedgerState } from '../state.ts';
+import { executeBatch } from './execute-batch.ts';
+import { accountChange, blame, refuseChange, refuseTransfers } from './judge-account.ts';
+import type { Judged } from './judged.ts';
+import {
+  batchInstruments,
+  newOpenInterest,
+  refuseIlliquid,
+  refuseLiquidationPrices,
+  refuseOpenInterest,
+} from './market-rules.ts';
+import type { Operation } from './operation.ts';
+import { withPenalty } from './record.ts';
+import { recordOperation } from './record-operation.ts';
+import { batchFull, isBatchConflict, needsNewBatch } from './refusals.ts';
+
+/** An empty batch on top of `state`. */
+export function openBatch(state: LedgerState, header: BatchHeader, capacity: BatchCapacity): OpenBatch {
+  invariant(!(header.table.isJump && header.pricesUsable), 'prices of a jump round are not usable');
+  const content: BatchContent = {
+    header,
+    signatures: [],
+    messages: [],
+    l1Operations: [],
+    withdrawals: [],
+    liquidations: [],
+    liquidatedAccounts: [],
+    fundPayments: [],
+  };
+  return new OpenBatch(state, capacity, content, new Map());
+}
+
+export class OpenBatch {
+  /** The ledger at the batch's start. */
+  readonly start: LedgerState;
+  readonly capacity: BatchCapacity;
+  readonly content: BatchContent;
+  readonly #rows: ReadonlyMap<number, Judged>;
+
+  constructor(
+    start: LedgerState,
+    capacity: BatchCapacity,
+    content: BatchContent,
+    rows: ReadonlyMap<number, Judged>,
+  ) {
+    this.start = start;
+    this.capacity = capacity;
+    this.content = content;
+    this.#rows = rows;
+  }
+
+  get header(): BatchHeader {
+    return this.content.header;
+  }
+
+  get isEmpty(): boolean {
+    return this.#rows.size === 0 && this.content.l1Operations.length === 0;
+  }
+
+  /** Accounts that are touched so far, in increasing order. */
+  get touched(): number[] {
+    return [...this.#rows.keys()].sort((a, b) => a - b);
+  }
+
+  /** An account as the batch leaves it so far. */
+  accountAt(accountIndex: number): Account {
+    return this.#rows.get(accountIndex)?.after ?? accountAt(this.start, accountIndex);
+  }
+
+  /** A touched account with both margins and its events; undefined if nothing happened to it yet. */
+  changeOf(accountIndex: number): Judged | undefined {
+    return this.#rows.get(accountIndex);
+  }
+
+  /**
+   * The batch with one more operation, or why not. This batch stays as it was. Codes 'batch-full' and
+   * 'needs-new-batch' mean: seal, open the next batch and try again; every other code is final here.
+   */
+  execute(operation: Operation): Result<OpenBatch> {
+    const recorded = recordOperation(this, operation);
+    if (!recorded.ok) return recorded;
+    const { content, accountIndexes } = recorded.value;
+    const next = this.#rebuilt(
+      content,
+      accountIndexes,
+      operation.kind === 'withdraw' || operation.kind === 'l1',
+    );
+    if (next.ok) return next;
+    return operation.kind === 'l1' ? this.#l1Refusal(next, operation.operation) : next;
+  }
+
+  /** Seals the batch: fixes rows, roots and Merkle paths, after judging the whole content once more. */
+  seal(): { readonly batch: SealedBatch; readonly state: LedgerState } {
+    const executed = executeBatch(this.start, this.content, this.capacity);
+    invariant(executed.ok, `an open batch can be sealed: ${executed.ok ? '' : executed.message}`);
+    return executed.value;
+  }
+
+  /** An L1 operation is never wrong: what refuses it is what else the batch holds, or the round. */
+  #l1Refusal(refusal: Rejection, operation: L1Operation): Rejection {
+    const isFirst = !this.#rows.has(operation.accountIndex);
+    if (isFirst || isBatchConflict(refusal) || refusal.code === 'prices-unusable') return refusal;
+    return needsNewBatch(refusal.message, { ...refusal.data, accountIndex: operation.accountIndex });
+  }
+
+  #rebuilt(content: BatchContent, accountIndexes: readonly number[], isTransfer: boolean): Result<OpenBatch> {
+    const rows = new Map(this.#rows);
+    let settled = content;
+    for (const accountIndex of accountIndexes) {
+      const row = this.#judge(settled, accountIndex, isTransfer);
+      if (!row.ok) return row;
+      rows.set(accountIndex, row.value);
+      settled = withPenalty(settled, accountIndex, row.value.penaltyMicros);
+    }
+    const refusal = this.#refuseBatch(settled, [...rows.values()]);
+    return refusal ?? accept(new OpenBatch(this.start, this.capacity, settled, rows));
+  }
+
+  #judge(content: BatchContent, accountIndex: number, isTransfer: boolean): Result<Judged> {
+    if (!isUserIndex(this.start.shape, accountIndex)) {
+      return reject('no-such-account', 'account indices start at 1 and end with the tree', { accountIndex });
+    }
+    const before = accountAt(this.start, accountIndex);
+    const row = accountChange(content, accountIndex, before, this.start.shape);
+    if (!row.ok) return row;
+    const refusal = refuseChange(row.value, content);
+    if (refusal !== undefined) return blame(this.#growthConflict(refusal, row.value), accountIndex);
+    const transfer = refuseTransfers(row.value);
+    if (transfer === undefined) return row;
+    // An earlier withdrawal set a stricter rule for this batch; alone, the operation may well pass.
+    return isTransfer
+      ? blame(transfer, accountIndex)
+      : needsNewBatch(transfer.message, { ...transfer.data, accountIndex });
+  }
+
+  /** A position grew and shrank in one batch: whether reduce-only holds is judged from the batch's start. */
+  #growthConflict(refusal: Rejection, judged: Judged): Rejection {
+    const known = this.#rows.get(judged.accountIndex);
+    const { instrumentId, afterLots } = refusal.data;
+    if (refusal.code !== 'reduce-only' || known === undefined) return refusal;
+    const isTraded = known.events.orders.some(({ message }) => message.instrumentId === instrumentId);
+    if (!isTraded || typeof afterLots !== 'bigint') return refusal;
+    return needsNewBatch('orders of this batch grow and shrink one position', refusal.data);
+  }
+
+  #refuseBatch(content: BatchContent, rows: readonly Judged[]): Rejection | undefined {
+    if (rows.length > this.capacity.accounts) return batchFull('accounts', this.capacity.accounts);
+    if (batchInstruments(rows, content).length > this.capacity.instruments) {
+      return batchFull('instruments', this.capacity.instruments);
+    }
+    const old = this.start.openInterest;
+    return (
+      refuseLiquidationPrices(content) ??
+      refuseOpenInterest(old, newOpenInterest(old, rows, content), content) ??
+      refuseIlliquid(content)
+    );
+  }
+}

@@ -1,0 +1,253 @@
+/**
+ * A small world for tests of the transition: wallets with real keys, one spot token, two perps, a round
+ * whose numbers can be worked by hand, and short ways to sign and execute.
+ */
+import { expect } from 'chai';
+import type { Account, PublicKey } from '#protocol/account.ts';
+import type { BatchHeader, L1Kind, L1Operation, PendingDeposits } from '#protocol/batch/batch.ts';
+import { derivePublicKey } from '#protocol/crypto/eddsa.ts';
+import type { Rejection, Result } from '#protocol/errors.ts';
+import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
+import { type BatchCapacity, type StateShape, TINY_SHAPE } from '#protocol/limits.ts';
+import type { Message, OrderMessage, SignedMessages, WithdrawMessage } from '#protocol/message.ts';
+import { signMessages } from '#protocol/signing.ts';
+import { genesisState, type LedgerState, ledgerTotals } from '#protocol/state.ts';
+import { type OpenBatch, openBatch } from '#protocol/transition/open-batch.ts';
+import type { MessageReference, Operation } from '#protocol/transition/operation.ts';
+import type { Lots, MicrosPerLot } from '#protocol/units.ts';
+
+export const DOMAIN = { chainId: 31337n, rollupAddress: 0xba11a57n };
+export const NOW_SEC = 1_800_000_000n;
+export const LATER_SEC = NOW_SEC + 3600n;
+
+export const SPOT = 1;
+export const PERP = 4;
+export const OTHER = 5;
+export const THIRD = 6;
+
+/** One dollar in micros. */
+export const USD = 1_000_000n;
+
+/** Room for everything a test does at once; the shape stays tiny. */
+export const ROOMY: BatchCapacity = {
+  name: 'test',
+  accounts: 8,
+  signatures: 24,
+  messages: 32,
+  instruments: 4,
+  l1Operations: 8,
+  withdrawals: 4,
+  liquidations: 8,
+};
+
+const perLot = (value: bigint) => value as MicrosPerLot;
+
+/** Marked at $100 a lot; moves of ±10 % and ±20 % in eight rows; IM charge 1 %, MM charge 0.6 %, band 1 %. */
+export function riskRow(instrumentId: number, change: Partial<RiskRow> = {}): RiskRow {
+  const isSpot = instrumentId <= 3;
+  const mark = change.mark ?? perLot(100n * USD);
+  const percent = (n: bigint) => perLot((mark * n) / 100n);
+  return {
+    instrumentId,
+    marketSlot: instrumentId === SPOT ? 0 : instrumentId - 3,
+    underlying: 0,
+    isSpot,
+    isReduceOnly: false,
+    mark,
+    fundingIndex: perLot(0n),
+    delta: mark,
+    chargeImLong: percent(isSpot ? 8n : 1n),
+    chargeImShort: percent(1n),
+    chargeMmLong: perLot((mark * (isSpot ? 50n : 6n)) / 1000n),
+    chargeMmShort: perLot((mark * 6n) / 1000n),
+    band: percent(1n),
+    penalty: percent(1n),
+    openInterestCap: 1_000_000n as Lots,
+    positionCap: 100_000n as Lots,
+    expirySec: 0n,
+    losses: [20n, 15n, 10n, 5n, -5n, -10n, -15n, -20n].map(percent),
+    ...change,
+  };
+}
+
+export function riskTable(
+  change: Partial<RiskTable> = {},
+  rows: Record<number, Partial<RiskRow>> = {},
+): RiskTable {
+  return {
+    roundNumber: 7n,
+    timeSec: NOW_SEC,
+    rows: [SPOT, PERP, OTHER, THIRD].map((id) => riskRow(id, rows[id])),
+    esCount: 1,
+    isJump: false,
+    ...change,
+  };
+}
+
+/** The perp's mark moved to `dollars`; everything else of its row scales. */
+export const marked = (dollars: bigint, id: number = PERP): RiskTable =>
+  riskTable({}, { [id]: { mark: perLot(dollars * USD) } });
+
+export const batchHeader = (change: Partial<BatchHeader> = {}): BatchHeader => ({
+  domain: DOMAIN,
+  domainWord: 1n,
+  batchNumber: 1n,
+  timeSec: NOW_SEC,
+  table: riskTable(),
+  pricesUsable: true,
+  fundBookedMicros: 0n,
+  liquid: [1_000_000_000n * USD, 1_000_000n, 0n, 0n],
+  ...change,
+});
+
+export const secretOf = (accountIndex: number): bigint => (1n << 200n) + BigInt(accountIndex);
+
+const keys = new Map<number, PublicKey>();
+export function keyOf(accountIndex: number): PublicKey {
+  const key = keys.get(accountIndex) ?? derivePublicKey(secretOf(accountIndex));
+  keys.set(accountIndex, key);
+  return key;
+}
+
+export const NO_PENDING: PendingDeposits = { quoteMicros: 0n, spotLots: [0n, 0n, 0n] };
+
+export const l1 = (kind: L1Kind, accountIndex: number, tokenId = 0, amount = 0n): L1Operation => ({
+  kind,
+  accountIndex,
+  tokenId,
+  amount,
+  publicKey: kind === 'register' ? keyOf(accountIndex) : [0n, 0n],
+});
+
+export const sign = (accountIndex: number, messages: Message[], epoch = 1n): SignedMessages =>
+  signMessages(DOMAIN, secretOf(accountIndex), { accountIndex, epoch, messages });
+
+const lastNonces = new Map<number, bigint>();
+/** Unique per account over a test run, so that two orders never meet by accident. */
+export function freshNonce(accountIndex: number): bigint {
+  const nonce = (lastNonces.get(accountIndex) ?? -1n) + 1n;
+  lastNonces.set(accountIndex, nonce);
+  return nonce;
+}
+
+export type OrderFields = Partial<OrderMessage> & { side: 'buy' | 'sell'; sizeLots: bigint };
+type OrderContent = OrderFields & { nonce: bigint };
+type WithdrawContent = Partial<WithdrawMessage> & { amount: bigint; nonce: bigint };
+
+export const orderMessage = (fields: OrderContent): OrderMessage => ({
+  kind: 'order',
+  instrumentId: PERP,
+  isReduceOnly: false,
+  limitMicrosPerLot: fields.side === 'buy' ? 10_000n * USD : 0n,
+  expirySec: LATER_SEC,
+  floorBackWords: 1,
+  feeCapPpm: 100_000n,
+  ...fields,
+});
+
+export const withdrawMessage = (fields: WithdrawContent): WithdrawMessage => ({
+  kind: 'withdraw',
+  tokenId: 0,
+  expirySec: LATER_SEC,
+  floorBackWords: 1,
+  ...fields,
+});
+
+export const only = (signed: SignedMessages): MessageReference => ({ signed, position: 0 });
+
+export const order = (accountIndex: number, fields: OrderFields, epoch = 1n): MessageReference =>
+  only(
+    sign(accountIndex, [orderMessage({ ...fields, nonce: fields.nonce ?? freshNonce(accountIndex) })], epoch),
+  );
+
+export const withdrawal = (accountIndex: number, amount: bigint, tokenId = 0, epoch = 1n): MessageReference =>
+  only(sign(accountIndex, [withdrawMessage({ amount, tokenId, nonce: freshNonce(accountIndex) })], epoch));
+
+export const trade = (
+  maker: MessageReference,
+  taker: MessageReference,
+  lots: bigint,
+  dollars: bigint,
+  fees: { maker?: bigint; taker?: bigint } = {},
+): Operation => ({
+  kind: 'trade',
+  maker,
+  taker,
+  lots,
+  priceMicrosPerLot: dollars * USD,
+  makerFeeMicros: fees.maker ?? 0n,
+  takerFeeMicros: fees.taker ?? 0n,
+});
+
+/** Buyer and seller with fresh orders at one price. */
+export const match = (
+  buyer: number,
+  seller: number,
+  lots: bigint,
+  dollars: bigint,
+  instrumentId: number = PERP,
+): Operation =>
+  trade(
+    order(buyer, { side: 'buy', sizeLots: lots, instrumentId }),
+    order(seller, { side: 'sell', sizeLots: lots, instrumentId }),
+    lots,
+    dollars,
+  );
+
+export function must<T>(result: Result<T>): T {
+  if (!result.ok)
+    throw new Error(
+      `refused: ${result.code}: ${result.message} ${JSON.stringify(result.data, (_, v) => (typeof v === 'bigint' ? v.toString() : v))}`,
+    );
+  return result.value;
+}
+
+export function refusal<T>(result: Result<T>, code: string): Rejection {
+  if (result.ok) throw new Error(`accepted, expected ${code}`);
+  expect(result.code, result.message).to.equal(code);
+  return result;
+}
+
+export const run = (batch: OpenBatch, ...operations: Operation[]): OpenBatch =>
+  operations.reduce((open, operation) => must(open.execute(operation)), batch);
+
+/** Opens a batch, executes and seals it; returns the ledger after. */
+export function settle(
+  state: LedgerState,
+  operations: Operation[],
+  header: Partial<BatchHeader> = {},
+): LedgerState {
+  const sealed = run(openBatch(state, batchHeader(header), ROOMY), ...operations).seal();
+  requireBooksBalance(sealed.state);
+  return sealed.state;
+}
+
+/** A ledger with registered accounts and dollars (or spot lots) on them. */
+export function funded(
+  dollars: Record<number, bigint>,
+  spotLots: Record<number, bigint> = {},
+  shape: StateShape = TINY_SHAPE,
+): LedgerState {
+  let state = genesisState(shape);
+  for (const [key, amount] of Object.entries(dollars)) {
+    const index = Number(key);
+    const operations: Operation[] = [{ kind: 'l1', operation: l1('register', index) }];
+    if (amount > 0n) operations.push({ kind: 'l1', operation: l1('deposit', index, 0, amount * USD) });
+    const spot = spotLots[index] ?? 0n;
+    if (spot > 0n) operations.push({ kind: 'l1', operation: l1('deposit', index, SPOT, spot) });
+    state = settle(state, operations);
+  }
+  return state;
+}
+
+/** Every derivative nets to zero over the ledger, and open interest is the sum of the longs. */
+export function requireBooksBalance(state: LedgerState): void {
+  const { sizeLots, longLots } = ledgerTotals(state);
+  for (const [id, size] of sizeLots) {
+    if (id > 3) expect(size, `net lots of ${id}`).to.equal(0n);
+    else if (id !== SPOT) continue;
+    expect(state.openInterest[riskRow(id).marketSlot], `open interest of ${id}`).to.equal(longLots.get(id));
+  }
+}
+
+export const dollarsOf = (account: Account): bigint => account.cashStar / USD;
