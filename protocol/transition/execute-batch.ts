@@ -118,8 +118,7 @@ function refuseOutcomes(content: BatchContent): Rejection | undefined {
           served <= amount &&
           isApplied === served > 0n &&
           (served === amount) === (reason === 'none')
-        : kind === 'deposit' ||
-          (isApplied && reason === 'none' && served === (kind === 'fundDonation' ? amount : 0n));
+        : kind === 'deposit' || (isApplied && reason === 'none' && served === 0n);
     const isReason = kind !== 'withdraw' || reason !== 'positionCap';
     if (!isRight || !isReason)
       return malformed('the outcome does not fit the operation', { kind, reason, served });

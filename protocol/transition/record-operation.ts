@@ -189,9 +189,8 @@ function outcomeOf(batch: OpenBatch, operation: L1Operation): L1Outcome {
   switch (operation.kind) {
     case 'register':
     case 'cancelAll':
-      return { isApplied: true, reason: 'none', served: 0n };
     case 'fundDonation':
-      return { isApplied: true, reason: 'none', served: operation.amount };
+      return { isApplied: true, reason: 'none', served: 0n };
     case 'deposit':
       return depositOutcome(before, operation, batch.header);
     case 'withdraw':
