@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-3.0-only
+pragma solidity ^0.8.28;
+
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {InsuranceFund} from "./InsuranceFund.sol";
+import {ITokenVault} from "./interfaces/ITokenVault.sol";
+import {OutflowLimit} from "./libraries/OutflowLimit.sol";
+
+/// @title The money of the rollup: what is held, whom it is owed to, and how it leaves.
+/// @notice For every token and at every moment (ITokenVault.Conservation):
+/// held + fundHeld = claims + queued + liquid + fundBooked. Ledger numbers change with batches and L1 operations only;
+/// moving tokens, claiming and maturing never change `liquid` and `fundBooked`, so a proof can rely on them.
+contract TokenVault is ITokenVault, ReentrancyGuardTransient {
+    using SafeERC20 for IERC20;
+
+    uint256 private constant QUOTE = 0;
+    uint256 private constant TOKENS_MAX = 4;
+    uint256 private constant QUOTE_CAP_MICROS_MAX = 2 ** 70 - 1;
+    uint256 private constant SPOT_CAP_LOTS_MAX = 2 ** 34;
+    /// @dev A tenth of what is held may leave in 24 hours.
+    uint256 private constant OUTFLOW_DIVISOR = 10;
+
+    /// @dev In units; the tokens' own amounts appear only where tokens move.
+    struct Ledger {
+        /// @dev What the L2 accounts own in sum; negative after fees on a dry vault.
+        int128 liquid;
+        uint128 claims;
+        uint96 held;
+        /// @dev Principal of deposits and donations in the L1 queue.
+        uint96 queued;
+        uint64 outflowBookedUntilUs;
+    }
+
+    /// @notice The rollup creates its vault, so there is nothing to initialise and nobody else to obey.
+    address public immutable rollup;
+    InsuranceFund public immutable fund;
+
+    uint128 public fundBookedMicros;
+    uint128 public fundHeldMicros;
+    mapping(address owner => mapping(uint256 tokenId => uint256)) public claimsUnits;
+    mapping(uint256 delayedId => DelayedClaim) public delayedClaims;
+    uint256 public delayedCount;
+
+    Token[] private _tokens;
+    Ledger[TOKENS_MAX] private _ledgers;
+
+    modifier onlyRollup() {
+        if (msg.sender != rollup) revert NotRollup(msg.sender);
+        _;
+    }
+
+    constructor(Token[] memory tokens) {
+        rollup = msg.sender;
+        _require(tokens.length > 0 && tokens.length <= TOKENS_MAX, "no token or too many");
+        for (uint256 i = 0; i < tokens.length; ++i) {
+            uint256 capMax = i == QUOTE ? QUOTE_CAP_MICROS_MAX : SPOT_CAP_LOTS_MAX;
+            _require(address(tokens[i].token).code.length > 0, "token without code");
+            _require(tokens[i].weiPerUnit > 0 && tokens[i].depositMinUnits > 0, "unit or minimum is zero");
+            _require(tokens[i].capUnits <= capMax, "cap too large");
+            _require(tokens[i].outflowFloorUnits >= OutflowLimit.LIMIT_MIN, "outflow floor too small");
+            for (uint256 j = 0; j < i; ++j) _require(address(tokens[i].token) != address(tokens[j].token), "token listed twice");
+            _tokens.push(tokens[i]);
+        }
+        fund = new InsuranceFund(tokens[QUOTE].token);
+    }
+
+    // FOR EVERYONE
+
+    /// @notice Pays everything the caller may claim of a token.
+    function claim(uint256 tokenId) external nonReentrant returns (uint256 amountUnits) {
+        Token storage token = _token(tokenId);
+        Ledger storage ledger = _ledgers[tokenId];
+        amountUnits = claimsUnits[msg.sender][tokenId];
+        if (amountUnits == 0) revert NothingToClaim();
+        // A booked fund payment may still lie in the fund.
+        if (tokenId == QUOTE && ledger.held < ledger.queued + amountUnits) _moveTreasury();
+        claimsUnits[msg.sender][tokenId] = 0;
+        ledger.claims -= uint128(amountUnits);
+        ledger.held -= uint96(amountUnits);
+        emit ClaimPaid(msg.sender, uint8(tokenId), amountUnits);
+        token.token.safeTransfer(msg.sender, amountUnits * token.weiPerUnit);
+    }
+
+    /// @notice Makes claimable what has become due of a claim that exceeded the outflow limit. For anyone.
+    function release(uint256 delayedId) external returns (uint256 amountUnits) {
+        DelayedClaim storage delayed = delayedClaims[delayedId];
+        // Rounded down: the last unit comes when the whole time has passed.
+        uint256 dueUnits = block.timestamp >= delayed.endsAtSec
+            ? delayed.amountUnits
+            : block.timestamp <= delayed.startsAtSec
+                ? 0
+                : (uint256(delayed.amountUnits) * (block.timestamp - delayed.startsAtSec)) /
+                    (delayed.endsAtSec - delayed.startsAtSec);
+        amountUnits = dueUnits - delayed.releasedUnits;
+        if (amountUnits == 0) revert NothingToClaim();
+        delayed.releasedUnits = uint128(dueUnits);
+        claimsUnits[delayed.owner][delayed.tokenId] += amountUnits;
+        emit ClaimCredited(delayed.owner, delayed.tokenId, amountUnits);
+    }
+
+    /// @notice Brings the tokens of the insurance fund in line with its booked money. For anyone.
+    function moveTreasury() external nonReentrant {
+        _moveTreasury();
+    }
+
+    function tokenConfig(uint256 tokenId) external view returns (Token memory) {
+        return _token(tokenId);
+    }
+
+    function conservation(uint256 tokenId) external view returns (Conservation memory sums) {
+        _token(tokenId);
+        Ledger storage ledger = _ledgers[tokenId];
+        sums.heldUnits = ledger.held;
+        sums.claimsUnits = ledger.claims;
+        sums.queuedUnits = ledger.queued;
+        sums.liquidUnits = ledger.liquid;
+        if (tokenId == QUOTE) (sums.fundBookedMicros, sums.fundHeldMicros) = (fundBookedMicros, fundHeldMicros);
+    }
+
+    // FOR THE ROLLUP
+
+    /// @notice Takes tokens that the payer approved and counts them as queued.
+    function pull(
+        address payer,
+        uint256 tokenId,
+        uint256 amountWei
+    ) external onlyRollup nonReentrant returns (uint256 amountUnits) {
+        Token storage token = _token(tokenId);
+        amountUnits = amountWei / token.weiPerUnit;
+        if (amountUnits * token.weiPerUnit != amountWei) revert NotWholeUnits(amountWei, token.weiPerUnit);
+        if (amountUnits < token.depositMinUnits) revert AmountTooSmall(amountUnits, token.depositMinUnits);
+        uint256 roomUnits = token.capUnits > _ledgers[tokenId].held ? token.capUnits - _ledgers[tokenId].held : 0;
+        if (amountUnits > roomUnits) revert AmountTooLarge(amountUnits, roomUnits);
+        _ledgers[tokenId].held += uint96(amountUnits);
+        _ledgers[tokenId].queued += uint96(amountUnits);
+        uint256 balanceWei = token.token.balanceOf(address(this));
+        token.token.safeTransferFrom(payer, address(this), amountWei);
+        uint256 receivedWei = token.token.balanceOf(address(this)) - balanceWei;
+        if (receivedWei != amountWei) revert TransferNotExact(amountWei, receivedWei);
+    }
+
+    /// @notice A deposit was credited on L2.
+    function creditDeposit(uint256 tokenId, uint256 amount) external onlyRollup {
+        _ledgers[tokenId].queued -= uint96(amount);
+        _ledgers[tokenId].liquid += int128(uint128(amount));
+    }
+
+    function creditDonation(uint256 amount) external onlyRollup {
+        _ledgers[QUOTE].queued -= uint96(amount);
+        fundBookedMicros += uint128(amount);
+    }
+
+    /// @notice An account withdraws: its L1 owner gets a claim. What the L2 accounts do not own together cannot
+    /// leave, and who is served short for want of liquidity gets all there is.
+    function serve(address owner, uint256 tokenId, uint256 served, bool isShortOfLiquidity) external onlyRollup {
+        _token(tokenId);
+        Ledger storage ledger = _ledgers[tokenId];
+        uint256 available = ledger.liquid > 0 ? uint128(ledger.liquid) : 0;
+        if (served > available) revert ServedBeyondLiquidity(tokenId, served, available);
+        if (isShortOfLiquidity && served < available) revert ShortWithLiquidityLeft(tokenId, served, available);
+        if (served == 0) return;
+        ledger.liquid -= int128(uint128(served));
+        ledger.claims += uint128(served);
+        _creditWithinLimit(owner, tokenId, served, ledger);
+    }
+
+    /// @notice A deposit was not credited on L2. It goes back as a claim, outside the outflow limit: it never was
+    /// part of the state.
+    function refundDeposit(address owner, uint256 tokenId, uint256 amount) external onlyRollup {
+        _ledgers[tokenId].queued -= uint96(amount);
+        _ledgers[tokenId].claims += uint128(amount);
+        claimsUnits[owner][tokenId] += amount;
+        emit ClaimCredited(owner, uint8(tokenId), amount);
+    }
+
+    /// @notice One booking per batch. Tokens follow later (moveTreasury), so nothing about a token can stop a batch.
+    function bookTreasury(uint256 incomeMicros, uint256 paymentsMicros) external onlyRollup {
+        fundBookedMicros = fundBookedMicros + uint128(incomeMicros) - uint128(paymentsMicros);
+        _ledgers[QUOTE].liquid += int128(int256(paymentsMicros) - int256(incomeMicros));
+    }
+
+    // INTERNALS
+
+    /// @dev Credits what the outflow limit lets through now and delays the rest.
+    function _creditWithinLimit(address owner, uint256 tokenId, uint256 amount, Ledger storage ledger) private {
+        uint256 limit = ledger.held / OUTFLOW_DIVISOR;
+        uint256 floorUnits = _tokens[tokenId].outflowFloorUnits;
+        if (limit < floorUnits) limit = floorUnits;
+        (uint256 immediate, uint256 startsAtSec, uint256 endsAtSec, uint256 bookedUntilUs) = OutflowLimit.book(
+            ledger.outflowBookedUntilUs,
+            amount,
+            limit
+        );
+        ledger.outflowBookedUntilUs = uint64(bookedUntilUs);
+        if (immediate > 0) {
+            claimsUnits[owner][tokenId] += immediate;
+            emit ClaimCredited(owner, uint8(tokenId), immediate);
+        }
+        if (immediate < amount) {
+            delayedClaims[delayedCount] = DelayedClaim({
+                owner: owner,
+                tokenId: uint8(tokenId),
+                startsAtSec: uint40(startsAtSec),
+                endsAtSec: uint40(endsAtSec),
+                amountUnits: uint128(amount - immediate),
+                releasedUnits: 0
+            });
+            emit ClaimDelayed(delayedCount++, owner, uint8(tokenId), amount - immediate, startsAtSec, endsAtSec);
+        }
+    }
+
+    /// @dev The fund keeps its booked money, less what a dry vault lacks: then the rollup holds exactly its claims,
+    /// its queue and what the L2 accounts own. Never negative: a withdrawal never takes more than `liquid`.
+    function _moveTreasury() private {
+        Ledger storage ledger = _ledgers[QUOTE];
+        Token storage token = _tokens[QUOTE];
+        int256 shortfall = ledger.liquid < 0 ? int256(ledger.liquid) : int256(0);
+        uint256 target = uint256(int256(uint256(fundBookedMicros)) + shortfall);
+        uint256 present = fundHeldMicros;
+        if (target == present) return;
+        fundHeldMicros = uint128(target);
+        ledger.held = uint96(ledger.held + present - target);
+        emit TreasuryMoved(target);
+        if (target > present) token.token.safeTransfer(address(fund), (target - present) * token.weiPerUnit);
+        else fund.payVault((present - target) * token.weiPerUnit);
+    }
+
+    function _token(uint256 tokenId) private view returns (Token storage) {
+        if (tokenId >= _tokens.length) revert UnknownToken(tokenId);
+        return _tokens[tokenId];
+    }
+
+    function _require(bool isMet, string memory reason) private pure {
+        if (!isMet) revert BadTokens(reason);
+    }
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-3.0-only
+pragma solidity ^0.8.28;
+
+/// @title Operations that wait for a batch: strictly in order, each with a deadline and a fee (docs/protocol.md §6).
+/// @dev Deadlines are kept on a clock that stands still while prices are stale: net time = L1 time − paused seconds.
+library L1Queue {
+    uint256 internal constant REGISTER = 1;
+    uint256 internal constant DEPOSIT = 2;
+    uint256 internal constant WITHDRAW = 3;
+    uint256 internal constant CANCEL_ALL = 4;
+    uint256 internal constant CLOSE = 5;
+    uint256 internal constant FUND_DONATION = 6;
+
+    uint256 internal constant DEADLINE_SEC = 3 days;
+    /// @dev Deadlines of neighbours keep this distance, so that a full queue can be served in time.
+    uint256 internal constant DUE_SPACING_SEC = 30;
+    /// @dev A pause lengthens the deadline of one operation by no more than this.
+    uint256 internal constant PAUSE_SEC_MAX = 7 days;
+    uint256 internal constant FEE_UNIT_WEI = 0.0002 ether;
+    /// @dev The fee grows by one unit with every so many waiting operations: n of them cost about n² / 32 units.
+    uint256 internal constant WAITING_PER_FEE_UNIT = 16;
+
+    /// @dev One storage slot. `word`: kind:4 · accountIndex:24 · tokenId:4 · amount:88, lowest first.
+    struct Entry {
+        uint120 word;
+        uint40 dueNetSec;
+        uint32 enqueuedAtSec;
+        uint32 pausedBeforeSec;
+        uint32 feeUnits;
+    }
+
+    struct Key {
+        uint256 x;
+        uint256 y;
+    }
+
+    struct Queue {
+        /// @dev Index of the oldest waiting operation; equals `tail` when none waits.
+        uint64 head;
+        uint64 tail;
+        uint40 lastDueNetSec;
+        mapping(uint256 index => Entry) entries;
+        /// @dev Only of registrations.
+        mapping(uint256 index => Key) keys;
+    }
+
+    function pack(
+        uint256 kind,
+        uint256 accountIndex,
+        uint256 tokenId,
+        uint256 amount
+    ) internal pure returns (uint120) {
+        return uint120(kind | (accountIndex << 4) | (tokenId << 28) | (amount << 32));
+    }
+
+    function kindOf(uint256 word) internal pure returns (uint256) {
+        return word & 0xf;
+    }
+
+    function accountOf(uint256 word) internal pure returns (uint256) {
+        return (word >> 4) & 0xffffff;
+    }
+
+    function tokenOf(uint256 word) internal pure returns (uint256) {
+        return (word >> 28) & 0xf;
+    }
+
+    function amountOf(uint256 word) internal pure returns (uint256) {
+        return word >> 32;
+    }
+
+    /// @notice What the next operation pays, in FEE_UNIT_WEI.
+    function feeUnits(Queue storage queue) internal view returns (uint256) {
+        return 1 + uint256(queue.tail - queue.head) / WAITING_PER_FEE_UNIT;
+    }
+
+    /// @param pausedSec the oracle's paused seconds up to now
+    function push(Queue storage queue, uint120 word, uint256 pausedSec) internal returns (uint64 index, uint40 due) {
+        due = uint40(block.timestamp - pausedSec + DEADLINE_SEC);
+        uint40 spaced = queue.lastDueNetSec + uint40(DUE_SPACING_SEC);
+        if (due < spaced) due = spaced;
+        index = queue.tail;
+        queue.entries[index] = Entry({
+            word: word,
+            dueNetSec: due,
+            enqueuedAtSec: uint32(block.timestamp),
+            pausedBeforeSec: uint32(pausedSec),
+            feeUnits: uint32(feeUnits(queue))
+        });
+        queue.tail = index + 1;
+        queue.lastDueNetSec = due;
+    }
+
+    /// @notice Whether the oldest operation is overdue. No later one can be overdue before it: dues rise with the
+    /// index, and a later operation has used up less of its pause.
+    function isOverdue(Queue storage queue, uint256 pausedSec) internal view returns (bool) {
+        if (queue.head == queue.tail) return false;
+        Entry memory oldest = queue.entries[queue.head];
+        uint256 pauseSec = pausedSec - oldest.pausedBeforeSec;
+        if (pauseSec > PAUSE_SEC_MAX) pauseSec = PAUSE_SEC_MAX;
+        return block.timestamp - oldest.pausedBeforeSec - pauseSec >= oldest.dueNetSec;
+    }
+
+    /// @notice Removes the oldest operation.
+    function pop(Queue storage queue) internal returns (Entry memory entry) {
+        uint256 index = queue.head;
+        entry = queue.entries[index];
+        delete queue.entries[index];
+        if (kindOf(entry.word) == REGISTER) delete queue.keys[index];
+        queue.head = uint64(index + 1);
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: GPL-3.0-only
+pragma solidity ^0.8.28;
+
+/// @title How fast a token may leave: at most `limit` units become claimable in any 24 hours.
+/// @dev Time is what is booked, not amounts, so a limit that changes prices only what comes after it. Claims flow
+/// at ¾ of the limit a day; eight hours of that flow may be taken at once: (24 h + 8 h) · ¾ · limit / 24 h = limit.
+library OutflowLimit {
+    uint256 private constant US_PER_SEC = 1e6;
+    uint256 private constant BURST_US = 8 hours * US_PER_SEC;
+    uint256 private constant DAY_US = 1 days * US_PER_SEC;
+    /// @dev The daily flow of a limit below this would round down to nothing.
+    uint256 internal constant LIMIT_MIN = 4;
+
+    /// @param bookedUntilUs virtual time until which earlier claims use the flow
+    /// @return immediate what may be claimed now; the rest of `amount` becomes claimable evenly between the two times
+    function book(
+        uint256 bookedUntilUs,
+        uint256 amount,
+        uint256 limit
+    )
+        internal
+        view
+        returns (uint256 immediate, uint256 startsAtSec, uint256 endsAtSec, uint256 newBookedUntilUs)
+    {
+        uint256 nowUs = block.timestamp * US_PER_SEC;
+        uint256 fromUs = bookedUntilUs > nowUs ? bookedUntilUs : nowUs;
+        // Rounded up: an amount never takes less of the flow than it is.
+        newBookedUntilUs = fromUs + _divUp(amount * DAY_US, (limit * 3) / 4);
+        uint256 burstEndUs = nowUs + BURST_US;
+        if (newBookedUntilUs <= burstEndUs) return (amount, 0, 0, newBookedUntilUs);
+        if (fromUs < burstEndUs) {
+            immediate = (amount * (burstEndUs - fromUs)) / (newBookedUntilUs - fromUs);
+            fromUs = burstEndUs;
+        }
+        startsAtSec = _divUp(fromUs - BURST_US, US_PER_SEC);
+        endsAtSec = _divUp(newBookedUntilUs - BURST_US, US_PER_SEC);
+    }
+
+    function _divUp(uint256 numerator, uint256 denominator) private pure returns (uint256) {
+        return (numerator + denominator - 1) / denominator;
+    }
+}
