@@ -4,12 +4,13 @@
  */
 import { getAddress, verifyTypedData } from 'ethers';
 import {
-  REPORT_TYPES,
-  type ReportRequest,
+  checkRiskReport,
+  RISK_REPORT_TYPES,
   type RiskReport,
-  reportDomain,
-  type SignedReport,
-} from './signer.ts';
+  type RiskReportDomain,
+  riskReportDomain,
+} from '#protocol/risk/oracle-report.ts';
+import type { ReportRequest, SignedReport } from './signer.ts';
 
 export const QUORUM = 3;
 const TIMEOUT_MS = 5_000;
@@ -45,7 +46,7 @@ interface ReportBody {
 async function ask(
   { url, signer }: SignerAddress,
   request: ReportRequest,
-  domain: ReturnType<typeof reportDomain>,
+  domain: RiskReportDomain,
 ): Promise<SignedReport> {
   const { roundNumber, timeSec, barCloseSec } = request;
   const query = `roundNumber=${roundNumber}&timeSec=${timeSec}&barCloseSec=${barCloseSec}`;
@@ -58,9 +59,10 @@ async function ask(
     indexMicros: text.indexMicros.map(BigInt),
     premiumPpm: text.premiumPpm.map(BigInt),
   };
+  checkRiskReport(report);
   if (report.roundNumber !== roundNumber) throw new Error(`reported round ${report.roundNumber}`);
   const { r, vs } = signature;
-  const recovered = verifyTypedData(domain, REPORT_TYPES, report, { r, yParityAndS: vs });
+  const recovered = verifyTypedData(domain, RISK_REPORT_TYPES, report, { r, yParityAndS: vs });
   if (recovered !== getAddress(signer)) throw new Error('signature of another key');
   return { report, signer: recovered, signature: { r, vs } };
 }
@@ -75,7 +77,7 @@ export async function collectReports(
   chainId: number,
   oracleAddress: string,
 ): Promise<CollectedReports> {
-  const domain = reportDomain(chainId, oracleAddress);
+  const domain = riskReportDomain(BigInt(chainId), oracleAddress);
   const answers = await Promise.allSettled(signers.map((address) => ask(address, request, domain)));
   const reports = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
   const missing = answers.flatMap((answer, i) =>

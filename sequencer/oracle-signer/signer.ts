@@ -2,21 +2,17 @@
  * One of the five voices of the oracle: what it saw, signed (EIP-712, `RiskOracle.RiskReport`). It trusts
  * nobody: it reads its own copy of the market, has its own clock and its own key.
  */
-import { Signature, type TypedDataField, Wallet } from 'ethers';
+import { Signature, Wallet } from 'ethers';
 import { InputError, invariant } from '#protocol/errors.ts';
 import { UNDERLYINGS } from '#protocol/instrument.ts';
+import {
+  checkRiskReport,
+  RISK_REPORT_TYPES,
+  type RiskReport,
+  riskReportDomain,
+} from '#protocol/risk/oracle-report.ts';
 import { divideNearest, PPM_ONE } from '#protocol/units.ts';
 import type { Bar } from '#sequencer/market-data/bars.ts';
-
-/** Twin of RiskReport in contracts/RiskOracle.sol. */
-export interface RiskReport {
-  readonly roundNumber: bigint;
-  readonly timeSec: bigint;
-  /** One coin, micros, in the order of UNDERLYINGS. */
-  readonly indexMicros: readonly bigint[];
-  /** Perpetual mark over index − 1. */
-  readonly premiumPpm: readonly bigint[];
-}
 
 export interface SignedReport {
   readonly report: RiskReport;
@@ -48,22 +44,6 @@ export interface ReportRequest {
   readonly barCloseSec: bigint;
 }
 
-export const REPORT_TYPES: Record<string, TypedDataField[]> = {
-  RiskReport: [
-    { name: 'roundNumber', type: 'uint64' },
-    { name: 'timeSec', type: 'uint64' },
-    { name: 'indexMicros', type: 'uint48[2]' },
-    { name: 'premiumPpm', type: 'int24[2]' },
-  ],
-};
-
-export const reportDomain = (chainId: number, oracleAddress: string) => ({
-  name: 'Ballast Risk Oracle',
-  version: '1',
-  chainId,
-  verifyingContract: oracleAddress,
-});
-
 /** A whole number from −most to +most that depends on the text alone (FNV-1a): venues differ, replays do not. */
 export function noiseOf(text: string, most: number): bigint {
   let hash = 0x811c9dc5;
@@ -92,7 +72,8 @@ export function reportOf(bars: readonly Bar[], settings: SignerSettings, request
 
 export async function signReport(report: RiskReport, settings: SignerSettings): Promise<SignedReport> {
   const wallet = new Wallet(settings.privateKey);
-  const domain = reportDomain(settings.chainId, settings.oracleAddress);
-  const signature = Signature.from(await wallet.signTypedData(domain, REPORT_TYPES, report));
+  const domain = riskReportDomain(BigInt(settings.chainId), settings.oracleAddress);
+  checkRiskReport(report);
+  const signature = Signature.from(await wallet.signTypedData(domain, RISK_REPORT_TYPES, report));
   return { report, signer: wallet.address, signature: { r: signature.r, vs: signature.yParityAndS } };
 }
