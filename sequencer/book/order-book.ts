@@ -30,6 +30,8 @@ export interface BookLevel {
 interface Level {
   readonly limitMicrosPerLot: bigint;
   totalLots: bigint;
+  /** Highest sequence that was ever put here. */
+  lastSequence: number;
   /** Insertion order is time priority. */
   readonly orders: Map<string, RestingOrder>;
 }
@@ -96,7 +98,7 @@ export class OrderBook {
     return top !== undefined && crosses(side, limitMicrosPerLot, top.limitMicrosPerLot);
   }
 
-  /** Puts an order behind all of its price. Orders come back in sequence order after a reseal too. */
+  /** Puts an order at its price, behind all that came earlier: after a reseal an old order comes back. */
   insert(order: RestingOrder): void {
     invariant(order.remainingLots > 0n, 'a resting order has lots left');
     invariant(!this.#levelOfHash.has(order.hash), 'an order rests once');
@@ -106,11 +108,12 @@ export class OrderBook {
       side.splice(at.index, 0, {
         limitMicrosPerLot: order.limitMicrosPerLot,
         totalLots: 0n,
+        lastSequence: 0,
         orders: new Map(),
       });
     }
     const level = side[at.index];
-    level.orders.set(order.hash, order);
+    putInSequence(level, order);
     level.totalLots += order.remainingLots;
     this.#levelOfHash.set(order.hash, { side: order.side, level });
   }
@@ -167,4 +170,19 @@ export class OrderBook {
     }
     return { index: low, found: false };
   }
+}
+
+/** A Map keeps insertion order, so only an order older than one that is there costs more than appending. */
+function putInSequence(level: Level, order: RestingOrder): void {
+  const { orders } = level;
+  const later =
+    order.sequence > level.lastSequence
+      ? []
+      : [...orders.values()].filter((other) => other.sequence > order.sequence);
+  orders.set(order.hash, order);
+  for (const other of later) {
+    orders.delete(other.hash);
+    orders.set(other.hash, other);
+  }
+  level.lastSequence = Math.max(level.lastSequence, order.sequence);
 }

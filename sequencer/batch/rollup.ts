@@ -1,0 +1,250 @@
+/**
+ * The open batch: opened when there is something to put in, filled by operations of `protocol/transition`, sealed
+ * when full, old, or overtaken by a new round. Sealing fixes root and content; the proof comes later.
+ */
+import type { BatchHeader } from '#protocol/batch/batch.ts';
+import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
+import { openBatch as emptyBatch } from '#protocol/transition/open-batch.ts';
+import type { Operation } from '#protocol/transition/operation.ts';
+import { isBatchConflict } from '#protocol/transition/refusals.ts';
+import { closeDeadOrders, closeExpiredOrders } from '../orders.ts';
+import type { BatchAction, BatchEntry, EngineState, L1Ledger, OpenEntry } from '../state.ts';
+import { backlogRefusal, type Lane } from './seal-policy.ts';
+
+/** Accounts of a fresh batch that waiting work may not take: one trade always fits. */
+const ACCOUNTS_OF_A_TRADE = 2;
+
+/** The contract's rule for word 9: no jump, and the round not too old at batch time. */
+function arePricesUsable(state: EngineState, timeSec: bigint): boolean {
+  const table = state.table?.table;
+  return table !== undefined && !table.isJump && timeSec <= table.timeSec + state.config.roundAgeMaxSec;
+}
+
+function headerOf(state: EngineState, table: NonNullable<EngineState['table']>): BatchHeader {
+  const { config, l1Ledger, l1TimeSec } = state;
+  return {
+    domain: config.domain,
+    domainWord: config.domainWord,
+    batchNumber: BigInt(state.nextBatchNumber),
+    timeSec: l1TimeSec,
+    table: table.table,
+    pricesUsable: arePricesUsable(state, l1TimeSec),
+    fundBookedMicros: l1Ledger.fundBookedMicros,
+    liquid: l1Ledger.liquid,
+  };
+}
+
+function openBatch(state: EngineState, lane: Lane): Result<OpenEntry> {
+  if (state.open !== undefined) return accept(state.open);
+  const refusal = backlogRefusal(state, lane);
+  if (refusal !== undefined) return refusal;
+  const { table } = state;
+  if (table === undefined)
+    return reject('no-round', 'no risk round was accepted yet: no batch can be opened');
+  const header = headerOf(state, table);
+  state.open = {
+    number: state.nextBatchNumber,
+    table,
+    pendingEnd: state.l1QueueEnd,
+    batch: emptyBatch(state.ledger, header, state.config.capacity),
+    actions: [],
+  };
+  state.emit({ kind: 'batch-opened', batchNumber: state.open.number, timeSec: header.timeSec });
+  closeExpiredOrders(state, header.timeSec);
+  includeWaiting(state, Math.max(1, state.config.capacity.accounts - ACCOUNTS_OF_A_TRADE));
+  return accept(state.open);
+}
+
+/** Notes what the open batch took, for the life cycle and for a reseal. */
+export function recordAction(state: EngineState, action: BatchAction): void {
+  invariant(state.open !== undefined, 'an action belongs to the open batch');
+  state.open.actions.push(action);
+}
+
+/**
+ * Puts one operation into the open batch; where it does not fit, seals and tries the next. The caller
+ * records the action. A refusal other than for room is final and leaves the batch as it was.
+ */
+export function inBatch(state: EngineState, lane: Lane, operation: Operation): Result<void> {
+  for (;;) {
+    const opened = openBatch(state, lane);
+    if (!opened.ok) return opened;
+    const done = opened.value.batch.execute(operation);
+    if (done.ok) {
+      opened.value.batch = done.value;
+      return accept(undefined);
+    }
+    // An empty batch that cannot take it never will: the refusal is about the operation itself.
+    if (!isBatchConflict(done) || opened.value.batch.isEmpty) return done;
+    sealBatch(state);
+  }
+}
+
+/** Tries an operation in the batch that is open now, without sealing. */
+function inOpenBatch(state: EngineState, operation: Operation): Result<void> {
+  invariant(state.open !== undefined, 'there is an open batch');
+  const done = state.open.batch.execute(operation);
+  if (!done.ok) return done;
+  state.open.batch = done.value;
+  return accept(undefined);
+}
+
+/** Takes waiting L1 operations, strictly in queue order, then waiting cancels, as far as there is room. */
+export function includeWaiting(state: EngineState, accountsMax = Number.POSITIVE_INFINITY): void {
+  // A reseal puts everything back in its old order by itself.
+  if (state.isResealing) return;
+  if (state.l1Queue.length === 0 && state.waitingMessages.length === 0) return;
+  if (!openBatch(state, 'protected').ok) return;
+  const accounts = new Set<number>();
+  const hasRoom = (accountIndex: number): boolean => {
+    if (accounts.has(accountIndex)) return true;
+    if (accounts.size >= accountsMax) return false;
+    accounts.add(accountIndex);
+    return true;
+  };
+  includeL1Operations(state, state.l1QueueConfirmedEnd, hasRoom);
+  includeMessages(state, hasRoom);
+}
+
+/** Serves queue entries below `endIndex` in the open batch as far as there is room; for a reseal. */
+export function includeL1Until(state: EngineState, endIndex: number): Result<void> {
+  const opened = openBatch(state, 'reseal');
+  if (!opened.ok) return opened;
+  includeL1Operations(state, endIndex, () => true);
+  return accept(undefined);
+}
+
+function includeL1Operations(
+  state: EngineState,
+  endIndex: number,
+  hasRoom: (accountIndex: number) => boolean,
+): void {
+  while (state.l1Queue.length > 0) {
+    const queued = state.l1Queue[0];
+    if (queued.queueIndex >= endIndex || !hasRoom(queued.operation.accountIndex)) return;
+    const operation: Operation = { kind: 'l1', operation: queued.operation };
+    const done = inOpenBatch(state, operation);
+    // Nothing is wrong with an L1 operation: it waits for room, or for a round that can judge it.
+    if (!done.ok) return;
+    state.l1Queue = state.l1Queue.slice(1);
+    recordAction(state, { kind: 'l1', operation, queued });
+    tellL1Operation(state, queued.queueIndex);
+    closeDeadOrders(state, queued.operation.accountIndex);
+  }
+}
+
+function tellL1Operation(state: EngineState, queueIndex: number): void {
+  const { open } = state;
+  invariant(open !== undefined, 'an operation was just put into the open batch');
+  const row = open.batch.content.l1Operations.at(-1);
+  invariant(row !== undefined, 'the operation has a row');
+  state.emit({ kind: 'l1-operation', queueIndex, batchNumber: open.number, outcome: row.outcome });
+  const { kind, accountIndex, publicKey } = row.operation;
+  if (kind === 'register') state.emit({ kind: 'key-registered', accountIndex, publicKey });
+  if (kind === 'register' || kind === 'cancelAll') forgetEpoch(state, accountIndex);
+}
+
+/** A new epoch: what the engine had promised about the old one is now in the state. */
+function forgetEpoch(state: EngineState, accountIndex: number): void {
+  state.cancelledNonces.delete(accountIndex);
+  state.epochEnding.delete(accountIndex);
+}
+
+function includeMessages(state: EngineState, hasRoom: (accountIndex: number) => boolean): void {
+  const stillWaiting: string[] = [];
+  for (const hash of state.waitingMessages) {
+    const record = state.messages.get(hash);
+    invariant(
+      record !== undefined && state.open !== undefined,
+      'a waiting message is known, a batch is open',
+    );
+    const { signed, position } = record;
+    const { kind } = signed.messages[position];
+    invariant(kind === 'cancel' || kind === 'cancel-all', 'only cancels wait');
+    if (!hasRoom(signed.accountIndex)) {
+      stillWaiting.push(hash);
+      continue;
+    }
+    const operation: Operation = { kind, signed, position };
+    const done = inOpenBatch(state, operation);
+    if (done.ok) {
+      recordAction(state, { kind: 'message', operation, hash });
+      record.batchNumber = state.open.number;
+      state.emit({ kind: 'message-included', hash, batchNumber: state.open.number });
+      if (kind === 'cancel-all') forgetEpoch(state, signed.accountIndex);
+      closeDeadOrders(state, signed.accountIndex);
+    } else if (isBatchConflict(done)) {
+      stillWaiting.push(hash);
+    } else {
+      // The nonce or epoch died on another way: what the cancel wanted has happened.
+      record.dropped = done;
+      state.emit({ kind: 'message-dropped', hash, because: done });
+    }
+  }
+  state.waitingMessages = stillWaiting;
+}
+
+/** liquid_t and fundBooked after the batch: the bookings of MarginRollup. */
+export function ledgerAfter(before: L1Ledger, batch: BatchEntry['sealed'] & object): L1Ledger {
+  const liquid = [...before.liquid];
+  let { fundBookedMicros } = before;
+  for (const { operation, outcome } of batch.content.l1Operations) {
+    if (operation.kind === 'deposit' && outcome.isApplied) liquid[operation.tokenId] += operation.amount;
+    if (operation.kind === 'withdraw') liquid[operation.tokenId] -= outcome.served;
+    if (operation.kind === 'fundDonation') fundBookedMicros += operation.amount;
+  }
+  for (const { signatureIndex, position, servedAmount } of batch.content.withdrawals) {
+    const message = batch.content.signatures[signatureIndex].messages[position];
+    invariant(message.kind === 'withdraw', 'a withdrawal row executes a withdrawal');
+    liquid[message.tokenId] -= servedAmount;
+  }
+  const income = batch.feesMicros + batch.penaltiesMicros;
+  liquid[0] += batch.fundPaymentsMicros - income;
+  return { liquid, fundBookedMicros: fundBookedMicros + income - batch.fundPaymentsMicros };
+}
+
+/** Seals the open batch; an empty one is forgotten. What still waits uses the room that is left. */
+export function sealBatch(state: EngineState): void {
+  includeLeftOvers(state);
+  const { open } = state;
+  if (open === undefined) return;
+  state.open = undefined;
+  if (open.batch.isEmpty) return;
+  const { batch: sealed, state: ledger } = open.batch.seal();
+  const attempt = state.attempts.get(open.number) ?? 0;
+  const entry: BatchEntry = {
+    number: open.number,
+    attempt,
+    status: 'sealed',
+    sealed,
+    oldStateRoot: sealed.oldStateRoot,
+    newStateRoot: sealed.newStateRoot,
+    timeSec: sealed.content.header.timeSec,
+    table: open.table,
+    pendingEnd: open.pendingEnd,
+    actions: open.actions,
+    isLiquidating: sealed.content.liquidations.length > 0,
+    before: { ledger: state.ledger, l1Ledger: state.l1Ledger },
+    proof: undefined,
+    l1TxHash: undefined,
+    l1Block: undefined,
+  };
+  state.ledger = ledger;
+  for (const { isTouched, accountIndex, after } of sealed.accounts) {
+    if (isTouched) state.screen.set(accountIndex, after);
+  }
+  state.l1Ledger = ledgerAfter(state.l1Ledger, sealed);
+  state.batches.set(entry.number, entry);
+  state.nextBatchNumber++;
+  state.emit({
+    kind: 'batch-sealed',
+    batchNumber: entry.number,
+    attempt,
+    oldStateRoot: sealed.oldStateRoot,
+    newStateRoot: sealed.newStateRoot,
+  });
+}
+
+function includeLeftOvers(state: EngineState): void {
+  if (state.open !== undefined) includeWaiting(state);
+}

@@ -1,0 +1,154 @@
+/**
+ * One incoming order against its book. Every single fill goes through `protocol/transition`: the order that
+ * does not pass there any more is cancelled with its numbers, and the next in line gets its chance.
+ */
+import { sizeOf } from '#protocol/account.ts';
+import { type Rejection, reject } from '#protocol/errors.ts';
+import type { TradeOperation } from '#protocol/transition/operation.ts';
+import { divideDown, min, PPM_ONE } from '#protocol/units.ts';
+import { inBatch, recordAction } from '../batch/rollup.ts';
+import { closeDeadOrders, closeOrder, fillOrder, orderOf, remainingOf } from '../orders.ts';
+import type { EngineState, OrderRecord } from '../state.ts';
+import { crosses, opposite } from './order-book.ts';
+
+/** Rounded down: the fee stays within the signed cap whatever the number of fills. */
+export const feeMicrosDown = (cashMicros: bigint, feePpm: bigint): bigint =>
+  divideDown(cashMicros * feePpm, PPM_ONE);
+
+/** Lots an order may still trade now; a reduce-only order never more than the position it reduces. */
+export function tradeableLots(state: EngineState, record: OrderRecord): bigint {
+  const remaining = remainingOf(record);
+  if (!record.order.isReduceOnly) return remaining;
+  const size = sizeOf(state.account(record.signed.accountIndex), record.order.instrumentId);
+  const reducible = record.order.side === 'sell' ? size : -size;
+  return reducible <= 0n ? 0n : min(reducible, remaining);
+}
+
+const nothingToReduce = (state: EngineState, record: OrderRecord): Rejection =>
+  reject('reduce-only-without-position', 'nothing is left that this order could reduce', {
+    positionLots: sizeOf(state.account(record.signed.accountIndex), record.order.instrumentId),
+    side: record.order.side,
+  });
+
+export function tradeOperation(
+  state: EngineState,
+  maker: OrderRecord,
+  taker: OrderRecord,
+  lots: bigint,
+  priceMicrosPerLot: bigint,
+): TradeOperation {
+  const cashMicros = lots * priceMicrosPerLot;
+  return {
+    kind: 'trade',
+    maker: { signed: maker.signed, position: maker.position },
+    taker: { signed: taker.signed, position: taker.position },
+    lots,
+    priceMicrosPerLot,
+    makerFeeMicros: feeMicrosDown(cashMicros, state.config.makerFeePpm),
+    takerFeeMicros: feeMicrosDown(cashMicros, state.config.takerFeePpm),
+  };
+}
+
+/** Books a fill that the batch took: registry, book, action. */
+export function bookTrade(
+  state: EngineState,
+  operation: TradeOperation,
+  maker: OrderRecord,
+  taker: OrderRecord,
+  tradeId: number,
+): void {
+  const { lots, priceMicrosPerLot, makerFeeMicros, takerFeeMicros } = operation;
+  const cashMicros = lots * priceMicrosPerLot;
+  const batchNumber = state.open?.number ?? 0;
+  recordAction(state, {
+    kind: 'trade',
+    operation,
+    tradeId,
+    instrumentId: taker.order.instrumentId,
+    takerSide: taker.order.side,
+    makerHash: maker.hash,
+    takerHash: taker.hash,
+  });
+  fillOrder(state, maker, { tradeId, batchNumber, lots, cashMicros, feeMicros: makerFeeMicros });
+  fillOrder(state, taker, { tradeId, batchNumber, lots, cashMicros, feeMicros: takerFeeMicros });
+  closeDeadOrders(state, maker.signed.accountIndex);
+  closeDeadOrders(state, taker.signed.accountIndex);
+}
+
+function tellTrade(
+  state: EngineState,
+  operation: TradeOperation,
+  maker: OrderRecord,
+  taker: OrderRecord,
+): void {
+  const { lots, priceMicrosPerLot, makerFeeMicros, takerFeeMicros } = operation;
+  state.emit({
+    kind: 'trade',
+    tradeId: state.tradeCount,
+    batchNumber: state.open?.number ?? 0,
+    instrumentId: taker.order.instrumentId,
+    priceMicrosPerLot,
+    lots,
+    cashMicros: lots * priceMicrosPerLot,
+    makerHash: maker.hash,
+    takerHash: taker.hash,
+    takerSide: taker.order.side,
+    makerFeeMicros,
+    takerFeeMicros,
+  });
+}
+
+const BACKLOG_CODES = ['proof-backlog', 'batch-full', 'needs-new-batch', 'no-round', 'prices-unusable'];
+
+/** Who caused the refusal of a fill: the account it names, else the incoming order. */
+function isMakersFault(refusal: Rejection, maker: OrderRecord): boolean {
+  return refusal.data.accountIndex === maker.signed.accountIndex;
+}
+
+/**
+ * Trades what can be traded at once. Afterwards the order is closed, or open with lots left that the book
+ * cannot fill: the caller lets it rest or ends it.
+ */
+export function matchOrder(state: EngineState, taker: OrderRecord): void {
+  const { side, limitMicrosPerLot, instrumentId, isReduceOnly } = taker.order;
+  const book = state.book(instrumentId);
+  // Every turn takes lots off the taker or an order out of the book, or ends.
+  while (taker.closed === undefined) {
+    const resting = book.best(opposite(side));
+    if (resting === undefined || !crosses(side, limitMicrosPerLot, resting.limitMicrosPerLot)) return;
+    if (resting.accountIndex === taker.signed.accountIndex) {
+      closeOrder(state, taker, 'self-trade');
+      return;
+    }
+    const maker = orderOf(state, resting.hash);
+    const takerLots = tradeableLots(state, taker);
+    const makerLots = tradeableLots(state, maker);
+    if (takerLots === 0n) {
+      closeOrder(state, taker, 'no-longer-passes', nothingToReduce(state, taker));
+      return;
+    }
+    if (makerLots === 0n) {
+      closeOrder(state, maker, 'no-longer-passes', nothingToReduce(state, maker));
+      continue;
+    }
+    const operation = tradeOperation(
+      state,
+      maker,
+      taker,
+      min(takerLots, makerLots),
+      resting.limitMicrosPerLot,
+    );
+    const traded = inBatch(state, isReduceOnly ? 'protected' : 'ordinary', operation);
+    if (traded.ok) {
+      state.tradeCount++;
+      tellTrade(state, operation, maker, taker);
+      bookTrade(state, operation, maker, taker, state.tradeCount);
+    } else if (BACKLOG_CODES.includes(traded.code)) {
+      closeOrder(state, taker, 'proof-backlog', traded);
+    } else if (isMakersFault(traded, maker)) {
+      closeOrder(state, maker, 'no-longer-passes', traded);
+    } else {
+      closeOrder(state, taker, 'no-longer-passes', traded);
+    }
+  }
+}

@@ -1,0 +1,40 @@
+/** Everything the engine is told once. It is part of what makes a replay give the same roots. */
+import type { Instrument } from '#protocol/instrument.ts';
+import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
+import type { SigningDomain } from '#protocol/message.ts';
+
+export interface EngineConfig {
+  readonly shape: StateShape;
+  readonly capacity: BatchCapacity;
+  readonly domain: SigningDomain;
+  /** Public word 0: chain, contract and circuit. */
+  readonly domainWord: bigint;
+  readonly instruments: readonly Instrument[];
+  readonly makerFeePpm: bigint;
+  readonly takerFeePpm: bigint;
+  /** Least notional of an order at the mark, but for reduce-only orders. */
+  readonly orderMinMicros: bigint;
+  readonly openOrdersPerAccountMax: number;
+  /** Prices older than this at batch time are stale: no fills, no liquidation (contract: 180). */
+  readonly roundAgeMaxSec: bigint;
+  /** Sealing waits when so many batches are unproved. */
+  readonly unprovedBatchesMax: number;
+  /** So many more for reduce-only orders, withdrawals, L1 operations and liquidations. */
+  readonly unprovedBatchesReserve: number;
+  /** Unproved batches while one of them liquidates (DESIGN §5). */
+  readonly unprovedWhileLiquidatingMax: number;
+  /** Closed orders and signed bodies of final batches kept for questions about them. */
+  readonly closedOrdersKept: number;
+}
+
+export const ENGINE_DEFAULTS = {
+  makerFeePpm: 0n,
+  takerFeePpm: 500n,
+  orderMinMicros: 5_000_000n,
+  openOrdersPerAccountMax: 128,
+  roundAgeMaxSec: 180n,
+  unprovedBatchesMax: 8,
+  unprovedBatchesReserve: 4,
+  unprovedWhileLiquidatingMax: 3,
+  closedOrdersKept: 100_000,
+} as const;

@@ -1,0 +1,94 @@
+/** One command in, events out: the deterministic heart. No clock, no chance, no I/O. */
+import { accept, invariant, type Rejection, type Result } from '#protocol/errors.ts';
+import { reseal } from './batch/reseal.ts';
+import { includeWaiting, sealBatch } from './batch/rollup.ts';
+import type { Command, EngineEvent } from './commands.ts';
+import { applyL1Block } from './l1.ts';
+import { liquidationScan } from './risk/liquidation.ts';
+import type { BatchEntry, EngineState, MessageResult } from './state.ts';
+import { submit } from './submit.ts';
+
+export interface Applied {
+  readonly events: readonly EngineEvent[];
+  /** Only of 'submit': what became of each message. */
+  readonly results: readonly MessageResult[];
+  /** The command was refused as a whole. */
+  readonly refusal: Rejection | undefined;
+}
+
+/** Applies one command. Nothing but `state` changes, and equal states give equal events. */
+export function applyCommand(state: EngineState, command: Command): Applied {
+  let results: readonly MessageResult[] = [];
+  let done: Result<void> = accept(undefined);
+  switch (command.kind) {
+    case 'submit':
+      results = submit(state, command);
+      break;
+    case 'l1-block':
+      applyL1Block(state, command);
+      break;
+    case 'feed':
+      for (const { instrumentId, markMicrosPerLot } of command.marks) {
+        state.liveMarks.set(instrumentId, markMicrosPerLot);
+      }
+      break;
+    case 'seal':
+      sealBatch(state);
+      break;
+    case 'liquidation-scan':
+      liquidationScan(state);
+      break;
+    case 'reseal':
+      done = reseal(state, command.batchNumber);
+      break;
+    case 'batch-proven':
+    case 'batch-submitted':
+    case 'batch-final':
+      applyProgress(state, command);
+      break;
+  }
+  return { events: state.takeEvents(), results, refusal: done.ok ? undefined : done };
+}
+
+type Progress = Extract<Command, { kind: 'batch-proven' | 'batch-submitted' | 'batch-final' }>;
+
+/** Whether the progress concerns a batch that still stands: a resealed one has lost its proof. */
+export function isProgress(state: EngineState, command: Progress): boolean {
+  const entry = state.batches.get(command.batchNumber);
+  if (entry === undefined || entry.status === 'final') return false;
+  if (command.kind === 'batch-final') return true;
+  if (entry.attempt !== command.attempt) return false;
+  return command.kind === 'batch-proven' ? entry.status === 'sealed' : entry.status !== 'sealed';
+}
+
+function applyProgress(state: EngineState, command: Progress): void {
+  if (!isProgress(state, command)) return;
+  const entry = state.batches.get(command.batchNumber);
+  invariant(entry !== undefined, 'progress concerns a known batch');
+  const status =
+    command.kind === 'batch-proven' ? 'proven' : command.kind === 'batch-submitted' ? 'submitted' : 'final';
+  switch (command.kind) {
+    case 'batch-proven':
+      entry.proof = { proof: command.proof, inputs: command.inputs };
+      break;
+    case 'batch-submitted':
+      entry.l1TxHash = command.l1TxHash;
+      break;
+    case 'batch-final':
+      finish(entry, command);
+      break;
+  }
+  entry.status = status;
+  const { batchNumber } = command;
+  state.emit({ kind: 'batch-status', batchNumber, attempt: entry.attempt, status });
+  // Room for one more batch: what waits for it may go in.
+  if (status === 'proven') includeWaiting(state);
+}
+
+function finish(entry: BatchEntry, command: Extract<Command, { kind: 'batch-final' }>): void {
+  invariant(entry.newStateRoot === command.newStateRoot, `L1 accepted batch ${entry.number} with our root`);
+  entry.l1Block = command.l1Block;
+  entry.l1TxHash = command.l1TxHash;
+  // The store keeps the content; memory keeps what is asked for often.
+  entry.before = undefined;
+}

@@ -1,0 +1,266 @@
+/**
+ * The single writer. Commands are applied one at a time; what a command caused is acknowledged, and shown to
+ * anyone, only after its record is durable. If a write fails or an invariant breaks, the engine stops for good:
+ * its memory may then be ahead of the log.
+ */
+import { createVerifier, type Verifier } from '#protocol/crypto/eddsa.ts';
+import { type Rejection, type Result, reject } from '#protocol/errors.ts';
+import type { SignedMessages } from '#protocol/message.ts';
+import { verifySignedMessages } from '#protocol/signing.ts';
+import { stateRoot } from '#protocol/state.ts';
+import type { Command, EngineEvent, OrderOptions } from './commands.ts';
+import type { EngineConfig } from './config.ts';
+import { type Applied, applyCommand, isProgress } from './core.ts';
+import { bodyHashOf } from './identity.ts';
+import { isNewsFromL1 } from './l1.ts';
+import { encode } from './ledger/codec.ts';
+import { CorruptLogError, Log, outcomeHashOf, sha256Hex } from './ledger/log.ts';
+import type { LedgerStore } from './ledger/store.ts';
+import { EngineState, type MessageResult } from './state.ts';
+import { refuseEnvelope } from './submit.ts';
+
+export type EngineListener = (events: readonly EngineEvent[], state: EngineState) => void;
+
+export interface SubmissionResult {
+  readonly bodyHash: string;
+  readonly results: readonly MessageResult[];
+  /** True when the same body had been taken before. */
+  readonly isRepeat: boolean;
+}
+
+interface Job {
+  readonly run: () => Promise<void>;
+  readonly fail: (error: Error) => void;
+}
+
+const VERIFIERS_MAX = 4_000;
+const QUEUE_MAX = 10_000;
+
+/** Stopped, or stopping: nothing further is taken. */
+export class EngineStopped extends Error {
+  constructor(cause?: unknown) {
+    super('the engine has stopped', { cause });
+    this.name = 'EngineStopped';
+  }
+}
+
+export class Engine {
+  readonly #state: EngineState;
+  readonly #store: LedgerStore;
+  readonly #log: Log<Command>;
+  readonly #onFatal: (error: Error) => void;
+  readonly #listeners = new Set<EngineListener>();
+  readonly #urgent: Job[] = [];
+  readonly #jobs: Job[] = [];
+  readonly #verifiers = new Map<string, Verifier>();
+  #isDraining = false;
+  #stopped: EngineStopped | undefined;
+
+  private constructor(config: EngineConfig, store: LedgerStore, onFatal: (error: Error) => void) {
+    this.#state = new EngineState(config);
+    this.#store = store;
+    this.#log = new Log(store);
+    this.#onFatal = onFatal;
+  }
+
+  /**
+   * Folds the log and opens for commands. @throws CorruptLogError when the log is damaged or leads elsewhere.
+   * @param onFatal is told once when the engine stops by failure; the process should end then.
+   */
+  static async start(
+    config: EngineConfig,
+    store: LedgerStore,
+    onFatal: (error: Error) => void,
+  ): Promise<Engine> {
+    // Instruments and fees may change between runs of a deployment; its chain, contract and circuit may not.
+    await store.bindTo(sha256Hex(encode([config.domain, config.domainWord, config.shape])));
+    const engine = new Engine(config, store, onFatal);
+    for await (const { sequence, command, outcomeHash } of engine.#log.replay()) {
+      let applied: Applied;
+      try {
+        applied = applyCommand(engine.#state, command);
+      } catch (error) {
+        throw new CorruptLogError(sequence, `replaying it failed (${(error as Error).message})`);
+      }
+      if (outcomeHashOf(applied.events) !== outcomeHash) {
+        throw new CorruptLogError(sequence, 'replaying it leads elsewhere than it did');
+      }
+      await engine.#keepBatches(applied.events);
+    }
+    return engine;
+  }
+
+  get logSequence(): number {
+    return this.#log.sequence;
+  }
+
+  get waitingCommands(): number {
+    return this.#jobs.length + this.#urgent.length;
+  }
+
+  /** Root of the ledger after the last sealed batch. */
+  async stateRoot(): Promise<bigint> {
+    return this.read((state) => stateRoot(state.ledger));
+  }
+
+  /** Called after every durable command that caused something. A listener must not throw. */
+  subscribe(listener: EngineListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Verifies and submits signed messages. Idempotent by what is signed. Cancels overtake everything else that
+   * waits: a cancel that arrives before its order kills the nonce, so the order is refused.
+   */
+  async submit(
+    signed: SignedMessages,
+    options: readonly OrderOptions[] = [],
+  ): Promise<Result<SubmissionResult>> {
+    this.#requireRunning();
+    const refused = this.#verify(signed);
+    if (refused !== undefined) return refused;
+    const isUrgent = signed.messages.every(({ kind }) => kind === 'cancel' || kind === 'cancel-all');
+    const queue = isUrgent ? this.#urgent : this.#jobs;
+    if (queue.length >= QUEUE_MAX) {
+      return reject('engine-busy', 'too many commands wait; retry', {
+        waiting: queue.length,
+        limit: QUEUE_MAX,
+      });
+    }
+    return this.#enqueue(queue, async () => {
+      const bodyHash = bodyHashOf(this.#state.config.domain, signed);
+      const known = this.#state.bodies.get(bodyHash);
+      if (known !== undefined) {
+        return { ok: true, value: { bodyHash, results: known, isRepeat: true } } as const;
+      }
+      const applied = await this.#apply({ kind: 'submit', signed, options });
+      return { ok: true, value: { bodyHash, results: applied.results, isRepeat: false } } as const;
+    });
+  }
+
+  /** Any other command. Resolves with its refusal, or undefined when it was taken (or was no news). */
+  async command(command: Exclude<Command, { kind: 'submit' }>): Promise<Rejection | undefined> {
+    this.#requireRunning();
+    return this.#enqueue(this.#urgent, async () => {
+      if (command.kind === 'l1-block' && !isNewsFromL1(this.#state, command)) return undefined;
+      const isProgressReport =
+        command.kind === 'batch-proven' ||
+        command.kind === 'batch-submitted' ||
+        command.kind === 'batch-final';
+      if (isProgressReport && !isProgress(this.#state, command)) return undefined;
+      return (await this.#apply(command)).refusal;
+    });
+  }
+
+  /** Reads between two commands, so that nothing is shown that is not durable. `view` must not keep the state. */
+  async read<T>(view: (state: EngineState) => T): Promise<T> {
+    this.#requireRunning();
+    // A view that throws is its caller's affair and must not stop the writer.
+    const look = async (): Promise<{ value: T } | { error: unknown }> => {
+      try {
+        return { value: view(this.#state) };
+      } catch (error) {
+        return { error };
+      }
+    };
+    const seen = await this.#enqueue(this.#urgent, look);
+    if ('error' in seen) throw seen.error;
+    return seen.value;
+  }
+
+  /** Finishes what waits and takes nothing more. */
+  async stop(): Promise<void> {
+    if (this.#stopped !== undefined) return;
+    await this.read(() => undefined);
+    this.#stopped = new EngineStopped();
+  }
+
+  #requireRunning(): void {
+    if (this.#stopped !== undefined) throw this.#stopped;
+  }
+
+  #enqueue<T>(queue: Job[], task: () => Promise<T>): Promise<T> {
+    return new Promise<T>((resolve, fail) => {
+      queue.push({ run: async () => resolve(await task()), fail });
+      void this.#drain();
+    });
+  }
+
+  async #drain(): Promise<void> {
+    if (this.#isDraining) return;
+    this.#isDraining = true;
+    try {
+      for (let job = this.#next(); job !== undefined; job = this.#next()) {
+        try {
+          if (this.#stopped !== undefined) throw this.#stopped;
+          await job.run();
+        } catch (error) {
+          this.#fail(error as Error);
+          job.fail(error as Error);
+        }
+      }
+    } finally {
+      this.#isDraining = false;
+    }
+  }
+
+  #next(): Job | undefined {
+    return this.#urgent.shift() ?? this.#jobs.shift();
+  }
+
+  #fail(error: Error): void {
+    if (this.#stopped !== undefined) return;
+    this.#stopped = new EngineStopped(error);
+    this.#onFatal(error);
+  }
+
+  async #apply(command: Command): Promise<Applied> {
+    const applied = applyCommand(this.#state, command);
+    // A refusal that changed nothing leaves no trace. What time or L1 said is recorded even if nothing followed.
+    const isRecorded =
+      applied.events.length > 0 || (command.kind !== 'submit' && applied.refusal === undefined);
+    if (!isRecorded) return applied;
+    await this.#log.append(command, outcomeHashOf(applied.events));
+    await this.#keepBatches(applied.events);
+    for (const listener of this.#listeners) listener(applied.events, this.#state);
+    return applied;
+  }
+
+  /** Sealed batches and proofs go to their table too: the prover and readers take them from there. */
+  async #keepBatches(events: readonly EngineEvent[]): Promise<void> {
+    for (const event of events) {
+      const isSeal = event.kind === 'batch-sealed';
+      if (!isSeal && !(event.kind === 'batch-status' && event.status === 'proven')) continue;
+      const entry = this.#state.batches.get(event.batchNumber);
+      if (entry?.attempt !== event.attempt) continue;
+      if (isSeal && entry.sealed !== undefined) {
+        await this.#store.putBatch(entry.number, entry.attempt, encode(entry.sealed));
+      }
+      if (!isSeal) await this.#store.putProof(entry.number, entry.attempt, encode(entry.proof));
+    }
+  }
+
+  /** Cheap checks first; the signature last. Keys seen lately have a window table. */
+  #verify(signed: SignedMessages): Rejection | undefined {
+    const refused = refuseEnvelope(this.#state, signed);
+    if (refused !== undefined) return refused;
+    const { publicKey } = this.#state.account(signed.accountIndex);
+    const name = `${publicKey[0]}`;
+    let verifier = this.#verifiers.get(name);
+    if (verifier === undefined) {
+      verifier = createVerifier(publicKey);
+      if (this.#verifiers.size >= VERIFIERS_MAX) {
+        const oldest = this.#verifiers.keys().next().value;
+        if (oldest !== undefined) this.#verifiers.delete(oldest);
+      }
+      this.#verifiers.set(name, verifier);
+    }
+    if (verifySignedMessages(this.#state.config.domain, publicKey, signed, verifier)) return undefined;
+    return reject('wrong-signature', 'not signed by the key of this account for this chain and contract', {
+      accountIndex: signed.accountIndex,
+      epoch: signed.epoch,
+      chainId: this.#state.config.domain.chainId,
+    });
+  }
+}

@@ -1,0 +1,79 @@
+/** What L1 says: queue entries, accepted tables, the time of batches. */
+import { invariant } from '#protocol/errors.ts';
+import { includeWaiting, sealBatch } from './batch/rollup.ts';
+import type { AcceptedTable, Command, L1Numbers, QueuedL1Operation } from './commands.ts';
+import { closeExpiredOrders } from './orders.ts';
+import { liquidationScan } from './risk/liquidation.ts';
+import type { EngineState } from './state.ts';
+
+type L1Block = Extract<Command, { kind: 'l1-block' }>;
+
+/** Whether the block says anything the engine does not know: repeats are dropped before they reach the log. */
+export function isNewsFromL1(state: EngineState, block: L1Block): boolean {
+  return block.blockNumber > state.l1BlockNumber;
+}
+
+export function applyL1Block(state: EngineState, block: L1Block): void {
+  invariant(block.blockNumber > state.l1BlockNumber, 'L1 blocks come in order, each once');
+  invariant(block.timeSec >= state.l1TimeSec, 'L1 time does not fall');
+  state.l1BlockNumber = block.blockNumber;
+  takeOperations(state, block.operations, block.confirmedQueueEnd);
+  // The batch that is open was filled at the old round: it ends here.
+  if (block.tables.length > 0) sealBatch(state);
+  state.l1TimeSec = block.timeSec;
+  for (const table of block.tables) takeTable(state, table);
+  if (block.numbers !== undefined) compareNumbers(state, block.numbers);
+  closeExpiredOrders(state, block.timeSec);
+  includeWaiting(state);
+  if (block.tables.length > 0) liquidationScan(state);
+}
+
+/** Entries above the confirmed end may have been replaced by a reorganisation; below it never. */
+function takeOperations(
+  state: EngineState,
+  operations: readonly QueuedL1Operation[],
+  confirmedEnd: number,
+): void {
+  for (const queued of operations) {
+    invariant(queued.queueIndex <= state.l1QueueEnd, 'queue entries come without gaps');
+    if (queued.queueIndex < state.l1QueueEnd) {
+      if (queued.queueIndex < state.l1QueueConfirmedEnd) continue;
+      state.l1Queue = state.l1Queue.filter((known) => known.queueIndex < queued.queueIndex);
+    }
+    state.l1Queue = [...state.l1Queue, queued];
+    state.l1QueueEnd = queued.queueIndex + 1;
+  }
+  invariant(confirmedEnd >= state.l1QueueConfirmedEnd, 'a confirmed queue entry stays confirmed');
+  invariant(confirmedEnd <= state.l1QueueEnd, 'only known entries are confirmed');
+  state.l1QueueConfirmedEnd = confirmedEnd;
+}
+
+function takeTable(state: EngineState, accepted: AcceptedTable): void {
+  const { table } = accepted;
+  invariant(
+    state.table === undefined || accepted.index > state.table.index,
+    'tables come in order, each once',
+  );
+  invariant(accepted.acceptedAtSec <= state.l1TimeSec, 'a table was accepted before we know of it');
+  state.table = accepted;
+  state.liveMarks = new Map();
+  state.emit({ kind: 'round', roundNumber: table.roundNumber, isJump: table.isJump });
+}
+
+/** After its last accepted batch the contract must hold the numbers we carried forward to that batch. */
+function compareNumbers(state: EngineState, numbers: L1Numbers): void {
+  const next = state.batches.get(numbers.nextBatchNumber);
+  const ours =
+    next?.before?.l1Ledger ??
+    (numbers.nextBatchNumber === state.nextBatchNumber ? state.l1Ledger : undefined);
+  // A batch that is being executed again, or one already forgotten: nothing to compare with.
+  if (ours === undefined) return;
+  invariant(
+    ours.fundBookedMicros === numbers.fundBookedMicros,
+    'the fund holds on L1 what the engine booked',
+  );
+  invariant(
+    ours.liquid.every((amount, tokenId) => amount === (numbers.liquid[tokenId] ?? 0n)),
+    'the ledger of the contract is the one the engine booked',
+  );
+}

@@ -1,0 +1,142 @@
+/** Open and closed orders: the one place where the registry and the books change together. */
+import { invariant, type Rejection } from '#protocol/errors.ts';
+import { nonceState, nonceWordOf } from '#protocol/transition/nonces.ts';
+import type { CancelReason } from './commands.ts';
+import type { OpenOrder } from './risk/admission.ts';
+import type { EngineState, OrderFill, OrderRecord } from './state.ts';
+
+export const remainingOf = (record: OrderRecord): bigint => record.order.sizeLots - record.filledLots;
+
+export function orderOf(state: EngineState, hash: string): OrderRecord {
+  const record = state.orders.get(hash);
+  invariant(record !== undefined, `order ${hash} is known`);
+  return record;
+}
+
+/** Open orders of an account as admission needs them. */
+export function openOrdersOf(state: EngineState, accountIndex: number): OpenOrder[] {
+  return [...(state.openOrders.get(accountIndex)?.values() ?? [])].map((hash) => {
+    const record = orderOf(state, hash);
+    return { ...record.order, remainingLots: remainingOf(record) };
+  });
+}
+
+export const openOrderCount = (state: EngineState, accountIndex: number): number =>
+  state.openOrders.get(accountIndex)?.size ?? 0;
+
+/** Takes an order into the registry as open; it does not rest in a book yet. */
+export function openOrder(state: EngineState, record: OrderRecord): void {
+  const { accountIndex } = record.signed;
+  const own = state.openOrders.get(accountIndex) ?? new Map<bigint, string>();
+  invariant(!own.has(record.order.nonce), 'one open order per nonce');
+  own.set(record.order.nonce, record.hash);
+  state.openOrders.set(accountIndex, own);
+  state.orders.set(record.hash, record);
+}
+
+/** Puts what is left of an open order into its book. */
+export function rest(state: EngineState, record: OrderRecord): void {
+  const { order } = record;
+  state.book(order.instrumentId).insert({
+    hash: record.hash,
+    accountIndex: record.signed.accountIndex,
+    side: order.side,
+    limitMicrosPerLot: order.limitMicrosPerLot,
+    remainingLots: remainingOf(record),
+    expirySec: order.expirySec,
+    sequence: record.sequence,
+  });
+  state.touchLevel(order.instrumentId, order.side, order.limitMicrosPerLot);
+}
+
+function leaveBook(state: EngineState, record: OrderRecord): void {
+  const { order } = record;
+  if (state.book(order.instrumentId).remove(record.hash) !== undefined) {
+    state.touchLevel(order.instrumentId, order.side, order.limitMicrosPerLot);
+  }
+}
+
+/** Ends an order. An order ends once; `because` carries the numbers when a rule decided. */
+export function closeOrder(
+  state: EngineState,
+  record: OrderRecord,
+  reason: 'filled' | CancelReason,
+  because?: Rejection,
+): void {
+  invariant(record.closed === undefined, 'an order ends once');
+  leaveBook(state, record);
+  record.closed = { reason, because };
+  const own = state.openOrders.get(record.signed.accountIndex);
+  own?.delete(record.order.nonce);
+  if (own?.size === 0) state.openOrders.delete(record.signed.accountIndex);
+  state.closedOrder.push(record.hash);
+  forgetOldest(state);
+  const { hash, filledLots } = record;
+  state.emit({ kind: 'order-closed', hash, reason, filledLots, because });
+}
+
+function forgetOldest(state: EngineState): void {
+  while (state.closedOrder.length > state.config.closedOrdersKept) {
+    const oldest = state.orders.get(state.closedOrder[0]);
+    // An order of a batch that may be executed again stays, and everything closed after it.
+    if (oldest !== undefined && oldest.closed === undefined) {
+      state.closedOrder.shift();
+      continue;
+    }
+    if (oldest?.fills.some((fill) => state.batches.get(fill.batchNumber)?.status !== 'final')) return;
+    state.closedOrder.shift();
+    if (oldest === undefined) continue;
+    state.orders.delete(oldest.hash);
+    state.bodies.delete(oldest.bodyHash);
+  }
+}
+
+/** Books a fill; the order ends when nothing is left. */
+export function fillOrder(state: EngineState, record: OrderRecord, fill: OrderFill): void {
+  invariant(fill.lots > 0n && fill.lots <= remainingOf(record), 'a fill is within what is left');
+  record.filledLots += fill.lots;
+  record.fills.push(fill);
+  const book = state.book(record.order.instrumentId);
+  if (book.get(record.hash) !== undefined) {
+    book.reduce(record.hash, fill.lots);
+    state.touchLevel(record.order.instrumentId, record.order.side, record.order.limitMicrosPerLot);
+  }
+  if (remainingOf(record) === 0n) closeOrder(state, record, 'filled');
+}
+
+/**
+ * Ends open orders that can never be filled any more because the account's window or epoch moved. Called
+ * after everything that may have moved it, so that the book holds no dead order.
+ */
+export function closeDeadOrders(state: EngineState, accountIndex: number): void {
+  const account = state.account(accountIndex);
+  for (const hash of [...(state.openOrders.get(accountIndex)?.values() ?? [])]) {
+    const record = orderOf(state, hash);
+    if (record.signed.epoch !== account.epoch) closeOrder(state, record, 'epoch-changed');
+    else if (nonceWordOf(record.order.nonce) < account.baseWord) closeOrder(state, record, 'nonce-dead');
+    else if (nonceState(account, record.order.nonce).kind === 'dead') closeOrder(state, record, 'nonce-dead');
+  }
+}
+
+/** Ends open orders whose last moment has passed. */
+export function closeExpiredOrders(state: EngineState, timeSec: bigint): void {
+  for (const book of state.books.values()) {
+    for (const hash of book.expiredAt(timeSec)) closeOrder(state, orderOf(state, hash), 'expired');
+  }
+}
+
+/**
+ * Takes back fills that are executed again after a reseal. The order leaves its book until its fate is known; one
+ * that ended only because it was filled is open again.
+ */
+export function takeBackFills(state: EngineState, record: OrderRecord, tradeIds: ReadonlySet<number>): void {
+  leaveBook(state, record);
+  const taken = record.fills.filter((fill) => tradeIds.has(fill.tradeId));
+  record.fills = record.fills.filter((fill) => !tradeIds.has(fill.tradeId));
+  record.filledLots -= taken.reduce((sum, fill) => sum + fill.lots, 0n);
+  if (record.closed?.reason !== 'filled') return;
+  record.closed = undefined;
+  const own = state.openOrders.get(record.signed.accountIndex) ?? new Map<bigint, string>();
+  own.set(record.order.nonce, record.hash);
+  state.openOrders.set(record.signed.accountIndex, own);
+}

@@ -1,0 +1,207 @@
+/** The engine's memory: the fold of the log. Only handlers of commands change it, one at a time. */
+import type { Account } from '#protocol/account.ts';
+import type { BatchProof, PublicInputs, SealedBatch } from '#protocol/batch/batch.ts';
+import { invariant, type Rejection } from '#protocol/errors.ts';
+import type { Instrument } from '#protocol/instrument.ts';
+import type { OrderMessage, SignedMessages } from '#protocol/message.ts';
+import { accountAt, genesisState, type LedgerState } from '#protocol/state.ts';
+import type { OpenBatch } from '#protocol/transition/open-batch.ts';
+import type { Operation } from '#protocol/transition/operation.ts';
+import { OrderBook, type Side } from './book/order-book.ts';
+import type {
+  AcceptedTable,
+  CancelReason,
+  EngineEvent,
+  OrderOptions,
+  QueuedL1Operation,
+} from './commands.ts';
+import type { EngineConfig } from './config.ts';
+import { AccountScreen } from './risk/screen.ts';
+
+export interface OrderFill {
+  readonly tradeId: number;
+  readonly batchNumber: number;
+  readonly lots: bigint;
+  readonly cashMicros: bigint;
+  readonly feeMicros: bigint;
+}
+
+/** A signed order the engine accepted, open or closed. */
+export interface OrderRecord {
+  readonly hash: string;
+  readonly bodyHash: string;
+  readonly signed: SignedMessages;
+  readonly position: number;
+  readonly order: OrderMessage;
+  readonly options: OrderOptions;
+  readonly sequence: number;
+  filledLots: bigint;
+  fills: OrderFill[];
+  /** Undefined while it rests. */
+  closed: { readonly reason: 'filled' | CancelReason; readonly because: Rejection | undefined } | undefined;
+}
+
+/** A cancel, cancel-all or withdrawal on its way into a batch. */
+export interface MessageRecord {
+  readonly hash: string;
+  readonly signed: SignedMessages;
+  readonly position: number;
+  /** Undefined while it waits. */
+  batchNumber: number | undefined;
+  dropped: Rejection | undefined;
+}
+
+/** What became of one message of a submission. */
+export type MessageResult =
+  | { readonly ok: true; readonly position: number; readonly hash: string }
+  | { readonly ok: false; readonly position: number; readonly rejection: Rejection };
+
+/** Something a batch holds, with what is needed to do it again after a reseal. */
+export type BatchAction =
+  | {
+      readonly kind: 'trade';
+      readonly operation: Extract<Operation, { kind: 'trade' }>;
+      readonly tradeId: number;
+      readonly instrumentId: number;
+      readonly takerSide: Side;
+      readonly makerHash: string;
+      readonly takerHash: string;
+    }
+  | { readonly kind: 'message'; readonly operation: Operation; readonly hash: string }
+  | { readonly kind: 'l1'; readonly operation: Operation; readonly queued: QueuedL1Operation }
+  | {
+      readonly kind: 'liquidate';
+      readonly operation: Extract<Operation, { kind: 'liquidate' }>;
+      readonly tradeId: number;
+      readonly makerHash: string;
+    }
+  | { readonly kind: 'pay-fund'; readonly operation: Extract<Operation, { kind: 'pay-fund' }> };
+
+/** The contract's ledger numbers, carried forward over batches it has not seen yet. */
+export interface L1Ledger {
+  readonly liquid: readonly bigint[];
+  readonly fundBookedMicros: bigint;
+}
+
+export type BatchStatus = 'sealed' | 'proven' | 'submitted' | 'final';
+
+export interface BatchEntry {
+  readonly number: number;
+  readonly attempt: number;
+  status: BatchStatus;
+  /** Dropped once final: it stays in the store. */
+  sealed: SealedBatch | undefined;
+  readonly newStateRoot: bigint;
+  readonly oldStateRoot: bigint;
+  readonly timeSec: bigint;
+  readonly table: AcceptedTable;
+  /** Queue entries known when it was opened: deposits below count for liquidated accounts. */
+  readonly pendingEnd: number;
+  readonly actions: readonly BatchAction[];
+  readonly isLiquidating: boolean;
+  /** What a reseal returns to. */
+  before: { readonly ledger: LedgerState; readonly l1Ledger: L1Ledger } | undefined;
+  proof: { readonly proof: BatchProof; readonly inputs: PublicInputs } | undefined;
+  l1TxHash: string | undefined;
+  l1Block: number | undefined;
+}
+
+/** The batch that is being filled. */
+export interface OpenEntry {
+  readonly number: number;
+  readonly table: AcceptedTable;
+  readonly pendingEnd: number;
+  batch: OpenBatch;
+  readonly actions: BatchAction[];
+}
+
+export class EngineState {
+  readonly config: EngineConfig;
+  readonly instruments: ReadonlyMap<number, Instrument>;
+  readonly books: ReadonlyMap<number, OrderBook>;
+  readonly screen: AccountScreen;
+  /** After the last sealed batch. */
+  ledger: LedgerState;
+  open: OpenEntry | undefined;
+  readonly batches = new Map<number, BatchEntry>();
+  nextBatchNumber = 1;
+  /** How often each batch number was sealed again. */
+  readonly attempts = new Map<number, number>();
+
+  table: AcceptedTable | undefined;
+  l1BlockNumber = 0;
+  l1TimeSec = 0n;
+  l1Ledger: L1Ledger = { liquid: [0n, 0n, 0n, 0n], fundBookedMicros: 0n };
+  /** Known queue entries that no batch holds yet, in order of index. */
+  l1Queue: QueuedL1Operation[] = [];
+  /** Index after the last known entry. */
+  l1QueueEnd = 0;
+  /** Entries below are deep enough to be served. */
+  l1QueueConfirmedEnd = 0;
+  liveMarks = new Map<number, bigint>();
+
+  readonly orders = new Map<string, OrderRecord>();
+  readonly messages = new Map<string, MessageRecord>();
+  readonly bodies = new Map<string, readonly MessageResult[]>();
+  /** account → nonce → hash of the open order. */
+  readonly openOrders = new Map<number, Map<bigint, string>>();
+  /** Hashes of cancels and cancel-alls not yet in a batch, oldest first. */
+  waitingMessages: string[] = [];
+  /** Nonces killed by the engine's promise; the proof follows with the batch that holds the cancel. */
+  readonly cancelledNonces = new Map<number, Set<bigint>>();
+  /** Accounts whose cancel-all waits for its batch: no order of the old epoch is taken. */
+  readonly epochEnding = new Map<number, bigint>();
+  readonly closedOrder: string[] = [];
+
+  /** While a reseal puts everything back in its old order. */
+  isResealing = false;
+  orderSequence = 0;
+  tradeCount = 0;
+  /** Of the command in hand. */
+  events: EngineEvent[] = [];
+  readonly #touchedLevels = new Map<string, { instrumentId: number; side: Side; price: bigint }>();
+
+  constructor(config: EngineConfig) {
+    this.config = config;
+    this.instruments = new Map(config.instruments.map((instrument) => [instrument.id, instrument]));
+    this.books = new Map(config.instruments.map((instrument) => [instrument.id, new OrderBook()]));
+    this.screen = new AccountScreen(config.shape);
+    this.ledger = genesisState(config.shape);
+  }
+
+  /** An account with what the open batch holds so far. */
+  account(accountIndex: number): Account {
+    return this.open?.batch.accountAt(accountIndex) ?? accountAt(this.ledger, accountIndex);
+  }
+
+  book(instrumentId: number): OrderBook {
+    const book = this.books.get(instrumentId);
+    invariant(book !== undefined, `instrument ${instrumentId} has a book`);
+    return book;
+  }
+
+  get unprovedBatches(): BatchEntry[] {
+    return [...this.batches.values()].filter((entry) => entry.status === 'sealed');
+  }
+
+  emit(event: EngineEvent): void {
+    this.events.push(event);
+  }
+
+  /** Notes that lots at a price changed; the new total is told once, at the end of the command. */
+  touchLevel(instrumentId: number, side: Side, price: bigint): void {
+    this.#touchedLevels.set(`${instrumentId} ${side} ${price}`, { instrumentId, side, price });
+  }
+
+  /** Events of the command that is finished; the next one starts with none. */
+  takeEvents(): EngineEvent[] {
+    for (const { instrumentId, side, price } of this.#touchedLevels.values()) {
+      const totalLots = this.book(instrumentId).totalAt(side, price);
+      this.emit({ kind: 'book-level', instrumentId, side, limitMicrosPerLot: price, totalLots });
+    }
+    this.#touchedLevels.clear();
+    const events = this.events;
+    this.events = [];
+    return events;
+  }
+}

@@ -1,0 +1,376 @@
+/** Signed messages on their way in: cheap checks, then the rules of admission, then book or batch. */
+import { type Account, sizeOf } from '#protocol/account.ts';
+import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
+import type {
+  CancelMessage,
+  Message,
+  OrderMessage,
+  SignedMessages,
+  WithdrawMessage,
+} from '#protocol/message.ts';
+import { isUserIndex } from '#protocol/state.ts';
+import { nonceState, nonceWordOf } from '#protocol/transition/nonces.ts';
+import { inBatch, includeWaiting, recordAction } from './batch/rollup.ts';
+import { backlogRefusal } from './batch/seal-policy.ts';
+import { matchOrder } from './book/matching.ts';
+import type { OrderOptions } from './commands.ts';
+import { bodyHashOf, messageHashOf } from './identity.ts';
+import {
+  closeDeadOrders,
+  closeOrder,
+  openOrder,
+  openOrderCount,
+  openOrdersOf,
+  orderOf,
+  rest,
+} from './orders.ts';
+import { checkAdmission } from './risk/admission.ts';
+import type { EngineState, MessageRecord, MessageResult, OrderRecord } from './state.ts';
+
+export interface Submission {
+  readonly signed: SignedMessages;
+  /** One per message; ignored for other kinds than orders. */
+  readonly options: readonly OrderOptions[];
+}
+
+const DEFAULT_OPTIONS: OrderOptions = { timeInForce: 'gtc', isPostOnly: false };
+
+/** Checks that hold for a whole signature, cheapest first and without looking at it. */
+export function refuseEnvelope(state: EngineState, signed: SignedMessages): Rejection | undefined {
+  const { accountIndex, epoch } = signed;
+  if (!isUserIndex(state.config.shape, accountIndex)) {
+    return reject('unknown-account', 'there is no such account', { accountIndex });
+  }
+  const account = state.account(accountIndex);
+  if (account.publicKey[0] === 0n && account.publicKey[1] === 0n) {
+    return reject('unknown-account', 'no key is registered for this account yet', { accountIndex });
+  }
+  if (epoch !== account.epoch) {
+    return reject('wrong-epoch', 'signed under another epoch than the account is in', {
+      accountIndex,
+      signedEpoch: epoch,
+      accountEpoch: account.epoch,
+    });
+  }
+  const ending = state.epochEnding.get(accountIndex);
+  if (ending === epoch) {
+    return reject('wrong-epoch', 'a cancel-all ends this epoch; sign with the next once its batch holds it', {
+      accountIndex,
+      signedEpoch: epoch,
+      accountEpoch: epoch,
+      nextEpoch: epoch + 1n,
+    });
+  }
+  return undefined;
+}
+
+/** The signature has been verified; the rest of the way of each message, in order. */
+export function submit(state: EngineState, { signed, options }: Submission): readonly MessageResult[] {
+  const bodyHash = bodyHashOf(state.config.domain, signed);
+  const known = state.bodies.get(bodyHash);
+  if (known !== undefined) return known;
+  const refused = refuseEnvelope(state, signed);
+  const results = signed.messages.map((message, position): MessageResult => {
+    const hash = messageHashOf(bodyHash, position);
+    const outcome =
+      refused ??
+      submitMessage(
+        state,
+        { signed, position, hash, bodyHash },
+        message,
+        options[position] ?? DEFAULT_OPTIONS,
+      );
+    return outcome === undefined ? { ok: true, position, hash } : { ok: false, position, rejection: outcome };
+  });
+  // A body of which nothing was taken leaves no trace: it may be sent again when it would pass.
+  if (results.some((result) => result.ok)) state.bodies.set(bodyHash, results);
+  return results;
+}
+
+interface Reference {
+  readonly signed: SignedMessages;
+  readonly position: number;
+  readonly hash: string;
+  readonly bodyHash: string;
+}
+
+function submitMessage(
+  state: EngineState,
+  reference: Reference,
+  message: Message,
+  options: OrderOptions,
+): Rejection | undefined {
+  switch (message.kind) {
+    case 'order':
+      return submitOrder(state, reference, message, options);
+    case 'cancel':
+      return submitCancel(state, reference, message);
+    case 'cancel-all':
+      return submitCancelAll(state, reference);
+    case 'withdraw':
+      return submitWithdrawal(state, reference, message);
+  }
+}
+
+function checkExpiry(state: EngineState, expirySec: bigint): Rejection | undefined {
+  if (expirySec >= state.l1TimeSec) return undefined;
+  return reject('expired', 'the expiry lies before the time of the next batch', {
+    expirySec,
+    batchTimeSec: state.l1TimeSec,
+  });
+}
+
+/** Whether a nonce may still take effect; `isOrder` allows what is left of nothing: a new order needs a fresh one. */
+function checkNonce(
+  state: EngineState,
+  accountIndex: number,
+  message: { readonly nonce: bigint; readonly floorBackWords: number },
+): Rejection | undefined {
+  const account = state.account(accountIndex);
+  const { nonce, floorBackWords } = message;
+  const wordsMax = state.config.shape.nonceWords - 1;
+  if (floorBackWords > wordsMax) {
+    return reject('floor-out-of-window', `floorBackWords is at most ${wordsMax}`, {
+      nonce,
+      floorBackWords,
+      wordsMax,
+    });
+  }
+  const data = { nonce, firstLiveNonce: 32n * account.baseWord, epoch: account.epoch };
+  if (nonceWordOf(nonce) < account.baseWord) {
+    return reject('nonce-dead', 'this nonce lies below the window of the account', data);
+  }
+  const isOpen = state.openOrders.get(accountIndex)?.has(nonce) ?? false;
+  const isCancelled = state.cancelledNonces.get(accountIndex)?.has(nonce) ?? false;
+  if (isOpen || isCancelled || nonceState(account, nonce).kind !== 'fresh') {
+    return reject('nonce-used', 'this nonce was used by another message', { ...data, isOpen, isCancelled });
+  }
+  return undefined;
+}
+
+/** Rules of the engine that look at the order alone. */
+function checkOrder(state: EngineState, order: OrderMessage, account: Account): Rejection | undefined {
+  const { config } = state;
+  const instrument = state.instruments.get(order.instrumentId);
+  if (instrument === undefined) {
+    return reject('unknown-instrument', 'there is no such instrument', { instrumentId: order.instrumentId });
+  }
+  const { tickMicrosPerLot } = instrument;
+  if (order.limitMicrosPerLot % tickMicrosPerLot !== 0n) {
+    return reject('not-on-tick', 'the limit is a multiple of the tick', {
+      limitMicrosPerLot: order.limitMicrosPerLot,
+      tickMicrosPerLot,
+    });
+  }
+  const feePpmMax = config.takerFeePpm > config.makerFeePpm ? config.takerFeePpm : config.makerFeePpm;
+  if (order.feeCapPpm < feePpmMax) {
+    return reject('fee-cap-too-low', 'the signed fee cap is below the fee', {
+      feeCapPpm: order.feeCapPpm,
+      takerFeePpm: config.takerFeePpm,
+      makerFeePpm: config.makerFeePpm,
+    });
+  }
+  if (instrument.expirySec !== 0n && state.l1TimeSec >= instrument.expirySec) {
+    return reject('instrument-expired', 'this instrument has expired', { expirySec: instrument.expirySec });
+  }
+  const notionalMicros = order.sizeLots * order.limitMicrosPerLot;
+  const size = sizeOf(account, order.instrumentId);
+  const closesAll = order.sizeLots >= (size < 0n ? -size : size) && order.isReduceOnly;
+  // Dust that closes a position is welcome: dust that opens one costs everyone a row.
+  if (notionalMicros < config.orderMinMicros && !closesAll) {
+    return reject('order-too-small', 'the notional is below the minimum', {
+      notionalMicros,
+      minMicros: config.orderMinMicros,
+    });
+  }
+  return undefined;
+}
+
+function checkRisk(state: EngineState, order: OrderMessage, accountIndex: number): Rejection | undefined {
+  const { table, config } = state;
+  if (table === undefined) return reject('no-round', 'no risk round was accepted yet', {});
+  const account = state.account(accountIndex);
+  if (order.isReduceOnly) {
+    const size = sizeOf(account, order.instrumentId);
+    if (size === 0n || (order.side === 'buy') === size > 0n) {
+      return reject('reduce-only-without-position', 'a reduce-only order needs an opposite position', {
+        side: order.side,
+        positionLots: size,
+      });
+    }
+  }
+  return checkAdmission(
+    account,
+    { ...order, remainingLots: order.sizeLots },
+    openOrdersOf(state, accountIndex),
+    {
+      table: table.table,
+      shape: config.shape,
+      feePpmMax: config.takerFeePpm > config.makerFeePpm ? config.takerFeePpm : config.makerFeePpm,
+      liveMarks: state.liveMarks,
+    },
+  );
+}
+
+function checkOptions(state: EngineState, order: OrderMessage, options: OrderOptions, accountIndex: number) {
+  const book = state.book(order.instrumentId);
+  if (options.isPostOnly && options.timeInForce !== 'gtc') {
+    return reject('contradicting-options', 'a post-only order rests; it cannot be ioc or fok', {
+      timeInForce: options.timeInForce,
+    });
+  }
+  if (options.isPostOnly && book.wouldCross(order.side, order.limitMicrosPerLot)) {
+    return reject('post-only-would-take', 'a post-only order may not trade at once', {
+      limitMicrosPerLot: order.limitMicrosPerLot,
+      bestMicrosPerLot: book.best(order.side === 'buy' ? 'sell' : 'buy')?.limitMicrosPerLot ?? 0n,
+    });
+  }
+  if (options.timeInForce !== 'fok') return undefined;
+  const takeableLots = book.takeableLots(order.side, order.limitMicrosPerLot, accountIndex, order.sizeLots);
+  if (takeableLots >= order.sizeLots) return undefined;
+  return reject('fok-not-fillable', 'the book does not hold the whole size within the limit', {
+    sizeLots: order.sizeLots,
+    takeableLots,
+  });
+}
+
+function submitOrder(
+  state: EngineState,
+  { signed, position, hash, bodyHash }: Reference,
+  order: OrderMessage,
+  options: OrderOptions,
+): Rejection | undefined {
+  const { accountIndex } = signed;
+  const open = openOrderCount(state, accountIndex);
+  const { openOrdersPerAccountMax } = state.config;
+  const tooMany =
+    open < openOrdersPerAccountMax
+      ? undefined
+      : reject('too-many-open-orders', 'cancel an open order first', {
+          open,
+          limit: openOrdersPerAccountMax,
+        });
+  const refusal =
+    tooMany ??
+    checkOrder(state, order, state.account(accountIndex)) ??
+    checkExpiry(state, order.expirySec) ??
+    checkNonce(state, accountIndex, order) ??
+    backlogRefusal(state, order.isReduceOnly ? 'protected' : 'ordinary') ??
+    checkRisk(state, order, accountIndex) ??
+    checkOptions(state, order, options, accountIndex);
+  if (refusal !== undefined) return refusal;
+  const record: OrderRecord = {
+    hash,
+    bodyHash,
+    signed,
+    position,
+    order,
+    options,
+    sequence: ++state.orderSequence,
+    filledLots: 0n,
+    fills: [],
+    closed: undefined,
+  };
+  openOrder(state, record);
+  const { instrumentId, side, sizeLots, limitMicrosPerLot } = order;
+  state.emit({
+    kind: 'order-accepted',
+    order: { hash, accountIndex, instrumentId, side, sizeLots, limitMicrosPerLot },
+  });
+  matchOrder(state, record);
+  if (record.closed !== undefined) return undefined;
+  if (options.timeInForce === 'gtc') rest(state, record);
+  else closeOrder(state, record, 'ioc');
+  return undefined;
+}
+
+function waitForBatch(state: EngineState, { hash, signed, position }: Reference): MessageRecord {
+  const record: MessageRecord = { hash, signed, position, batchNumber: undefined, dropped: undefined };
+  state.messages.set(hash, record);
+  state.waitingMessages.push(hash);
+  return record;
+}
+
+function submitCancel(
+  state: EngineState,
+  reference: Reference,
+  message: CancelMessage,
+): Rejection | undefined {
+  const { accountIndex } = reference.signed;
+  const account = state.account(accountIndex);
+  const { nonce } = message;
+  const wordsMax = state.config.shape.nonceWords - 1;
+  if (message.floorBackWords > wordsMax) {
+    return reject('floor-out-of-window', `floorBackWords is at most ${wordsMax}`, { nonce, wordsMax });
+  }
+  const isCancelled = state.cancelledNonces.get(accountIndex)?.has(nonce) ?? false;
+  if (isCancelled || nonceState(account, nonce).kind === 'dead') {
+    return reject('nonce-dead', 'there is nothing to cancel: this nonce is used up', {
+      nonce,
+      firstLiveNonce: 32n * account.baseWord,
+      isCancelled,
+    });
+  }
+  const hash = state.openOrders.get(accountIndex)?.get(nonce);
+  if (hash !== undefined) closeOrder(state, orderOf(state, hash), 'cancelled');
+  // From here on no fill of this nonce can happen, whether or not its order was ever seen.
+  const own = state.cancelledNonces.get(accountIndex) ?? new Set<bigint>();
+  own.add(nonce);
+  state.cancelledNonces.set(accountIndex, own);
+  waitForBatch(state, reference);
+  state.emit({ kind: 'cancel-queued', accountIndex, nonce });
+  includeWaiting(state);
+  return undefined;
+}
+
+function submitCancelAll(state: EngineState, reference: Reference): Rejection | undefined {
+  const { accountIndex, epoch } = reference.signed;
+  for (const hash of [...(state.openOrders.get(accountIndex)?.values() ?? [])]) {
+    closeOrder(state, orderOf(state, hash), 'cancelled-all');
+  }
+  state.epochEnding.set(accountIndex, epoch);
+  waitForBatch(state, reference);
+  state.emit({ kind: 'cancel-queued', accountIndex, nonce: 'all' });
+  includeWaiting(state);
+  return undefined;
+}
+
+function submitWithdrawal(
+  state: EngineState,
+  { signed, position, hash }: Reference,
+  message: WithdrawMessage,
+): Rejection | undefined {
+  const { accountIndex } = signed;
+  const refusal =
+    checkExpiry(state, message.expirySec) ??
+    checkNonce(state, accountIndex, message) ??
+    backlogRefusal(state, 'protected') ??
+    (state.table === undefined ? reject('no-round', 'no risk round was accepted yet', {}) : undefined);
+  if (refusal !== undefined) return refusal;
+  const operation = { kind: 'withdraw', signed, position } as const;
+  const done: Result<void> = inBatch(state, 'protected', operation);
+  if (!done.ok) return done;
+  const open = state.open;
+  invariant(open !== undefined, 'a withdrawal was just put into the open batch');
+  recordAction(state, { kind: 'message', operation, hash });
+  const record: MessageRecord = { hash, signed, position, batchNumber: open.number, dropped: undefined };
+  state.messages.set(hash, record);
+  closeDeadOrders(state, accountIndex);
+  const row = open.batch.content.withdrawals.at(-1);
+  invariant(row !== undefined, 'the withdrawal has a row');
+  state.emit({
+    kind: 'withdrawal',
+    hash,
+    batchNumber: open.number,
+    accountIndex,
+    tokenId: message.tokenId,
+    servedAmount: row.servedAmount,
+  });
+  return undefined;
+}
+
+export const submissionAccepted = (results: readonly MessageResult[]): Result<void> => {
+  const first = results.find((result) => !result.ok);
+  if (results.some((result) => result.ok) || first === undefined || first.ok) return accept(undefined);
+  return first.rejection;
+};
