@@ -1,0 +1,187 @@
+/** Reads from an L1 node what `rebuild` needs: events, transaction inputs and nothing else. */
+import { Contract, getBytes, type InterfaceAbi, type JsonRpcProvider, type Log } from 'ethers';
+import type { L1Operation } from '#protocol/batch/batch.ts';
+import { L1_KIND, type L1Kind } from '#protocol/batch/batch.ts';
+import { decodeSubmitBatch } from '#protocol/batch/calldata.ts';
+import { L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
+import { InputError, invariant } from '#protocol/errors.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
+import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
+import { unpack } from '#protocol/pack.ts';
+import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
+import {
+  type InstrumentStruct,
+  type RoundValuesStruct,
+  registryFromStructs,
+  roundValuesFromStruct,
+} from '#protocol/risk/oracle-structs.ts';
+import { buildRiskTable, type RegistryEntry } from '#protocol/risk/round.ts';
+import { tableHash } from '#protocol/risk/table.ts';
+import type { VaultNumbers } from './conservation.ts';
+import type { AcceptedBatch } from './rebuild.ts';
+
+const ROLLUP_ABI = [
+  'event OperationQueued(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 word, uint256 keyX, uint256 keyY, uint256 dueNetSec)',
+  'event BatchAccepted(uint64 indexed batchNumber, uint256 newStateRoot, uint256 batchTimeSec, uint256 acceptedIndex, uint256 newQueueHead)',
+  'function oracle() view returns (address)',
+  'function stateRoot() view returns (uint256)',
+  'function batchSize(uint256) view returns (tuple(address verifier, uint16 accounts, uint16 l1Operations, uint16 withdrawals, uint16 liquidations, uint256 circuitHash))',
+  'function tokenConfig(uint256) view returns (tuple(address token, uint96 weiPerUnit, uint128 depositMinUnits, uint128 capUnits, uint128 outflowFloorUnits))',
+  'function conservation(uint256) view returns (tuple(uint256 heldUnits, uint256 claimsUnits, uint256 queuedUnits, int256 liquidUnits, uint256 fundBookedMicros, uint256 fundHeldMicros))',
+];
+const UNDERLYING =
+  'tuple(uint48 indexMicros, int24 premiumPpm, uint24 scanRangePpm, uint32 scanFactorE9, int64 fundingMicrosPerCoin)';
+const INSTRUMENT =
+  'tuple(uint24 id, uint8 kind, uint8 underlying, bool isReduceOnly, uint32 lotE8, uint24 chargeImPpm, uint24 chargeMmPpm, uint24 bandPpm, uint24 penaltyPpm, uint48 openInterestCapLots, uint48 positionCapLots)';
+const ORACLE_ABI = [
+  `event RoundPosted(uint64 indexed roundNumber, tuple(uint64 roundNumber, uint64 timeSec, bool isJump, uint8 esCount, bytes32 registryHash, ${UNDERLYING}[2] underlyings) values, uint128[2] indexSeconds)`,
+  'event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash)',
+  `event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`,
+];
+const ERC20_ABI = ['function balanceOf(address) view returns (uint256)'];
+
+type Arguments = Record<string, bigint>;
+
+export class L1Reader {
+  readonly #provider: JsonRpcProvider;
+  readonly #rollup: Contract;
+  readonly #rollupAddress: string;
+
+  constructor(provider: JsonRpcProvider, rollupAddress: string) {
+    this.#provider = provider;
+    this.#rollupAddress = rollupAddress;
+    this.#rollup = new Contract(rollupAddress, ROLLUP_ABI as InterfaceAbi, provider);
+  }
+
+  stateRoot(): Promise<bigint> {
+    return this.#rollup.stateRoot();
+  }
+
+  /** Every accepted batch in order, with the queue entries it consumed. */
+  async batches(): Promise<AcceptedBatch[]> {
+    const queued = await this.#queuedOperations();
+    const accepted = await this.#events(this.#rollup, 'BatchAccepted');
+    const batches: AcceptedBatch[] = [];
+    let head = 0;
+    for (const { log, args } of accepted) {
+      const transaction = await this.#provider.getTransaction(log.transactionHash);
+      invariant(transaction !== null, 'an accepted batch has its transaction');
+      const submission = decodeSubmitBatch(getBytes(transaction.data));
+      const newHead = Number(args.newQueueHead);
+      batches.push({
+        batchNumber: Number(args.batchNumber),
+        submission,
+        capacity: await this.#capacity(submission.header.sizeIndex),
+        operations: queued.slice(head, newHead),
+        l1TxHash: log.transactionHash,
+      });
+      invariant(
+        submission.header.newStateRoot === args.newStateRoot,
+        'the input states the root of the event',
+      );
+      head = newHead;
+    }
+    return batches;
+  }
+
+  /** Tables of all proved rounds by their index, built from the oracle's events and compared with its hashes. */
+  async tables(shape: StateShape): Promise<Map<number, RiskTable>> {
+    const oracle = await this.#oracle();
+    const values = new Map<bigint, RoundValuesStruct>();
+    for (const { log } of await this.#events(oracle, 'RoundPosted')) {
+      const parsed = oracle.interface.parseLog(log)?.args.toObject(true) as unknown as {
+        values: RoundValuesStruct;
+      };
+      values.set(parsed.values.roundNumber, parsed.values);
+    }
+    const registries = await this.registries();
+    const tables = new Map<number, RiskTable>();
+    for (const { args } of await this.#events(oracle, 'RoundProved')) {
+      const round = values.get(args.roundNumber);
+      const registry = round && registries.get(round.registryHash);
+      invariant(
+        round !== undefined && registry !== undefined,
+        'a proved round was posted, its registry announced',
+      );
+      const table = buildRiskTable(riskRoundInputs(roundValuesFromStruct(round), registry), shape);
+      const hash = tableHash(table, shape);
+      if (hash !== args.tableHash) throw new InputError('tableHash', hash, `L1 accepted ${args.tableHash}`);
+      tables.set(Number(args.tableIndex), table);
+    }
+    return tables;
+  }
+
+  /** Every registry the oracle ever announced, by hash. */
+  async registries(): Promise<Map<string, RegistryEntry[]>> {
+    const oracle = await this.#oracle();
+    const registries = new Map<string, RegistryEntry[]>();
+    for (const { log } of await this.#events(oracle, 'RegistryChanged')) {
+      const parsed = oracle.interface.parseLog(log)?.args.toObject(true) as unknown as {
+        registryHash: string;
+        instruments: InstrumentStruct[];
+      };
+      registries.set(parsed.registryHash, registryFromStructs(parsed.instruments));
+    }
+    return registries;
+  }
+
+  /** What L1 holds and owes of a token. */
+  async vault(tokenId: number): Promise<VaultNumbers> {
+    const { token, weiPerUnit } = await this.#rollup.tokenConfig(tokenId);
+    const balanceWei: bigint = await new Contract(token, ERC20_ABI, this.#provider).balanceOf(
+      this.#rollupAddress,
+    );
+    const sums: Arguments = await this.#rollup.conservation(tokenId);
+    return {
+      tokenId,
+      vaultUnits: balanceWei / weiPerUnit,
+      claimsUnits: sums.claimsUnits,
+      queuedUnits: sums.queuedUnits,
+      treasuryToMoveUnits: sums.fundBookedMicros - sums.fundHeldMicros,
+    };
+  }
+
+  async #oracle(): Promise<Contract> {
+    return new Contract(await this.#rollup.oracle(), ORACLE_ABI as InterfaceAbi, this.#provider);
+  }
+
+  async #queuedOperations(): Promise<L1Operation[]> {
+    const events = await this.#events(this.#rollup, 'OperationQueued');
+    return events.map(({ args }, i) => {
+      invariant(Number(args.queueIndex) === i, 'the queue has no gap');
+      const { kind, accountIndex, tokenId, amount } = unpack(L1_OPERATION_LAYOUT, args.word);
+      const name = (Object.keys(L1_KIND) as L1Kind[]).find((key) => BigInt(L1_KIND[key]) === kind);
+      if (name === undefined) throw new InputError('kind', kind, 'not a kind of L1 operation');
+      return {
+        kind: name,
+        accountIndex: Number(accountIndex),
+        tokenId: Number(tokenId),
+        amount,
+        publicKey: [args.keyX, args.keyY],
+      };
+    });
+  }
+
+  async #capacity(sizeIndex: number): Promise<BatchCapacity> {
+    const size = await this.#rollup.batchSize(sizeIndex);
+    return {
+      name: `size ${sizeIndex}`,
+      accounts: Number(size.accounts),
+      l1Operations: Number(size.l1Operations),
+      withdrawals: Number(size.withdrawals),
+      liquidations: Number(size.liquidations),
+      // Rows that publish nothing leave no trace in the body.
+      signatures: 0,
+      messages: 0,
+      instruments: 0,
+    };
+  }
+
+  async #events(contract: Contract, name: string): Promise<{ log: Log; args: Arguments }[]> {
+    const logs = await contract.queryFilter(name, 0, 'latest');
+    return logs.map((log) => ({
+      log: log as Log,
+      args: (contract.interface.parseLog(log)?.args.toObject() ?? {}) as Arguments,
+    }));
+  }
+}

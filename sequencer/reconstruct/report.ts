@@ -1,0 +1,64 @@
+/** Rebuilds the ledger of a rollup from an L1 node and compares every root. Used by the command and the main job. */
+import type { JsonRpcProvider } from 'ethers';
+import { invariant } from '#protocol/errors.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
+import type { StateShape } from '#protocol/limits.ts';
+import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
+import { genesisState, type LedgerState, stateRoot } from '#protocol/state.ts';
+import { conservationOf, type TokenConservation } from './conservation.ts';
+import { L1Reader } from './read-l1.ts';
+import { type AcceptedBatch, type RebuiltBatch, rebuild } from './rebuild.ts';
+
+export interface AccountLine {
+  readonly accountIndex: number;
+  readonly margin: AccountMargin;
+}
+
+export interface Reconstruction {
+  readonly batches: readonly AcceptedBatch[];
+  /** The ledger after every batch; each had the root that L1 accepted. */
+  readonly rebuilt: readonly RebuiltBatch[];
+  readonly ledger: LedgerState;
+  readonly tables: ReadonlyMap<number, RiskTable>;
+  /** The round of the last batch; undefined before the first. */
+  readonly lastTable: RiskTable | undefined;
+  /** Every account at that round, in order of index. */
+  readonly accounts: readonly AccountLine[];
+  /** Quote and the listed spot tokens. */
+  readonly conservation: readonly TokenConservation[];
+}
+
+/**
+ * @throws InputError at the first batch or round whose published data does not lead to what L1 accepted.
+ * @param tokenIds tokens of the rollup, 0 for quote
+ */
+export async function reconstruct(
+  provider: JsonRpcProvider,
+  rollupAddress: string,
+  shape: StateShape,
+  tokenIds: readonly number[],
+): Promise<Reconstruction> {
+  const reader = new L1Reader(provider, rollupAddress);
+  const registry = [...(await reader.registries()).values()].at(-1) ?? [];
+  const slots = new Map(registry.map((entry) => [entry.id, entry.marketSlot]));
+  const batches = await reader.batches();
+  const tables = await reader.tables(shape);
+  const genesis = genesisState(shape);
+  const rebuilt = rebuild(genesis, batches, slots);
+  const ledger = rebuilt.at(-1)?.ledger ?? genesis;
+  invariant(stateRoot(ledger) === (await reader.stateRoot()), 'the rebuilt ledger has the root L1 holds now');
+  const lastTable = tables.get(Number(batches.at(-1)?.submission.header.acceptedIndex ?? -1));
+  const accounts =
+    lastTable === undefined
+      ? []
+      : [...ledger.accounts.entries()].map(([accountIndex, account]) => ({
+          accountIndex,
+          margin: marginOf(account, lastTable, shape),
+        }));
+  const conservation: TokenConservation[] = [];
+  for (const tokenId of lastTable === undefined ? [] : tokenIds) {
+    const owners = [...ledger.accounts.entries()].map(([, account]) => account);
+    conservation.push(conservationOf(await reader.vault(tokenId), owners, lastTable as RiskTable, shape));
+  }
+  return { batches, rebuilt, ledger, tables, lastTable, accounts, conservation };
+}
