@@ -118,6 +118,10 @@ export function rebuild(
   const rebuilt: RebuiltBatch[] = [];
   let ledger = genesis;
   for (const batch of batches) {
+    // Leaves published later may hide a gap, so the numbers are compared and not only the roots.
+    if (batch.batchNumber !== rebuilt.length + 1) {
+      throw new InputError('batchNumber', batch.batchNumber, `expected batch ${rebuilt.length + 1}`);
+    }
     const next = applyAcceptedBatch(ledger, batch, slots);
     rebuilt.push(next);
     ledger = next.ledger;
