@@ -53,7 +53,7 @@ const ROOMS: Record<string, Room> = {
     packages: except(...PROOF_PACKAGES),
     node: every,
   },
-  contracts: { files: ['protocol', 'contracts'], packages: none, node: every },
+  contracts: { files: ['protocol', 'contracts'], packages: only('ethers'), node: every },
   test: { files: ['*'], packages: every, node: every },
   bench: { files: ['*'], packages: every, node: every },
   '': { files: ['*'], packages: every, node: every },

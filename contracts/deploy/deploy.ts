@@ -1,0 +1,199 @@
+/**
+ * Puts a rollup on a chain: tokens (test ones on a local chain only), verifiers, the oracle with its registry, and
+ * MarginRollup, which creates its vault and fund. Nothing can be changed afterwards, so everything is checked before.
+ */
+import { Contract, ContractFactory, type Provider, type Signer } from 'ethers';
+import { accountWordCount } from '#protocol/batch/calldata.ts';
+import { invariant } from '#protocol/errors.ts';
+import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
+import type { UnderlyingParameters } from '#protocol/risk/oracle-state.ts';
+import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
+import type { RegistryEntry } from '#protocol/risk/round.ts';
+import { genesisState, stateRoot } from '#protocol/state.ts';
+import { type Artifact, readArtifact } from './artifact.ts';
+import {
+  DeploymentRefused,
+  type KeyGate,
+  requireSoundVerifier,
+  type VerificationKey,
+} from './verifier-gate.ts';
+
+export const LOCAL_CHAIN_ID = 31337n;
+
+/** A token the rollup takes; units as in ITokenVault. */
+export interface TokenPlan {
+  /** An existing token, or a test token to be made (local chain only). */
+  readonly token: string | { readonly name: string; readonly symbol: string; readonly decimals: number };
+  readonly weiPerUnit: bigint;
+  readonly depositMinUnits: bigint;
+  readonly capUnits: bigint;
+  readonly outflowFloorUnits: bigint;
+}
+
+export interface CircuitPlan {
+  readonly verifier: Artifact;
+  readonly verificationKey: VerificationKey;
+  /** Names the circuit in public word 0. */
+  readonly circuitHash: bigint;
+}
+
+export interface DeploymentPlan {
+  readonly shape: StateShape;
+  readonly batches: readonly (CircuitPlan & { readonly capacity: BatchCapacity })[];
+  readonly risk: CircuitPlan & { readonly instrumentRows: number };
+  /** Quote first, then spot tokens 1, 2, 3. */
+  readonly tokens: readonly TokenPlan[];
+  readonly oracle: OraclePlan;
+  /** Appoints the submitter. */
+  readonly operator: string;
+  /** Sends batches. */
+  readonly submitter: string;
+}
+
+export interface OraclePlan {
+  /** Five addresses. */
+  readonly signers: readonly string[];
+  readonly governor: string;
+  readonly delaySec: bigint;
+  readonly stalenessSec: bigint;
+  readonly esCount: number;
+  readonly underlyings: readonly UnderlyingParameters[];
+  /** One coin in micros, at deployment. */
+  readonly indexMicros: readonly bigint[];
+  readonly registry: readonly RegistryEntry[];
+}
+
+export interface Deployment {
+  readonly chainId: bigint;
+  readonly rollup: string;
+  readonly vault: string;
+  readonly fund: string;
+  readonly oracle: string;
+  readonly parameters: string;
+  readonly tokens: readonly string[];
+  readonly batchVerifiers: readonly string[];
+  readonly riskVerifier: string;
+  readonly genesisRoot: bigint;
+  /** L1 block of the rollup: where reading its events starts. */
+  readonly l1Block: number;
+}
+
+/** Micros and lots of the default tokens; WBTC is instrument 1, WETH instrument 2. */
+export const TEST_TOKENS: readonly TokenPlan[] = [
+  {
+    token: { name: 'Test USD Coin', symbol: 'USDC', decimals: 6 },
+    weiPerUnit: 1n,
+    depositMinUnits: 10_000_000n,
+    capUnits: 1_000_000_000_000_000n,
+    outflowFloorUnits: 1_000_000_000_000n,
+  },
+  {
+    token: { name: 'Test Wrapped Bitcoin', symbol: 'WBTC', decimals: 8 },
+    weiPerUnit: 100_000n, // 0.001 BTC
+    depositMinUnits: 1n,
+    capUnits: 10_000_000n,
+    outflowFloorUnits: 10_000n,
+  },
+  {
+    token: { name: 'Test Wrapped Ether', symbol: 'WETH', decimals: 18 },
+    weiPerUnit: 10_000_000_000_000_000n, // 0.01 ETH
+    depositMinUnits: 1n,
+    capUnits: 30_000_000n,
+    outflowFloorUnits: 30_000n,
+  },
+];
+
+/** @throws DeploymentRefused when a key, a verifier or a token does not pass its gate */
+export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyGate): Promise<Deployment> {
+  const { provider } = signer;
+  invariant(provider !== null, 'a deployer is connected to a chain');
+  const { chainId } = await provider.getNetwork();
+  for (const { verificationKey } of [...plan.batches, plan.risk]) keyGate(verificationKey, chainId);
+  const tokens: string[] = [];
+  for (const { token } of plan.tokens) tokens.push(await tokenAddress(signer, token, chainId));
+  const riskVerifier = await deployVerifier(signer, provider, plan.risk);
+  const batchVerifiers: string[] = [];
+  for (const batch of plan.batches) batchVerifiers.push(await deployVerifier(signer, provider, batch));
+  const oracle = await create(signer, readArtifact('RiskOracle'), [
+    riskVerifier,
+    plan.risk.circuitHash,
+    plan.oracle.stalenessSec,
+    initialParameters(plan),
+  ]);
+  const genesisRoot = stateRoot(genesisState(plan.shape));
+  const rollup = await create(signer, readArtifact('MarginRollup'), [
+    {
+      oracle: await oracle.getAddress(),
+      operator: plan.operator,
+      submitter: plan.submitter,
+      genesisRoot,
+      treeDepth: plan.shape.treeDepth,
+      accountWords: accountWordCount(plan.shape),
+    },
+    plan.tokens.map((token, i) => ({ ...token, token: tokens[i] })),
+    plan.batches.map(({ capacity, circuitHash }, i) => ({
+      ...capacity,
+      verifier: batchVerifiers[i],
+      circuitHash,
+    })),
+  ]);
+  const vault = new Contract(await rollup.vault(), readArtifact('TokenVault').abi, provider);
+  return {
+    chainId,
+    rollup: await rollup.getAddress(),
+    vault: await vault.getAddress(),
+    fund: await vault.fund(),
+    oracle: await oracle.getAddress(),
+    parameters: await oracle.parameters(),
+    tokens,
+    batchVerifiers,
+    riskVerifier,
+    genesisRoot,
+    l1Block: (await rollup.deploymentTransaction()?.wait())?.blockNumber ?? 0,
+  };
+}
+
+async function create(signer: Signer, artifact: Artifact, values: readonly unknown[]): Promise<Contract> {
+  const contract = await new ContractFactory(artifact.abi, artifact.bytecode, signer).deploy(...values);
+  return (await contract.waitForDeployment()) as Contract;
+}
+
+async function tokenAddress(signer: Signer, token: TokenPlan['token'], chainId: bigint): Promise<string> {
+  if (typeof token !== 'string') {
+    if (chainId !== LOCAL_CHAIN_ID) throw new DeploymentRefused(`a test token on chain ${chainId}`);
+    const made = await create(signer, readArtifact('mocks/TestToken'), [
+      token.name,
+      token.symbol,
+      token.decimals,
+    ]);
+    return made.getAddress();
+  }
+  if ((await signer.provider?.getCode(token)) === '0x')
+    throw new DeploymentRefused(`no code at token ${token}`);
+  return token;
+}
+
+async function deployVerifier(signer: Signer, provider: Provider, circuit: CircuitPlan): Promise<string> {
+  const verifier = await create(signer, circuit.verifier, []);
+  const address = await verifier.getAddress();
+  await requireSoundVerifier(provider, address, circuit.verificationKey);
+  return address;
+}
+
+/** `InitialParameters` of contracts/libraries/RiskTypes.sol. */
+function initialParameters(plan: DeploymentPlan) {
+  const { oracle, risk, batches } = plan;
+  return {
+    governor: oracle.governor,
+    delaySec: oracle.delaySec,
+    instrumentRows: risk.instrumentRows,
+    // The smallest batch must be able to hold every position of an account.
+    instrumentLimit: Math.min(risk.instrumentRows, ...batches.map(({ capacity }) => capacity.instruments)),
+    esCount: oracle.esCount,
+    signers: oracle.signers,
+    baseScanRangePpm: oracle.underlyings.map((u) => u.baseScanRangePpm),
+    referenceVolPpm: oracle.underlyings.map((u) => u.referenceVolPpm),
+    indexMicros: oracle.indexMicros,
+    instruments: oracle.registry.map(instrumentStruct),
+  };
+}

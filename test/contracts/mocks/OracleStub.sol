@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-3.0-only
+pragma solidity ^0.8.28;
+
+import {IRiskOracle} from "../../../contracts/interfaces/IRiskOracle.sol";
+
+/// @title An oracle whose answers a test sets.
+contract OracleStub is IRiskOracle {
+    AcceptedTable[] private _tables;
+    uint64 public oldestUnprovedPostedAtSec;
+    uint256 public pausedSeconds;
+
+    function accept(AcceptedTable calldata table) external {
+        _tables.push(table);
+    }
+
+    function setUnproved(uint64 postedAtSec) external {
+        oldestUnprovedPostedAtSec = postedAtSec;
+    }
+
+    function setPaused(uint256 pausedSec) external {
+        pausedSeconds = pausedSec;
+    }
+
+    function acceptedCount() external view returns (uint256) {
+        return _tables.length;
+    }
+
+    function acceptedTable(uint256 index) external view returns (AcceptedTable memory) {
+        return _tables[index];
+    }
+}
