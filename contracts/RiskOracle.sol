@@ -85,8 +85,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     /// @dev Paused seconds up to the acceptance of the newest table.
     uint256 private _pausedBeforeSec;
 
-    /// @notice With the registry of `values.registryHash` this rebuilds and proves the round.
-    event RoundPosted(uint64 indexed roundNumber, RoundValues values, uint128[UNDERLYING_COUNT] indexSeconds);
+    /// @notice With the registry of `round.registryHash` this rebuilds and proves the round.
+    event RoundPosted(uint64 indexed roundNumber, RoundValues round, uint128[UNDERLYING_COUNT] indexSeconds);
     event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash);
 
     error VerifierWithoutCode(address verifier);

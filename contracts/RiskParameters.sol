@@ -149,7 +149,7 @@ contract RiskParameters is IRiskParameters {
     function roundParameters()
         external
         view
-        returns (bytes32, uint8, UnderlyingParameters[UNDERLYING_COUNT] memory)
+        returns (bytes32 hash, uint8 count, UnderlyingParameters[UNDERLYING_COUNT] memory underlyings)
     {
         return (registryHash, esCount, _underlyingParameters);
     }

@@ -1,0 +1,158 @@
+import { type Contract, type ContractTransactionReceipt, type HDNodeWallet, Signature, Wallet } from 'ethers';
+import { network } from 'hardhat';
+import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import { RISK_REPORT_TYPES, type RiskReport, riskReportDomain } from '#protocol/risk/oracle-report.ts';
+import type { RoundValues } from '#protocol/risk/oracle-state.ts';
+import {
+  initialParametersStruct,
+  type OracleSettings,
+  type RoundValuesStruct,
+  roundValuesFromStruct,
+} from '#protocol/risk/oracle-structs.ts';
+
+export const START_PRICES = [97_000_000_000n, 3_300_000_000n];
+export const DAY_SEC = 86_400;
+/** Runtime code of one byte: enough where a test does not get as far as a proof. */
+const CODE_OF_ONE_BYTE = '0x6001600c60003960016000f300';
+
+export type HardhatConnection = Awaited<ReturnType<typeof network.connect>>;
+export type Signer = HDNodeWallet | Wallet;
+
+/** An oracle on a chain of its own, and the keys of its five signers in ascending order of address. */
+export interface OracleFixture {
+  readonly connection: HardhatConnection;
+  readonly oracle: Contract;
+  readonly parameters: Contract;
+  readonly signers: readonly Signer[];
+  readonly oracleAddress: string;
+  readonly chainId: bigint;
+  readonly deployedAtSec: bigint;
+  readonly settings: OracleSettings;
+}
+
+const ascending = (a: Signer, b: Signer): number => (BigInt(a.address) < BigInt(b.address) ? -1 : 1);
+
+/** The same five keys in every run. */
+export const ORACLE_SIGNERS: readonly Signer[] = [1n, 2n, 3n, 4n, 5n]
+  .map((seed) => new Wallet(`0x${(0xba11a57n * 1_000n + seed).toString(16).padStart(64, '0')}`))
+  .sort(ascending);
+
+export function oracleSettings(governor: string, changes: Partial<OracleSettings> = {}): OracleSettings {
+  return {
+    governor,
+    delaySec: BigInt(14 * DAY_SEC),
+    instrumentRows: 4,
+    instrumentLimit: 4,
+    esCount: 1,
+    signers: ORACLE_SIGNERS.map(({ address }) => address),
+    indexMicros: START_PRICES,
+    underlyings: DEFAULT_UNDERLYING_PARAMETERS,
+    registry: DEFAULT_REGISTRY,
+    ...changes,
+  };
+}
+
+export interface DeployChoices {
+  readonly settings?: Partial<OracleSettings>;
+  readonly stalenessSec?: number;
+  readonly circuitHash?: bigint;
+  /** Deploys the verifier; by default any code. */
+  readonly verifier?: (connection: HardhatConnection) => Promise<string>;
+}
+
+async function anyCode({ ethers }: HardhatConnection): Promise<string> {
+  const [deployer] = await ethers.getSigners();
+  const receipt = await (await deployer.sendTransaction({ data: CODE_OF_ONE_BYTE })).wait();
+  return receipt?.contractAddress as string;
+}
+
+export async function deployOracle(choices: DeployChoices = {}): Promise<OracleFixture> {
+  const connection = await network.connect();
+  const { ethers } = connection;
+  const [governor] = await ethers.getSigners();
+  const settings = oracleSettings(governor.address, choices.settings);
+  const verifier = await (choices.verifier ?? anyCode)(connection);
+  const oracle = await ethers.deployContract('RiskOracle', [
+    verifier,
+    choices.circuitHash ?? 1n,
+    choices.stalenessSec ?? 180,
+    initialParametersStruct(settings),
+  ]);
+  const receipt = await oracle.deploymentTransaction()?.wait();
+  const block = await ethers.provider.getBlock(receipt?.blockNumber as number);
+  return {
+    connection,
+    oracle: oracle as unknown as Contract,
+    parameters: (await ethers.getContractAt(
+      'RiskParameters',
+      await oracle.parameters(),
+    )) as unknown as Contract,
+    signers: ORACLE_SIGNERS,
+    oracleAddress: await oracle.getAddress(),
+    chainId: (await ethers.provider.getNetwork()).chainId,
+    deployedAtSec: BigInt(block?.timestamp as number),
+    settings,
+  };
+}
+
+export interface SignedReports {
+  readonly reports: readonly RiskReport[];
+  readonly signatures: readonly { readonly r: string; readonly vs: string }[];
+}
+
+export async function signReports(
+  fixture: Pick<OracleFixture, 'chainId' | 'oracleAddress'>,
+  reports: readonly (readonly [Signer, RiskReport])[],
+): Promise<SignedReports> {
+  const domain = riskReportDomain(fixture.chainId, fixture.oracleAddress);
+  const signatures = await Promise.all(
+    reports.map(async ([signer, report]) => {
+      const { r, yParityAndS } = Signature.from(
+        await signer.signTypedData(domain, RISK_REPORT_TYPES, report),
+      );
+      return { r, vs: yParityAndS };
+    }),
+  );
+  return { reports: reports.map(([, report]) => report), signatures };
+}
+
+/** What honest signers report when the chain's next block has this time. */
+export const reportAt = (
+  roundNumber: bigint,
+  timeSec: bigint,
+  indexMicros: readonly bigint[] = START_PRICES,
+  premiumPpm: readonly bigint[] = [0n, 0n],
+): RiskReport => ({ roundNumber, timeSec, indexMicros, premiumPpm });
+
+/** Three honest reports of the same values; the transaction's block gets the reports' time. */
+export async function postHonestRound(
+  fixture: OracleFixture,
+  report: RiskReport,
+): Promise<{
+  values: RoundValues;
+  struct: RoundValuesStruct;
+  indexSeconds: bigint[];
+  receipt: ContractTransactionReceipt;
+}> {
+  const { connection, oracle, signers } = fixture;
+  const { reports, signatures } = await signReports(
+    fixture,
+    signers.slice(0, 3).map((signer) => [signer, report] as const),
+  );
+  await connection.networkHelpers.time.setNextBlockTimestamp(report.timeSec);
+  const receipt = (await (await oracle.postRound(reports, signatures)).wait()) as ContractTransactionReceipt;
+  return { ...roundPosted(fixture, receipt), receipt };
+}
+
+/** The event of a transaction that posted a round. */
+export function roundPosted(
+  { oracle }: Pick<OracleFixture, 'oracle'>,
+  receipt: ContractTransactionReceipt,
+): { values: RoundValues; struct: RoundValuesStruct; indexSeconds: bigint[] } {
+  const log = receipt.logs
+    .map((entry) => oracle.interface.parseLog(entry))
+    .find((entry) => entry?.name === 'RoundPosted');
+  if (log === undefined || log === null) throw new Error('the transaction posted no round');
+  const struct = log.args.round as unknown as RoundValuesStruct;
+  return { values: roundValuesFromStruct(struct), struct, indexSeconds: [...log.args.indexSeconds] };
+}
