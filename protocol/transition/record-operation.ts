@@ -70,6 +70,15 @@ function refuseGrowthNow(batch: OpenBatch, order: OrderMessage, accountIndex: nu
   });
 }
 
+/** Single fills are judged before they are added up: a negative one would undo another. */
+function refuseStep(lots: bigint, priceMicrosPerLot: bigint, fees: readonly bigint[]): Rejection | undefined {
+  if (lots > 0n && priceMicrosPerLot >= 0n && fees.every((fee) => fee >= 0n)) return undefined;
+  return reject('empty-fill', 'a fill has lots, and neither its price nor its fee is negative', {
+    lots,
+    priceMicrosPerLot,
+  });
+}
+
 function refuseFill(
   batch: OpenBatch,
   reference: MessageReference,
@@ -82,6 +91,8 @@ function refuseFill(
 
 function recordTrade(batch: OpenBatch, operation: TradeOperation): Result<Recorded> {
   const { maker, taker, lots, priceMicrosPerLot } = operation;
+  const step = refuseStep(lots, priceMicrosPerLot, [operation.makerFeeMicros, operation.takerFeeMicros]);
+  if (step !== undefined) return step;
   const makerOrder = signedMessage(batch, maker, 'order');
   if (!makerOrder.ok) return makerOrder;
   const takerOrder = signedMessage(batch, taker, 'order');
@@ -118,6 +129,8 @@ function recordTrade(batch: OpenBatch, operation: TradeOperation): Result<Record
 
 function recordLiquidation(batch: OpenBatch, operation: LiquidateOperation): Result<Recorded> {
   const { accountIndex, instrumentId, lots, against } = operation;
+  const step = refuseStep(lots, operation.priceMicrosPerLot, [operation.feeMicros]);
+  if (step !== undefined) return step;
   const order = signedMessage(batch, against, 'order');
   if (!order.ok) return order;
   const held = sizeOf(batch.accountAt(accountIndex), instrumentId);

@@ -179,6 +179,12 @@ export const trade = (
   takerFeeMicros: fees.taker ?? 0n,
 });
 
+/** The same operation at a price in micros per lot. */
+export const atMicros = <T extends Operation>(operation: T, priceMicrosPerLot: bigint): T => ({
+  ...operation,
+  priceMicrosPerLot,
+});
+
 /** Buyer and seller with fresh orders at one price. */
 export const match = (
   buyer: number,
@@ -208,8 +214,11 @@ export function refusal<T>(result: Result<T>, code: string): Rejection {
   return result;
 }
 
+export const open = (state: LedgerState, header: Partial<BatchHeader> = {}, capacity = ROOMY): OpenBatch =>
+  openBatch(state, batchHeader(header), capacity);
+
 export const run = (batch: OpenBatch, ...operations: Operation[]): OpenBatch =>
-  operations.reduce((open, operation) => must(open.execute(operation)), batch);
+  operations.reduce((grown, operation) => must(grown.execute(operation)), batch);
 
 /** Opens a batch, executes and seals it; returns the ledger after. */
 export function settle(
