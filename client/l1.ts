@@ -2,7 +2,14 @@
  * What a user does on L1, through any ethers signer: open an account, deposit, force a withdrawal, cancel
  * everything, claim. Amounts are the rollup's units: micros of quote, lots of a spot token.
  */
-import { Contract, type ContractTransactionReceipt, Interface, type InterfaceAbi, type Signer } from 'ethers';
+import {
+  Contract,
+  type ContractTransactionReceipt,
+  type ContractTransactionResponse,
+  Interface,
+  type InterfaceAbi,
+  type Signer,
+} from 'ethers';
 import type { PublicKey } from '#protocol/account.ts';
 import { InputError } from '#protocol/errors.ts';
 
@@ -14,26 +21,30 @@ export const ROLLUP_ABI = [
   'function requestWithdrawal(uint32 accountIndex, uint256 tokenId, uint256 amountUnits) payable returns (uint64)',
   'function requestCancelAll(uint32 accountIndex) payable returns (uint64)',
   'function donate(uint256 amountWei) payable returns (uint64)',
-  'function claim(uint256 tokenId) returns (uint256)',
-  'function release(uint256 delayedId) returns (uint256)',
-  'function claimsUnits(address owner, uint256 tokenId) view returns (uint256)',
+  'function vault() view returns (address)',
   'function queueFeeWei() view returns (uint256)',
-  'function tokenConfig(uint256 tokenId) view returns (tuple(address token, uint96 weiPerUnit, uint128 depositMinUnits, uint128 capUnits, uint128 outflowFloorUnits))',
   'event AccountOpened(uint32 indexed accountIndex, address indexed owner)',
   'event OperationQueued(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 word, uint256 keyX, uint256 keyY, uint256 dueNetSec)',
   'event OperationServed(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 outcomeWord)',
   'event Liquidated(uint64 indexed batchNumber, uint32 indexed accountIndex, uint256 instrumentId, bool isShort, uint256 closedLots, uint256 cashMicros, uint256 pendingWord)',
   'event BatchAccepted(uint64 indexed batchNumber, uint256 newStateRoot, uint256 batchTimeSec, uint256 acceptedIndex, uint256 newQueueHead)',
-  'event ClaimCredited(address indexed owner, uint8 indexed tokenId, uint256 amountUnits)',
-  'event ClaimPaid(address indexed owner, uint8 indexed tokenId, uint256 amountUnits)',
   'error FeeTooLow(uint256 feeWei, uint256 sentWei)',
   'error NotOwner(uint32 accountIndex, address caller)',
   'error NotWholeUnits(uint256 amountWei, uint256 weiPerUnit)',
   'error AmountTooSmall(uint256 amountUnits, uint256 minUnits)',
   'error AmountTooLarge(uint256 amountUnits, uint256 maxUnits)',
   'error BadKey(uint256 x, uint256 y)',
-  'error NothingToClaim()',
   'error IsFrozen()',
+];
+/** The part of TokenVault, which holds the tokens (contracts/interfaces/ITokenVault.sol). */
+export const VAULT_ABI = [
+  'function claim(uint256 tokenId) returns (uint256)',
+  'function release(uint256 delayedId) returns (uint256)',
+  'function claimsUnits(address owner, uint256 tokenId) view returns (uint256)',
+  'function tokenConfig(uint256 tokenId) view returns (tuple(address token, uint96 weiPerUnit, uint128 depositMinUnits, uint128 capUnits, uint128 outflowFloorUnits))',
+  'event ClaimCredited(address indexed owner, uint8 indexed tokenId, uint256 amountUnits)',
+  'event ClaimPaid(address indexed owner, uint8 indexed tokenId, uint256 amountUnits)',
+  'error NothingToClaim()',
 ];
 const TOKEN_ABI = [
   'function approve(address spender, uint256 amount) returns (bool)',
@@ -41,7 +52,7 @@ const TOKEN_ABI = [
   'function balanceOf(address owner) view returns (uint256)',
 ];
 
-const ROLLUP = new Interface(ROLLUP_ABI);
+const EVENTS = new Interface([...ROLLUP_ABI, ...VAULT_ABI]);
 
 /** Place of an operation in the contract's queue. */
 export interface QueuedReceipt {
@@ -73,7 +84,7 @@ export class L1Account {
 
   /** Opens an account of this wallet for a trading key. @param registrationPoint `TradingKey.registrationPoint` */
   async open(registrationPoint: PublicKey): Promise<QueuedReceipt & { readonly accountIndex: number }> {
-    const receipt = await this.#send('registerAccount', [registrationPoint[0], registrationPoint[1]], true);
+    const receipt = await this.#send('registerAccount', [registrationPoint[0], registrationPoint[1]]);
     const opened = eventsOf(receipt, 'AccountOpened')[0];
     this.#accountIndex = Number(opened.accountIndex);
     return { ...queuedOf(receipt), accountIndex: this.#accountIndex };
@@ -81,73 +92,78 @@ export class L1Account {
 
   async changeKey(registrationPoint: PublicKey): Promise<QueuedReceipt> {
     const point = [registrationPoint[0], registrationPoint[1]];
-    return queuedOf(await this.#send('changeKey', [this.accountIndex, ...point], true));
+    return queuedOf(await this.#send('changeKey', [this.accountIndex, ...point]));
   }
 
   /** Approves exactly this deposit if needed, then deposits. `tokenId` 0: micros of quote, 1..3: lots. */
   async deposit(tokenId: number, units: bigint): Promise<QueuedReceipt> {
     const amountWei = await this.#approve(tokenId, units);
-    return queuedOf(await this.#send('deposit', [this.accountIndex, tokenId, amountWei], true));
+    return queuedOf(await this.#send('deposit', [this.accountIndex, tokenId, amountWei]));
   }
 
   /** Gives quote money to the insurance fund. Needs no account. */
   async donate(micros: bigint): Promise<QueuedReceipt> {
     const amountWei = await this.#approve(0, micros);
-    return queuedOf(await this.#send('donate', [amountWei], true));
+    return queuedOf(await this.#send('donate', [amountWei]));
   }
 
   /** Forced: the sequencer must serve it before its deadline, or anyone may freeze the rollup. */
   async requestWithdrawal(tokenId: number, units: bigint): Promise<QueuedReceipt> {
-    return queuedOf(await this.#send('requestWithdrawal', [this.accountIndex, tokenId, units], true));
+    return queuedOf(await this.#send('requestWithdrawal', [this.accountIndex, tokenId, units]));
   }
 
   async requestCancelAll(): Promise<QueuedReceipt> {
-    return queuedOf(await this.#send('requestCancelAll', [this.accountIndex], true));
+    return queuedOf(await this.#send('requestCancelAll', [this.accountIndex]));
   }
 
   async claimableUnits(tokenId: number): Promise<bigint> {
-    return this.#rollup.claimsUnits(await this.#signer.getAddress(), tokenId);
+    return (await this.#vault()).claimsUnits(await this.#signer.getAddress(), tokenId);
   }
 
   /** Takes everything claimable of a token to this wallet. @returns units paid */
   async claim(tokenId: number): Promise<bigint> {
-    const receipt = await this.#send('claim', [tokenId], false);
+    const receipt = await mined('claim', await (await this.#vault()).claim(tokenId));
     return eventsOf(receipt, 'ClaimPaid')[0].amountUnits;
   }
 
   /** Base units of the token in this wallet. */
   async walletBalanceWei(tokenId: number): Promise<bigint> {
-    const { token } = await this.#rollup.tokenConfig(tokenId);
+    const { token } = await (await this.#vault()).tokenConfig(tokenId);
     return new Contract(token, TOKEN_ABI, this.#signer).balanceOf(await this.#signer.getAddress());
   }
 
   async #approve(tokenId: number, units: bigint): Promise<bigint> {
-    const { token, weiPerUnit } = await this.#rollup.tokenConfig(tokenId);
+    const vault = await this.#vault();
+    const { token, weiPerUnit } = await vault.tokenConfig(tokenId);
     const amountWei = units * weiPerUnit;
     const erc20 = new Contract(token, TOKEN_ABI, this.#signer);
-    const rollupAddress = await this.#rollup.getAddress();
-    const allowed: bigint = await erc20.allowance(await this.#signer.getAddress(), rollupAddress);
-    if (allowed < amountWei) await (await erc20.approve(rollupAddress, amountWei)).wait();
+    const vaultAddress = await vault.getAddress();
+    const allowed: bigint = await erc20.allowance(await this.#signer.getAddress(), vaultAddress);
+    if (allowed < amountWei) await (await erc20.approve(vaultAddress, amountWei)).wait();
     return amountWei;
   }
 
-  async #send(
-    method: string,
-    values: readonly unknown[],
-    paysFee: boolean,
-  ): Promise<ContractTransactionReceipt> {
-    const overrides = paysFee ? { value: 2n * (await this.#rollup.queueFeeWei()) } : {};
-    const sent = await this.#rollup.getFunction(method).send(...values, overrides);
-    const receipt = await sent.wait();
-    if (receipt === null || receipt.status !== 1) throw new Error(`${method} was not mined: ${sent.hash}`);
-    return receipt as ContractTransactionReceipt;
+  async #vault(): Promise<Contract> {
+    return new Contract(await this.#rollup.vault(), VAULT_ABI as InterfaceAbi, this.#signer);
   }
+
+  /** Calls the rollup with the queue's fee. */
+  async #send(method: string, values: readonly unknown[]): Promise<ContractTransactionReceipt> {
+    const overrides = { value: 2n * (await this.#rollup.queueFeeWei()) };
+    return mined(method, await this.#rollup.getFunction(method).send(...values, overrides));
+  }
+}
+
+async function mined(method: string, sent: ContractTransactionResponse): Promise<ContractTransactionReceipt> {
+  const receipt = await sent.wait();
+  if (receipt === null || receipt.status !== 1) throw new Error(`${method} was not mined: ${sent.hash}`);
+  return receipt;
 }
 
 /** Arguments of every event of this name in a receipt. */
 function eventsOf(receipt: ContractTransactionReceipt, name: string): Record<string, bigint>[] {
   const found = receipt.logs.flatMap((log) => {
-    const parsed = ROLLUP.parseLog(log);
+    const parsed = EVENTS.parseLog(log);
     return parsed?.name === name ? [parsed.args.toObject() as Record<string, bigint>] : [];
   });
   if (found.length === 0) throw new Error(`transaction ${receipt.hash} has no event ${name}`);

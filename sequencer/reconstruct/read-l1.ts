@@ -26,6 +26,9 @@ const ROLLUP_ABI = [
   'function oracle() view returns (address)',
   'function stateRoot() view returns (uint256)',
   'function batchSize(uint256) view returns (tuple(address verifier, uint16 accounts, uint16 l1Operations, uint16 withdrawals, uint16 liquidations, uint256 circuitHash))',
+  'function vault() view returns (address)',
+];
+const VAULT_ABI = [
   'function tokenConfig(uint256) view returns (tuple(address token, uint96 weiPerUnit, uint128 depositMinUnits, uint128 capUnits, uint128 outflowFloorUnits))',
   'function conservation(uint256) view returns (tuple(uint256 heldUnits, uint256 claimsUnits, uint256 queuedUnits, int256 liquidUnits, uint256 fundBookedMicros, uint256 fundHeldMicros))',
 ];
@@ -45,11 +48,9 @@ type Arguments = Record<string, bigint>;
 export class L1Reader {
   readonly #provider: JsonRpcProvider;
   readonly #rollup: Contract;
-  readonly #rollupAddress: string;
 
   constructor(provider: JsonRpcProvider, rollupAddress: string) {
     this.#provider = provider;
-    this.#rollupAddress = rollupAddress;
     this.#rollup = new Contract(rollupAddress, ROLLUP_ABI as InterfaceAbi, provider);
   }
 
@@ -127,11 +128,11 @@ export class L1Reader {
 
   /** What L1 holds and owes of a token. */
   async vault(tokenId: number): Promise<VaultNumbers> {
-    const { token, weiPerUnit } = await this.#rollup.tokenConfig(tokenId);
-    const balanceWei: bigint = await new Contract(token, ERC20_ABI, this.#provider).balanceOf(
-      this.#rollupAddress,
-    );
-    const sums: Arguments = await this.#rollup.conservation(tokenId);
+    const vaultAddress: string = await this.#rollup.vault();
+    const vault = new Contract(vaultAddress, VAULT_ABI as InterfaceAbi, this.#provider);
+    const { token, weiPerUnit } = await vault.tokenConfig(tokenId);
+    const balanceWei: bigint = await new Contract(token, ERC20_ABI, this.#provider).balanceOf(vaultAddress);
+    const sums: Arguments = await vault.conservation(tokenId);
     return {
       tokenId,
       vaultUnits: balanceWei / weiPerUnit,
