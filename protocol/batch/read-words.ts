@@ -138,7 +138,8 @@ function readWithdrawal([word]: readonly bigint[]): PublishedWithdrawal {
   };
 }
 
-function readLiquidation([word, pendingWord]: readonly bigint[]): PublishedLiquidation {
+/** A liquidation row from its two words. @throws InputError for a word that is not canonical. */
+export function readLiquidation([word, pendingWord]: readonly bigint[]): PublishedLiquidation {
   const { accountIndex, instrumentId, isShort, closedLots, cashMicros } = unpack(LIQUIDATION_LAYOUT, word);
   const { quoteMicros, lots1, lots2, lots3 } = unpack(PENDING_LAYOUT, pendingWord);
   return {

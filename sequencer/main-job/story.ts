@@ -1,30 +1,5 @@
 /** What happened, gathered from the engine's events: counters for the live lines, and the facts of the summary. */
-import type { EngineEvent, LiquidationNumbers } from '../commands.ts';
-
-export interface ClosedLeg {
-  readonly instrumentId: number;
-  readonly isShort: boolean;
-  readonly lots: bigint;
-  readonly cashMicros: bigint;
-}
-
-/** One liquidated account in one batch. */
-export interface LiquidationStory {
-  readonly batchNumber: number;
-  readonly accountIndex: number;
-  /** 1: equity below maintenance margin; 2: quote debt. */
-  readonly reason: 1 | 2;
-  readonly legs: readonly ClosedLeg[];
-  readonly penaltyMicros: bigint;
-  readonly before: LiquidationNumbers;
-  readonly after: LiquidationNumbers;
-}
-
-export interface FundPaymentStory {
-  readonly batchNumber: number;
-  readonly accountIndex: number;
-  readonly amountMicros: bigint;
-}
+import type { EngineEvent } from '../commands.ts';
 
 type EventOf<K extends EngineEvent['kind']> = Extract<EngineEvent, { kind: K }>;
 
@@ -34,13 +9,13 @@ export class Story {
   batchesSealed = 0;
   batchesProven = 0;
   batchesFinal = 0;
-  readonly liquidations: LiquidationStory[] = [];
-  readonly fundPayments: FundPaymentStory[] = [];
+  /** One for every fill of a liquidated account. */
+  readonly liquidations: EventOf<'liquidation'>[] = [];
+  readonly fundPayments: EventOf<'fund-payment'>[] = [];
   readonly withdrawals: EventOf<'withdrawal'>[] = [];
   readonly l1Operations: EventOf<'l1-operation'>[] = [];
   /** Signed orders with a fill, by batch. */
   readonly filledOrders = new Map<number, Set<string>>();
-  readonly #openLegs = new Map<string, { reason: 1 | 2; legs: ClosedLeg[] }>();
   readonly #listeners: ((event: EngineEvent) => void)[] = [];
 
   /** Called after an event is counted. */
@@ -77,10 +52,7 @@ export class Story {
         break;
       case 'liquidation':
         this.#filled(event.batchNumber, event.makerHash);
-        this.#closeLeg(event);
-        break;
-      case 'account-liquidated':
-        this.#closeLiquidation(event);
+        this.liquidations.push(event);
         break;
       case 'fund-payment':
         this.fundPayments.push(event);
@@ -100,43 +72,5 @@ export class Story {
     const hashes = this.filledOrders.get(batchNumber) ?? new Set<string>();
     hashes.add(hash);
     this.filledOrders.set(batchNumber, hashes);
-  }
-
-  #closeLeg({
-    batchNumber,
-    accountIndex,
-    instrumentId,
-    isShort,
-    reason,
-    closedLots,
-    cashMicros,
-  }: EventOf<'liquidation'>) {
-    const key = `${batchNumber}/${accountIndex}`;
-    const open = this.#openLegs.get(key) ?? { reason, legs: [] };
-    const known = open.legs.findIndex((leg) => leg.instrumentId === instrumentId);
-    const old = known < 0 ? { lots: 0n, cashMicros: 0n } : open.legs[known];
-    const leg = {
-      instrumentId,
-      isShort,
-      lots: old.lots + closedLots,
-      cashMicros: old.cashMicros + cashMicros,
-    };
-    if (known < 0) open.legs.push(leg);
-    else open.legs[known] = leg;
-    this.#openLegs.set(key, open);
-  }
-
-  #closeLiquidation({
-    batchNumber,
-    accountIndex,
-    penaltyMicros,
-    before,
-    after,
-  }: EventOf<'account-liquidated'>): void {
-    const key = `${batchNumber}/${accountIndex}`;
-    const open = this.#openLegs.get(key);
-    if (open === undefined) return;
-    this.#openLegs.delete(key);
-    this.liquidations.push({ batchNumber, accountIndex, ...open, penaltyMicros, before, after });
   }
 }

@@ -1,0 +1,204 @@
+/**
+ * The market of the main job without chain, proofs and HTTP: the same cast, replay and engine core, with an L1
+ * that serves every queue entry at once and accepts every batch. Fast enough to try strategies on.
+ */
+import { tradingKeyOf } from '#client/keys.ts';
+import type { Account } from '#protocol/account.ts';
+import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
+import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
+import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import {
+  applyRound,
+  initialOracleState,
+  type OracleState,
+  riskRoundInputs,
+} from '#protocol/risk/oracle-state.ts';
+import { buildRiskTable } from '#protocol/risk/round.ts';
+import type { Command, EngineEvent } from '#sequencer/commands.ts';
+import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
+import { applyCommand } from '#sequencer/core.ts';
+import { CAST, type CastMember } from '#sequencer/main-job/cast.ts';
+import { INSTRUMENTS, liveMarks, REGISTRY } from '#sequencer/main-job/listing.ts';
+import { actsIn, replaySteps, type Step } from '#sequencer/main-job/replay.ts';
+import { Story } from '#sequencer/main-job/story.ts';
+import { type RefusedMessage, Trader, type Venue } from '#sequencer/main-job/trader.ts';
+import { EngineState } from '#sequencer/state.ts';
+
+const domain: SigningDomain = { chainId: 31337n, rollupAddress: 0xba11a57n };
+const DONATION_MICROS = 50_000_000_000n;
+const proof = {
+  a: [1n, 2n],
+  b: [
+    [1n, 2n],
+    [3n, 4n],
+  ],
+  c: [1n, 2n],
+} as const;
+const inputs = { commitment: 1n, challenge: 2n, evaluation: 3n };
+
+export class CrashMarket {
+  readonly state = new EngineState({
+    ...ENGINE_DEFAULTS,
+    shape: STANDARD_SHAPE,
+    capacity: SMALL_BATCH,
+    domain,
+    domainWord: 1n,
+    instruments: INSTRUMENTS,
+  });
+  readonly story = new Story();
+  readonly traders: Trader[] = [];
+  /** In order of number. */
+  readonly sealed: SealedBatch[] = [];
+  readonly refused: { who: string; code: string; message: string }[] = [];
+  readonly #log: (line: string) => void;
+  #oracle: OracleState;
+  #block = 0;
+  #queueEnd = 0;
+
+  constructor(log: (line: string) => void = () => {}) {
+    this.#log = log;
+    const [first] = replaySteps();
+    this.#oracle = initialOracleState(
+      DEFAULT_UNDERLYING_PARAMETERS,
+      first.oracleBar.closeMicros,
+      first.oracleBar.closeSec - 60n,
+    );
+  }
+
+  async run(): Promise<this> {
+    for (const step of replaySteps()) await this.#step(step);
+    this.#apply({ kind: 'seal', reason: 'asked' });
+    this.#settle();
+    return this;
+  }
+
+  nameOf(accountIndex: number): string {
+    return (
+      this.traders.find((trader) => trader.accountIndex === accountIndex)?.member.name ?? `#${accountIndex}`
+    );
+  }
+
+  async #step(step: Step): Promise<void> {
+    this.#round(step);
+    for (const member of CAST) if (member.arrivesAtStep === step.index) this.#arrive(member);
+    this.#settle();
+    this.#apply({ kind: 'feed', marks: liveMarks(step.feed[step.feed.length - 1]) });
+    const table = this.state.table!.table;
+    const turn = { feed: step.feed, table, expirySec: step.oracleBar.closeSec + 59n };
+    for (const trader of this.traders) {
+      if (!actsIn(trader.member, step.index)) continue;
+      const { refused } = await trader.act(turn);
+      this.refused.push(...refused.map((refusal) => ({ who: trader.member.name, ...refusal })));
+      this.#apply({ kind: 'liquidation-scan' });
+    }
+    this.#settle();
+  }
+
+  #round({ oracleBar }: Step): void {
+    const medians = { timeSec: oracleBar.closeSec, indexMicros: oracleBar.closeMicros, premiumPpm: [0n, 0n] };
+    const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
+    this.#oracle = round.state;
+    const table = buildRiskTable(riskRoundInputs(round.values, REGISTRY), STANDARD_SHAPE);
+    const index = (this.state.table?.index ?? -1) + 1;
+    this.#l1Block([], oracleBar.closeSec, [{ index, table, acceptedAtSec: oracleBar.closeSec }]);
+    const [btc, eth] = oracleBar.closeMicros;
+    this.#log(
+      `${new Date(Number(oracleBar.closeSec - 60n) * 1000).toISOString().slice(11, 16)} ${btc} ${eth}`,
+    );
+  }
+
+  #arrive(member: CastMember): void {
+    const accountIndex = this.traders.length + 1;
+    const key = tradingKeyOf((1n << 200n) + BigInt(accountIndex));
+    this.traders.push(new Trader(member, accountIndex, key, domain, this.#venue()));
+    const operation = (kind: L1Kind, tokenId = 0, amount = 0n): L1Operation => ({
+      kind,
+      accountIndex: kind === 'fundDonation' ? 0 : accountIndex,
+      tokenId,
+      amount,
+      publicKey: kind === 'register' ? key.publicKey : [0n, 0n],
+    });
+    const operations = [operation('register')];
+    if (member.depositMicros > 0n) operations.push(operation('deposit', 0, member.depositMicros));
+    for (const [tokenId, lots] of Object.entries(member.spotLots)) {
+      operations.push(operation('deposit', Number(tokenId), lots));
+    }
+    if (accountIndex === 1) operations.push(operation('fundDonation', 0, DONATION_MICROS));
+    this.#l1Block(operations, this.state.l1TimeSec, []);
+  }
+
+  #l1Block(
+    operations: L1Operation[],
+    timeSec: bigint,
+    tables: Extract<Command, { kind: 'l1-block' }>['tables'],
+  ): void {
+    const queued = operations.map((operation) => ({ queueIndex: this.#queueEnd++, operation }));
+    const confirmedQueueEnd = this.#queueEnd;
+    const blockNumber = ++this.#block;
+    this.#apply({
+      kind: 'l1-block',
+      blockNumber,
+      timeSec,
+      operations: queued,
+      confirmedQueueEnd,
+      tables,
+      numbers: undefined,
+    });
+  }
+
+  /** Seals and accepts until nothing waits: in this test proofs take no time. */
+  #settle(): void {
+    for (let turn = 0; turn < 20; turn++) {
+      const sealed = [...this.state.batches.values()].filter(({ status }) => status === 'sealed');
+      for (const { number: batchNumber, attempt, newStateRoot } of sealed) {
+        this.#apply({ kind: 'batch-proven', batchNumber, attempt, proof, inputs });
+        this.#apply({ kind: 'batch-final', batchNumber, newStateRoot, l1Block: this.#block, l1TxHash: '0x' });
+      }
+      if (this.state.l1Queue.length === 0) break;
+      this.#apply({ kind: 'seal', reason: 'asked' });
+      this.#l1Block([], this.state.l1TimeSec, []);
+    }
+  }
+
+  #venue(): Venue {
+    return {
+      account: async (accountIndex): Promise<Account> => this.state.account(accountIndex),
+      submit: async (signed: SignedMessages, options): Promise<readonly RefusedMessage[]> => {
+        const full = options.map((o) => ({
+          timeInForce: o.timeInForce ?? 'gtc',
+          isPostOnly: o.isPostOnly ?? false,
+        }));
+        const { results } = this.#apply({ kind: 'submit', signed, options: full });
+        return results.flatMap((result) => (result.ok ? [] : [result.rejection]));
+      },
+    };
+  }
+
+  #apply(command: Command) {
+    const applied = applyCommand(this.state, command);
+    for (const event of applied.events) {
+      this.story.see(event);
+      if (event.kind === 'batch-sealed') this.#keep(event.batchNumber);
+      this.#tell(event);
+    }
+    return applied;
+  }
+
+  #keep(batchNumber: number): void {
+    const sealed = this.state.batches.get(batchNumber)?.sealed;
+    if (sealed !== undefined) this.sealed.push(sealed);
+  }
+
+  #tell(event: EngineEvent): void {
+    if (event.kind === 'book-level' || event.kind === 'order-accepted' || event.kind === 'l1-operation')
+      return;
+    if (
+      event.kind === 'order-closed' &&
+      (event.reason === 'expired' || event.reason === 'filled' || event.reason === 'nonce-dead')
+    )
+      return;
+    const text = JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
+    this.#log(`   ${text.slice(0, 330)}`);
+  }
+}
