@@ -6,9 +6,7 @@ import { Contract, ContractFactory, type Provider, type Signer } from 'ethers';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
-import type { UnderlyingParameters } from '#protocol/risk/oracle-state.ts';
-import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
-import type { RegistryEntry } from '#protocol/risk/round.ts';
+import { initialParametersStruct, type OracleSettings } from '#protocol/risk/oracle-structs.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { type Artifact, readArtifact } from './artifact.ts';
 import {
@@ -50,18 +48,11 @@ export interface DeploymentPlan {
   readonly submitter: string;
 }
 
-export interface OraclePlan {
-  /** Five addresses. */
-  readonly signers: readonly string[];
-  readonly governor: string;
-  readonly delaySec: bigint;
+/** Rows and instruments allowed follow from the circuits. */
+export type OraclePlan = Omit<OracleSettings, 'instrumentRows' | 'instrumentLimit'> & {
+  /** Prices older than this are not used. */
   readonly stalenessSec: bigint;
-  readonly esCount: number;
-  readonly underlyings: readonly UnderlyingParameters[];
-  /** One coin in micros, at deployment. */
-  readonly indexMicros: readonly bigint[];
-  readonly registry: readonly RegistryEntry[];
-}
+};
 
 export interface Deployment {
   readonly chainId: bigint;
@@ -114,11 +105,17 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
   const riskVerifier = await deployVerifier(signer, provider, plan.risk);
   const batchVerifiers: string[] = [];
   for (const batch of plan.batches) batchVerifiers.push(await deployVerifier(signer, provider, batch));
+  const { instrumentRows } = plan.risk;
+  // The smallest batch must be able to hold every position of an account.
+  const instrumentLimit = Math.min(
+    instrumentRows,
+    ...plan.batches.map(({ capacity }) => capacity.instruments),
+  );
   const oracle = await create(signer, readArtifact('RiskOracle'), [
     riskVerifier,
     plan.risk.circuitHash,
     plan.oracle.stalenessSec,
-    initialParameters(plan),
+    initialParametersStruct({ ...plan.oracle, instrumentRows, instrumentLimit }),
   ]);
   const genesisRoot = stateRoot(genesisState(plan.shape));
   const rollup = await create(signer, readArtifact('MarginRollup'), [
@@ -178,22 +175,4 @@ async function deployVerifier(signer: Signer, provider: Provider, circuit: Circu
   const address = await verifier.getAddress();
   await requireSoundVerifier(provider, address, circuit.verificationKey);
   return address;
-}
-
-/** `InitialParameters` of contracts/libraries/RiskTypes.sol. */
-function initialParameters(plan: DeploymentPlan) {
-  const { oracle, risk, batches } = plan;
-  return {
-    governor: oracle.governor,
-    delaySec: oracle.delaySec,
-    instrumentRows: risk.instrumentRows,
-    // The smallest batch must be able to hold every position of an account.
-    instrumentLimit: Math.min(risk.instrumentRows, ...batches.map(({ capacity }) => capacity.instruments)),
-    esCount: oracle.esCount,
-    signers: oracle.signers,
-    baseScanRangePpm: oracle.underlyings.map((u) => u.baseScanRangePpm),
-    referenceVolPpm: oracle.underlyings.map((u) => u.referenceVolPpm),
-    indexMicros: oracle.indexMicros,
-    instruments: oracle.registry.map(instrumentStruct),
-  };
 }
