@@ -39,8 +39,9 @@ const INSTRUMENT =
 const ORACLE_ABI = [
   `event RoundPosted(uint64 indexed roundNumber, tuple(uint64 roundNumber, uint64 timeSec, bool isJump, uint8 esCount, bytes32 registryHash, ${UNDERLYING}[2] underlyings) values, uint128[2] indexSeconds)`,
   'event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash)',
-  `event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`,
+  'function parameters() view returns (address)',
 ];
+const PARAMETERS_ABI = [`event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`];
 const ERC20_ABI = ['function balanceOf(address) view returns (uint256)'];
 
 type Arguments = Record<string, bigint>;
@@ -115,9 +116,14 @@ export class L1Reader {
   /** Every registry the oracle ever announced, by hash. */
   async registries(): Promise<Map<string, RegistryEntry[]>> {
     const oracle = await this.#oracle();
+    const parameters = new Contract(
+      await oracle.parameters(),
+      PARAMETERS_ABI as InterfaceAbi,
+      this.#provider,
+    );
     const registries = new Map<string, RegistryEntry[]>();
-    for (const { log } of await this.#events(oracle, 'RegistryChanged')) {
-      const parsed = oracle.interface.parseLog(log)?.args.toObject(true) as unknown as {
+    for (const { log } of await this.#events(parameters, 'RegistryChanged')) {
+      const parsed = parameters.interface.parseLog(log)?.args.toObject(true) as unknown as {
         registryHash: string;
         instruments: InstrumentStruct[];
       };

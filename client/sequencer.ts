@@ -1,0 +1,143 @@
+/**
+ * The sequencer's API with the protocol's own types: strings on the wire, integers here. What it says of an
+ * account or a round is checked for being well-formed; what is *true* is on L1 (`client/liquidation.ts`).
+ */
+import type { Account } from '#protocol/account.ts';
+import { InputError } from '#protocol/errors.ts';
+import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
+import { accountFromElements } from '#protocol/leaf.ts';
+import { STANDARD_SHAPE, type StateShape } from '#protocol/limits.ts';
+import type { SignedMessages } from '#protocol/message.ts';
+import { tableHash } from '#protocol/risk/table.ts';
+import { lots, microsPerLot } from '#protocol/units.ts';
+import { ApiRefusal, type HttpClient } from './http.ts';
+import { type OrderOptions, submissionBody } from './wire.ts';
+
+/** What became of one message of a submission. */
+export type MessageOutcome =
+  | { readonly position: number; readonly status: 'accepted'; readonly hash: string }
+  | {
+      readonly position: number;
+      readonly status: 'refused';
+      readonly error: { readonly code: string; readonly message: string; readonly data: unknown };
+    };
+
+export interface BookSide {
+  readonly limitMicrosPerLot: bigint;
+  readonly totalLots: bigint;
+}
+
+type Json = Record<string, unknown>;
+
+function integer(body: Json, field: string): bigint {
+  const text = body[field];
+  if (typeof text === 'number' && Number.isSafeInteger(text)) return BigInt(text);
+  if (typeof text !== 'string' || !/^(0|-?[1-9][0-9]*)$/.test(text)) {
+    throw new InputError(field, text, 'expected a decimal integer');
+  }
+  return BigInt(text);
+}
+
+function list(body: Json, field: string): unknown[] {
+  const value = body[field];
+  if (!Array.isArray(value)) throw new InputError(field, value, 'expected a list');
+  return value;
+}
+
+const integers = (body: Json, field: string): bigint[] =>
+  list(body, field).map((_, i) => integer(body[field] as Json, String(i)));
+
+function rowOfJson(body: Json): RiskRow {
+  const price = (field: string) => microsPerLot(integer(body, field));
+  return {
+    instrumentId: Number(integer(body, 'instrumentId')),
+    marketSlot: Number(integer(body, 'marketSlot')),
+    underlying: Number(integer(body, 'underlying')),
+    isSpot: body.isSpot === true,
+    isReduceOnly: body.isReduceOnly === true,
+    mark: price('mark'),
+    fundingIndex: price('fundingIndex'),
+    delta: price('delta'),
+    chargeImLong: price('chargeImLong'),
+    chargeImShort: price('chargeImShort'),
+    chargeMmLong: price('chargeMmLong'),
+    chargeMmShort: price('chargeMmShort'),
+    band: price('band'),
+    penalty: price('penalty'),
+    openInterestCap: lots(integer(body, 'openInterestCap')),
+    positionCap: lots(integer(body, 'positionCap')),
+    expirySec: integer(body, 'expirySec'),
+    losses: integers(body, 'losses').map(microsPerLot),
+  };
+}
+
+export class SequencerClient {
+  readonly #http: HttpClient;
+  readonly #shape: StateShape;
+
+  constructor(http: HttpClient, shape: StateShape = STANDARD_SHAPE) {
+    this.#http = http;
+    this.#shape = shape;
+  }
+
+  /** The account's leaf as the engine has it now: ahead of L1 by the batches that are not final. */
+  async account(accountIndex: number): Promise<Account> {
+    const body = (await this.#http.get(`/v1/accounts/${accountIndex}`)) as Json;
+    return accountFromElements(integers(body, 'leafElements'), this.#shape);
+  }
+
+  /** The round the engine judges by. @throws InputError when the table does not have the hash it comes with. */
+  async round(): Promise<RiskTable> {
+    const body = (await this.#http.get('/v1/round')) as Json;
+    const table: RiskTable = {
+      roundNumber: integer(body, 'roundNumber'),
+      timeSec: integer(body, 'timeSec'),
+      rows: list(body, 'rows').map((row) => rowOfJson(row as Json)),
+      esCount: Number(integer(body, 'esCount')),
+      isJump: body.isJump === true,
+    };
+    const stated = integer(body, 'tableHash');
+    if (tableHash(table, this.#shape) !== stated) {
+      throw new InputError('tableHash', stated, 'the table that came with it has another hash');
+    }
+    return table;
+  }
+
+  /** Aggregated book, best first. */
+  async book(instrumentId: number): Promise<{ readonly bids: BookSide[]; readonly asks: BookSide[] }> {
+    const body = (await this.#http.get(`/v1/book/${instrumentId}`)) as Json;
+    const side = (field: string): BookSide[] =>
+      list(body, field).map((level) => ({
+        limitMicrosPerLot: integer(level as Json, 'limitMicrosPerLot'),
+        totalLots: integer(level as Json, 'totalLots'),
+      }));
+    return { bids: side('bids'), asks: side('asks') };
+  }
+
+  /**
+   * Sends signed messages. Some may be taken and others refused; if none is taken the outcomes say why just
+   * the same. Safe to repeat: the signed body is its own name.
+   * @throws ApiRefusal when the submission as a whole is refused (signature, epoch, rate, backlog)
+   */
+  async submit(
+    signed: SignedMessages,
+    options?: readonly OrderOptions[],
+  ): Promise<readonly MessageOutcome[]> {
+    try {
+      const body = (await this.#http.post('/v1/messages', submissionBody(signed, options))) as Json;
+      return list(body, 'results') as MessageOutcome[];
+    } catch (error) {
+      if (error instanceof ApiRefusal && Array.isArray(error.data.results)) return error.data.results;
+      throw error;
+    }
+  }
+
+  /** State of an order or another signed message, as JSON: status, fills with their batches, reasons. */
+  order(hash: string): Promise<unknown> {
+    return this.#http.get(`/v1/orders/${hash}`);
+  }
+
+  health(): Promise<unknown> {
+    return this.#http.get('/v1/health');
+  }
+}

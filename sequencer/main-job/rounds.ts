@@ -1,0 +1,94 @@
+/** One oracle round from reports to an accepted table: collect, post, prove, submit. */
+import { Contract, type ContractTransactionReceipt, type InterfaceAbi, type Signer } from 'ethers';
+import type { BatchProof, PublicInputs } from '#protocol/batch/batch.ts';
+import { domainWord as domainWordOf } from '#protocol/batch/words.ts';
+import { invariant } from '#protocol/errors.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
+import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
+import {
+  instrumentStruct,
+  type RoundValuesStruct,
+  roundValuesFromStruct,
+} from '#protocol/risk/oracle-structs.ts';
+import type { RegistryEntry, RiskRoundInputs } from '#protocol/risk/round.ts';
+import { buildRiskTable } from '#protocol/risk/round.ts';
+import { tableHash } from '#protocol/risk/table.ts';
+import { collectReports, type SignerAddress } from '../oracle-signer/relay.ts';
+
+/** Proves the table of a round. */
+export type ProveRound = (
+  inputs: RiskRoundInputs,
+  domainWord: bigint,
+) => Promise<{ readonly proof: BatchProof; readonly inputs: PublicInputs }>;
+
+export interface RoundKeeperSettings {
+  readonly relay: Signer;
+  readonly chainId: bigint;
+  readonly oracleAddress: string;
+  readonly oracleAbi: InterfaceAbi;
+  readonly circuitHash: bigint;
+  readonly signers: readonly SignerAddress[];
+  readonly registry: readonly RegistryEntry[];
+  readonly prove: ProveRound;
+}
+
+export interface AcceptedRound {
+  readonly table: RiskTable;
+  /** Reports that were used, of five. */
+  readonly reportCount: number;
+  readonly postGas: bigint;
+  readonly proveGas: bigint;
+}
+
+export class RoundKeeper {
+  readonly #settings: RoundKeeperSettings;
+  readonly #oracle: Contract;
+  #lastRound = 0n;
+
+  constructor(settings: RoundKeeperSettings) {
+    this.#settings = settings;
+    this.#oracle = new Contract(settings.oracleAddress, settings.oracleAbi, settings.relay);
+  }
+
+  /** Brings one round to an accepted table. @param barCloseSec the minute whose prices it carries */
+  async run(timeSec: bigint, barCloseSec: bigint): Promise<AcceptedRound> {
+    const { signers, chainId, oracleAddress, registry, prove, circuitHash } = this.#settings;
+    const request = { roundNumber: this.#lastRound + 1n, timeSec, barCloseSec };
+    const { reports } = await collectReports(signers, request, Number(chainId), oracleAddress);
+    const posted = await this.#send('postRound', [
+      reports.map(({ report }) => report),
+      reports.map(({ signature }) => signature),
+    ]);
+    this.#lastRound = request.roundNumber;
+    const values = this.#valuesOf(posted);
+    const inputs = riskRoundInputs(roundValuesFromStruct(values), registry);
+    const domainWord = domainWordOf(chainId, BigInt(oracleAddress), circuitHash);
+    const { proof, inputs: publicInputs } = await prove(inputs, domainWord);
+    const table = buildRiskTable(inputs, STANDARD_SHAPE);
+    const proved = await this.#send('proveRound', [
+      values,
+      registry.map(instrumentStruct),
+      tableHash(table, STANDARD_SHAPE),
+      publicInputs.commitment,
+      proof,
+    ]);
+    return { table, reportCount: reports.length, postGas: posted.gasUsed, proveGas: proved.gasUsed };
+  }
+
+  #valuesOf(receipt: ContractTransactionReceipt): RoundValuesStruct {
+    for (const log of receipt.logs) {
+      const parsed = this.#oracle.interface.parseLog(log);
+      if (parsed?.name !== 'RoundPosted') continue;
+      return (parsed.args.toObject(true) as unknown as { values: RoundValuesStruct }).values;
+    }
+    invariant(false, 'a posted round tells its values');
+  }
+
+  async #send(method: string, values: readonly unknown[]): Promise<ContractTransactionReceipt> {
+    const sent = await this.#oracle.getFunction(method).send(...values);
+    const receipt = await sent.wait();
+    invariant(receipt?.status === 1, `${method} was mined`);
+    return receipt as ContractTransactionReceipt;
+  }
+}
