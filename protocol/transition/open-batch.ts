@@ -115,6 +115,8 @@ export class OpenBatch {
   }
 
   #rebuilt(content: BatchContent, accountIndexes: readonly number[], isTransfer: boolean): Result<OpenBatch> {
+    const prices = refuseLiquidationPrices(content);
+    if (prices !== undefined) return prices;
     const rows = new Map(this.#rows);
     let settled = content;
     for (const accountIndex of accountIndexes) {
@@ -160,10 +162,6 @@ export class OpenBatch {
       return batchFull('instruments', this.capacity.instruments);
     }
     const old = this.start.openInterest;
-    return (
-      refuseLiquidationPrices(content) ??
-      refuseOpenInterest(old, newOpenInterest(old, rows, content), content) ??
-      refuseIlliquid(content)
-    );
+    return refuseOpenInterest(old, newOpenInterest(old, rows, content), content) ?? refuseIlliquid(content);
   }
 }
