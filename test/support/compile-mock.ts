@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { InterfaceAbi } from 'ethers';
+import solc from 'solc';
+
+const ROOT = join(import.meta.dirname, '../..');
+const FOLDER = 'test/contracts/mocks';
+const compiled = new Map<string, { abi: InterfaceAbi; bytecode: string }>();
+
+const readImport = (path: string) => ({ contents: readFileSync(join(ROOT, path), 'utf8') });
+
+/**
+ * A contract of test/contracts/mocks. Those are compiled here and nowhere else, so that no build ever holds a
+ * verifier that accepts everything.
+ */
+export function compileMock(name: string): { abi: InterfaceAbi; bytecode: string } {
+  const known = compiled.get(name);
+  if (known !== undefined) return known;
+  const path = `${FOLDER}/${name}.sol`;
+  const input = {
+    language: 'Solidity',
+    sources: { [path]: { content: readFileSync(join(ROOT, path), 'utf8') } },
+    settings: { evmVersion: 'cancun', outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
+  };
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport }));
+  const contract = output.contracts?.[path]?.[name];
+  if (contract === undefined) throw new Error(JSON.stringify(output.errors));
+  const artifact = { abi: contract.abi, bytecode: `0x${contract.evm.bytecode.object}` };
+  compiled.set(name, artifact);
+  return artifact;
+}

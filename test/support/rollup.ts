@@ -1,0 +1,324 @@
+/**
+ * A rollup on a chain of its own whose verifier and oracle say what a test tells them: for the rules that the
+ * contract itself keeps. What the proof guards is tested with real proofs elsewhere.
+ */
+import { type Contract, hexlify, type InterfaceAbi, type Signer } from 'ethers';
+import { network } from 'hardhat';
+import {
+  accountWordCount,
+  type BatchSubmission,
+  encodeBody,
+  encodeSubmitBatch,
+  type SubmissionHeader,
+} from '#protocol/batch/calldata.ts';
+import { challengeOf, evaluationOf } from '#protocol/batch/words.ts';
+import { BASE8 } from '#protocol/crypto/baby-jubjub.ts';
+import { type BatchCapacity, type StateShape, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
+import { genesisState, stateRoot } from '#protocol/state.ts';
+import { compileMock } from '#test/support/compile-mock.ts';
+
+export type Connection = Awaited<ReturnType<typeof network.connect>>;
+type HardhatEthersSigner = Awaited<ReturnType<Connection['ethers']['getSigners']>>[number];
+
+export const CIRCUIT_HASH = 0xc1c1n;
+export const ES_COUNT = 2n;
+export const TABLE_HASH = 0x7ab1en;
+export const PROOF: BatchSubmission['proof'] = {
+  a: [1n, 2n],
+  b: [
+    [3n, 4n],
+    [5n, 6n],
+  ],
+  c: [7n, 8n],
+};
+/** Any point of the curve outside the small subgroup serves as key. */
+export const KEY_POINT = BASE8;
+export const DAY_SEC = 86_400;
+
+export interface TokenChoice {
+  /** In contracts/mocks. */
+  readonly contract: string;
+  readonly values?: readonly unknown[];
+  readonly weiPerUnit: bigint;
+  readonly depositMinUnits?: bigint;
+  readonly capUnits?: bigint;
+  readonly outflowFloorUnits?: bigint;
+}
+
+export const USDC: TokenChoice = {
+  contract: 'TestToken',
+  values: ['Test USD Coin', 'USDC', 6],
+  weiPerUnit: 1n,
+  depositMinUnits: 10_000_000n,
+};
+export const WBTC: TokenChoice = {
+  contract: 'TestToken',
+  values: ['Test Wrapped Bitcoin', 'WBTC', 8],
+  weiPerUnit: 100_000n,
+};
+export const WETH: TokenChoice = {
+  contract: 'TestToken',
+  values: ['Test Wrapped Ether', 'WETH', 18],
+  weiPerUnit: 10n ** 16n,
+};
+
+export interface RollupChoices {
+  readonly shape?: StateShape;
+  readonly capacity?: BatchCapacity;
+  readonly tokens?: readonly TokenChoice[];
+}
+
+/** The words of a body, given only where they are not zero. */
+export interface BodyChoice {
+  readonly outcomes?: readonly bigint[];
+  readonly withdrawals?: readonly bigint[];
+  readonly liquidations?: readonly bigint[];
+  readonly accounts?: readonly bigint[];
+}
+
+export type BatchChoice = Partial<SubmissionHeader> & { readonly body?: BodyChoice };
+
+interface RollupParts {
+  readonly connection: Connection;
+  readonly shape: StateShape;
+  readonly capacity: BatchCapacity;
+  readonly rollup: Contract;
+  readonly vault: Contract;
+  readonly oracle: Contract;
+  readonly verifier: Contract;
+  readonly tokens: readonly Contract[];
+  readonly signers: readonly HardhatEthersSigner[];
+  readonly operator: HardhatEthersSigner;
+  readonly submitter: HardhatEthersSigner;
+}
+
+export interface RollupFixture extends RollupParts {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor assigns every part
+export class RollupFixture {
+  constructor(parts: RollupParts) {
+    Object.assign(this, parts);
+  }
+
+  as(signer: Signer): Contract {
+    return this.rollup.connect(signer) as Contract;
+  }
+
+  async nowSec(): Promise<number> {
+    return (await this.connection.ethers.provider.getBlock('latest'))?.timestamp as number;
+  }
+
+  wait(seconds: number | bigint): Promise<number> {
+    return this.connection.networkHelpers.time.increase(seconds);
+  }
+
+  /** The time of the block that holds the next transaction. */
+  setNextTime(timeSec: number | bigint): Promise<void> {
+    return this.connection.networkHelpers.time.setNextBlockTimestamp(timeSec);
+  }
+
+  /** Accepts a table whose prices are of now, unless told otherwise. @returns its index */
+  async acceptTable(
+    choice: Partial<Record<'roundTimeSec' | 'acceptedAtSec', number>> & { isJump?: boolean } = {},
+  ) {
+    const now = await this.nowSec();
+    const index: bigint = await this.oracle.acceptedCount();
+    const acceptedAtSec = choice.acceptedAtSec ?? now;
+    await this.oracle.accept({
+      roundNumber: index + 1n,
+      roundTimeSec: choice.roundTimeSec ?? acceptedAtSec,
+      acceptedAtSec,
+      isJump: choice.isJump ?? false,
+      esCount: ES_COUNT,
+      tableHash: TABLE_HASH + index,
+    });
+    return index;
+  }
+
+  /** Opens an account. @returns its index */
+  async open(owner: Signer): Promise<number> {
+    const value = await this.rollup.queueFeeWei();
+    await this.as(owner).registerAccount(KEY_POINT[0], KEY_POINT[1], { value });
+    return Number(await this.rollup.accountCount());
+  }
+
+  async fund(owner: Signer, tokenId: number, amountWei: bigint): Promise<void> {
+    await this.tokens[tokenId].mint(await owner.getAddress(), amountWei);
+    await (this.tokens[tokenId].connect(owner) as Contract).approve(await this.vault.getAddress(), amountWei);
+  }
+
+  async deposit(owner: Signer, accountIndex: number, tokenId: number, units: bigint) {
+    const { weiPerUnit } = await this.vault.tokenConfig(tokenId);
+    await this.fund(owner, tokenId, units * weiPerUnit);
+    const value = await this.rollup.queueFeeWei();
+    return this.as(owner).deposit(accountIndex, tokenId, units * weiPerUnit, { value });
+  }
+
+  async donate(giver: Signer, micros: bigint) {
+    await this.fund(giver, 0, micros);
+    return this.as(giver).donate(micros, { value: await this.rollup.queueFeeWei() });
+  }
+
+  bodyWords(choice: BodyChoice = {}): bigint[] {
+    const { l1Operations, withdrawals, liquidations, accounts } = this.capacity;
+    const padded = (words: readonly bigint[] = [], count: number) =>
+      Array.from({ length: count }, (_, i) => words[i] ?? 0n);
+    return [
+      ...padded(choice.outcomes, l1Operations),
+      ...padded(choice.withdrawals, withdrawals),
+      ...padded(choice.liquidations, liquidations),
+      ...padded(choice.accounts, accounts * accountWordCount(this.shape)),
+    ];
+  }
+
+  /** What the submitter would send now: newest table, time of the last block, everything queued counted. */
+  async submission(choice: BatchChoice = {}): Promise<BatchSubmission> {
+    const { body, ...header } = choice;
+    const [, tail] = await this.rollup.queueBounds();
+    return {
+      header: {
+        sizeIndex: 0,
+        newStateRoot: (await this.rollup.stateRoot()) + 1n,
+        batchTimeSec: BigInt(await this.nowSec()),
+        acceptedIndex: (await this.oracle.acceptedCount()) - 1n,
+        l1OperationCount: body?.outcomes?.length ?? 0,
+        pendingEnd: tail,
+        feesMicros: 0n,
+        penaltiesMicros: 0n,
+        fundPaymentsMicros: 0n,
+        hasTrades: false,
+        ...header,
+      },
+      body: encodeBody(this.bodyWords(body)),
+      commitment: 0xc0ffeen,
+      proof: PROOF,
+    };
+  }
+
+  async send(submission: BatchSubmission, from: Signer = this.submitter) {
+    return from.sendTransaction({
+      to: await this.rollup.getAddress(),
+      data: hexlify(encodeSubmitBatch(submission)),
+    });
+  }
+
+  /** Submits a batch in a block of the same second as its time, if that is now. */
+  async submit(choice: BatchChoice = {}) {
+    return this.send(await this.submission(choice));
+  }
+
+  /** Makes the verifier take this statement and no other. */
+  async expectWords(commitment: bigint, words: readonly bigint[]): Promise<void> {
+    const challenge = challengeOf(commitment, words);
+    await this.verifier.expectInputs([commitment, challenge, evaluationOf(words, challenge)]);
+  }
+
+  /** Serves everything that waits, deposits and withdrawals in full, in as many batches as it takes. */
+  async serveQueue(): Promise<void> {
+    for (;;) {
+      const [head, tail] = await this.rollup.queueBounds();
+      if (head === tail) return;
+      const count = Math.min(Number(tail - head), this.capacity.l1Operations);
+      const outcomes: bigint[] = [];
+      for (let i = 0; i < count; i++) {
+        const [{ word }] = await this.rollup.queueEntry(head + BigInt(i));
+        outcomes.push(fullOutcome(word));
+      }
+      await this.submit({ body: { outcomes } });
+    }
+  }
+}
+
+/** isApplied:1 · reason:3 · served:88 */
+export const outcome = (isApplied: boolean, served = 0n, reason = 0n): bigint =>
+  (isApplied ? 1n : 0n) | (reason << 1n) | (served << 4n);
+
+const fullOutcome = (opWord: bigint): bigint => {
+  const kind = opWord & 15n;
+  return outcome(true, kind === 2n || kind === 3n ? opWord >> 32n : 0n);
+};
+
+async function deployMock(connection: Connection, name: string): Promise<Contract> {
+  const { abi, bytecode } = compileMock(name);
+  const [deployer] = await connection.ethers.getSigners();
+  const factory = new connection.ethers.ContractFactory(abi as InterfaceAbi as never, bytecode, deployer);
+  const contract = await factory.deploy();
+  await contract.waitForDeployment();
+  return contract as unknown as Contract;
+}
+
+export const deployTestMock = deployMock;
+
+export interface Constructor {
+  readonly settings: Record<string, unknown>;
+  readonly tokens: Record<string, unknown>[];
+  readonly sizes: Record<string, unknown>[];
+}
+
+/** Deploys a rollup. @param change alters the arguments of its constructor */
+export async function deployRollup(
+  choices: RollupChoices = {},
+  change: (values: Constructor) => Constructor = (values) => values,
+): Promise<RollupFixture> {
+  const connection = await network.connect();
+  const { ethers } = connection;
+  const shape = choices.shape ?? TINY_SHAPE;
+  const capacity = choices.capacity ?? TINY_BATCH;
+  const [, operator, submitter, ...signers] = await ethers.getSigners();
+  const oracle = await deployMock(connection, 'OracleStub');
+  const verifier = await deployMock(connection, 'PermissiveVerifier');
+  const tokens: Contract[] = [];
+  const configs: Record<string, unknown>[] = [];
+  for (const choice of choices.tokens ?? [USDC, WBTC, WETH]) {
+    const token = await ethers.deployContract(choice.contract, [...(choice.values ?? [])]);
+    tokens.push(token as unknown as Contract);
+    configs.push({
+      token: await token.getAddress(),
+      weiPerUnit: choice.weiPerUnit,
+      depositMinUnits: choice.depositMinUnits ?? 1n,
+      capUnits: choice.capUnits ?? 2n ** 34n,
+      outflowFloorUnits: choice.outflowFloorUnits ?? 2n ** 34n,
+    });
+  }
+  const values = change({
+    settings: {
+      oracle: await oracle.getAddress(),
+      operator: operator.address,
+      submitter: submitter.address,
+      genesisRoot: stateRoot(genesisState(shape)),
+      treeDepth: shape.treeDepth,
+      accountWords: accountWordCount(shape),
+    },
+    tokens: configs,
+    sizes: [{ ...capacity, verifier: await verifier.getAddress(), circuitHash: CIRCUIT_HASH }],
+  });
+  const rollup = await ethers.deployContract('MarginRollup', [values.settings, values.tokens, values.sizes]);
+  const vault = await ethers.getContractAt('TokenVault', await rollup.vault());
+  const fixture = new RollupFixture({
+    connection,
+    shape,
+    capacity,
+    rollup: rollup as unknown as Contract,
+    vault: vault as unknown as Contract,
+    oracle,
+    verifier,
+    tokens,
+    signers,
+    operator,
+    submitter,
+  });
+  await fixture.acceptTable();
+  return fixture;
+}
+
+/** Hooks that give every test the state of `before`. */
+export function restoreAfterEach(fixture: () => RollupFixture): void {
+  let restore: () => Promise<void>;
+  before(async () => {
+    ({ restore } = await fixture().connection.networkHelpers.takeSnapshot());
+  });
+  afterEach(async () => {
+    await restore();
+    ({ restore } = await fixture().connection.networkHelpers.takeSnapshot());
+  });
+}
