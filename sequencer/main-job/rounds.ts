@@ -1,5 +1,11 @@
 /** One oracle round from reports to an accepted table: collect, post, prove, submit. */
-import { Contract, type ContractTransactionReceipt, type InterfaceAbi, type Signer } from 'ethers';
+import {
+  Contract,
+  type ContractTransactionReceipt,
+  type InterfaceAbi,
+  type Result,
+  type Signer,
+} from 'ethers';
 import type { BatchProof, PublicInputs } from '#protocol/batch/batch.ts';
 import { domainWord as domainWordOf } from '#protocol/batch/words.ts';
 import { invariant } from '#protocol/errors.ts';
@@ -80,7 +86,8 @@ export class RoundKeeper {
     for (const log of receipt.logs) {
       const parsed = this.#oracle.interface.parseLog(log);
       if (parsed?.name !== 'RoundPosted') continue;
-      return (parsed.args.toObject(true) as unknown as { values: RoundValuesStruct }).values;
+      // By place: a Result hides an argument named like a method of arrays.
+      return (parsed.args[1] as Result).toObject(true) as unknown as RoundValuesStruct;
     }
     invariant(false, 'a posted round tells its values');
   }
