@@ -1,5 +1,5 @@
 /** Reads from an L1 node what `rebuild` needs: events, transaction inputs and nothing else. */
-import { Contract, getBytes, type InterfaceAbi, type JsonRpcProvider, type Log } from 'ethers';
+import { Contract, getBytes, type InterfaceAbi, type JsonRpcProvider, type Log, type Result } from 'ethers';
 import type { L1Operation } from '#protocol/batch/batch.ts';
 import { L1_KIND, type L1Kind } from '#protocol/batch/batch.ts';
 import { decodeSubmitBatch } from '#protocol/batch/calldata.ts';
@@ -91,10 +91,11 @@ export class L1Reader {
     const oracle = await this.#oracle();
     const values = new Map<bigint, RoundValuesStruct>();
     for (const { log } of await this.#events(oracle, 'RoundPosted')) {
-      const parsed = oracle.interface.parseLog(log)?.args.toObject(true) as unknown as {
-        values: RoundValuesStruct;
-      };
-      values.set(parsed.values.roundNumber, parsed.values);
+      // By place: a Result hides an argument named like a method of arrays.
+      const round = (
+        oracle.interface.decodeEventLog('RoundPosted', log.data, log.topics)[1] as Result
+      ).toObject(true);
+      values.set(round.roundNumber, round as unknown as RoundValuesStruct);
     }
     const registries = await this.registries();
     const tables = new Map<number, RiskTable>();

@@ -136,9 +136,11 @@ export class CrashMarket {
     const queued = operations.map((operation) => ({ queueIndex: this.#queueEnd++, operation }));
     const confirmedQueueEnd = this.#queueEnd;
     const blockNumber = ++this.#block;
+    const blockHash = `0x${blockNumber}`;
     this.#apply({
       kind: 'l1-block',
       blockNumber,
+      blockHash,
       timeSec,
       operations: queued,
       confirmedQueueEnd,

@@ -1,0 +1,72 @@
+/** The rollup on the local chain: who does what, and the deployment plan of the main job. */
+import { NonceManager, type Signer } from 'ethers';
+import { type Deployment, type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
+import type { KeyGate } from '#contracts/deploy/verifier-gate.ts';
+import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import { RISK_LINEAR } from '#protocol/risk/risk-words.ts';
+import { checkVerificationKey } from '#prover/setup/key-gate.ts';
+import type { LocalChain } from './chain.ts';
+import { REGISTRY } from './listing.ts';
+import type { PreparedCircuit } from './setup.ts';
+
+/** Prices older than this are not used (contract and engine). */
+export const STALENESS_SEC = 180n;
+const GOVERNANCE_DELAY_SEC = 14n * 86_400n;
+
+/** Accounts of the local chain by what they do here. Each has a transaction queue of its own. */
+export interface Roles {
+  readonly deployer: Signer;
+  /** Sends batches. */
+  readonly submitter: Signer;
+  /** Posts and proves rounds. */
+  readonly relay: Signer;
+  /** Gives the insurance fund its first money. */
+  readonly donor: Signer;
+  /** L1 owners of the traders' accounts. */
+  readonly owners: readonly Signer[];
+}
+
+export async function rolesOn(chain: LocalChain, ownerCount: number): Promise<Roles> {
+  const signer = async (index: number): Promise<Signer> =>
+    new NonceManager(await chain.provider.getSigner(index));
+  return {
+    deployer: await signer(0),
+    submitter: await signer(1),
+    relay: await signer(2),
+    donor: await signer(3),
+    owners: await Promise.all(Array.from({ length: ownerCount }, (_, i) => signer(4 + i))),
+  };
+}
+
+/** The deployment knows a key's points; the gate wants to know what kind of key it is as well. */
+const keyGate: KeyGate = (key, chainId) =>
+  checkVerificationKey({ protocol: 'groth16', curve: 'bn128', vk_alphabeta_12: undefined, ...key }, chainId);
+
+export async function deployRollup(
+  roles: Roles,
+  circuits: { readonly batch: PreparedCircuit; readonly risk: PreparedCircuit },
+  signers: readonly string[],
+  indexMicros: readonly bigint[],
+): Promise<Deployment> {
+  const governor = await roles.deployer.getAddress();
+  const plan: DeploymentPlan = {
+    shape: STANDARD_SHAPE,
+    batches: [{ ...circuits.batch.plan, capacity: SMALL_BATCH }],
+    risk: { ...circuits.risk.plan, instrumentRows: RISK_LINEAR.instruments },
+    tokens: TEST_TOKENS,
+    oracle: {
+      governor,
+      delaySec: GOVERNANCE_DELAY_SEC,
+      esCount: 1,
+      signers,
+      indexMicros,
+      underlyings: DEFAULT_UNDERLYING_PARAMETERS,
+      registry: REGISTRY,
+      stalenessSec: STALENESS_SEC,
+    },
+    operator: governor,
+    submitter: await roles.submitter.getAddress(),
+  };
+  return deploy(roles.deployer, plan, keyGate);
+}
