@@ -46,6 +46,7 @@ export type Command =
       /** Everything L1 said up to and including one block, in order. */
       readonly kind: 'l1-block';
       readonly blockNumber: number;
+      readonly blockHash: string;
       /** Timestamp of that block: the only clock of batches. */
       readonly timeSec: bigint;
       /** New entries of the queue; those at or above the old confirmed end may replace known ones. */

@@ -34,6 +34,7 @@ export function applyCommand(state: EngineState, command: Command): Applied {
       break;
     case 'seal':
       sealBatch(state);
+      includeWaiting(state);
       break;
     case 'liquidation-scan':
       liquidationScan(state);
@@ -82,7 +83,9 @@ function applyProgress(state: EngineState, command: Progress): void {
   const { batchNumber } = command;
   state.emit({ kind: 'batch-status', batchNumber, attempt: entry.attempt, status });
   // Room for one more batch: what waits for it may go in.
-  if (status === 'proven') includeWaiting(state);
+  if (status !== 'proven') return;
+  includeWaiting(state);
+  if (state.isLiquidationDue) liquidationScan(state);
 }
 
 function finish(entry: BatchEntry, command: Extract<Command, { kind: 'batch-final' }>): void {

@@ -94,6 +94,15 @@ export class Engine {
     return this.#log.sequence;
   }
 
+  get hasStopped(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  /** Stops for a reason found outside: L1 disagrees with this ledger. */
+  abort(error: Error): void {
+    this.#fail(error);
+  }
+
   get waitingCommands(): number {
     return this.#jobs.length + this.#urgent.length;
   }
@@ -112,14 +121,17 @@ export class Engine {
   /**
    * Verifies and submits signed messages. Idempotent by what is signed. Cancels overtake everything else that
    * waits: a cancel that arrives before its order kills the nonce, so the order is refused.
+   * @param onVerified runs once the signature is known to be right; what it throws, this throws
    */
   async submit(
     signed: SignedMessages,
     options: readonly OrderOptions[] = [],
+    onVerified: () => void = () => undefined,
   ): Promise<Result<SubmissionResult>> {
     this.#requireRunning();
     const refused = this.#verify(signed);
     if (refused !== undefined) return refused;
+    onVerified();
     const isUrgent = signed.messages.every(({ kind }) => kind === 'cancel' || kind === 'cancel-all');
     const queue = isUrgent ? this.#urgent : this.#jobs;
     if (queue.length >= QUEUE_MAX) {

@@ -17,6 +17,7 @@ export function applyL1Block(state: EngineState, block: L1Block): void {
   invariant(block.blockNumber > state.l1BlockNumber, 'L1 blocks come in order, each once');
   invariant(block.timeSec >= state.l1TimeSec, 'L1 time does not fall');
   state.l1BlockNumber = block.blockNumber;
+  state.l1BlockHash = block.blockHash;
   takeOperations(state, block.operations, block.confirmedQueueEnd);
   // The batch that is open was filled at the old round: it ends here.
   if (block.tables.length > 0) sealBatch(state);
@@ -25,7 +26,7 @@ export function applyL1Block(state: EngineState, block: L1Block): void {
   if (block.numbers !== undefined) compareNumbers(state, block.numbers);
   closeExpiredOrders(state, block.timeSec);
   includeWaiting(state);
-  if (block.tables.length > 0) liquidationScan(state);
+  if (block.tables.length > 0 || state.isLiquidationDue) liquidationScan(state);
 }
 
 /** Entries above the confirmed end may have been replaced by a reorganisation; below it never. */

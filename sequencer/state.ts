@@ -130,6 +130,7 @@ export class EngineState {
 
   table: AcceptedTable | undefined;
   l1BlockNumber = 0;
+  l1BlockHash = '';
   l1TimeSec = 0n;
   l1Ledger: L1Ledger = { liquid: [0n, 0n, 0n, 0n], fundBookedMicros: 0n };
   /** Known queue entries that no batch holds yet, in order of index. */
@@ -153,6 +154,8 @@ export class EngineState {
   readonly epochEnding = new Map<number, bigint>();
   readonly closedOrder: string[] = [];
 
+  /** An account below maintenance margin could not be dealt with to the end: the next block tries again. */
+  isLiquidationDue = false;
   /** While a reseal puts everything back in its old order. */
   isResealing = false;
   orderSequence = 0;

@@ -232,14 +232,32 @@ function payFromFund(state: EngineState, accountIndex: number): void {
  */
 export function liquidationScan(state: EngineState): void {
   const table = state.table?.table;
-  const { shape, roundAgeMaxSec, unprovedWhileLiquidatingMax } = state.config;
+  const { roundAgeMaxSec, unprovedWhileLiquidatingMax } = state.config;
+  state.isLiquidationDue = false;
   if (table === undefined || table.isJump || state.l1TimeSec > table.timeSec + roundAgeMaxSec) return;
-  if (state.unprovedBatches.length >= unprovedWhileLiquidatingMax) return;
-  for (const change of state.open?.actions.length ? state.open.batch.touched : []) {
-    state.screen.set(change, state.account(change));
+  for (const accountIndex of state.open?.batch.touched ?? []) {
+    state.screen.set(accountIndex, state.account(accountIndex));
   }
+  const candidates = state.screen.candidates(table);
+  for (const { accountIndex, reason } of dueAccounts(state, table, candidates)) {
+    if (state.unprovedBatches.length < unprovedWhileLiquidatingMax) {
+      liquidate(state, accountIndex, table, reason);
+    }
+    const account = state.account(accountIndex);
+    const { shape } = state.config;
+    if (liquidationReason(account, table, shape, pendingNow(state, accountIndex)) !== undefined) {
+      state.isLiquidationDue = true;
+    }
+  }
+  for (const accountIndex of candidates) {
+    if (owesWithoutHoldings(state, accountIndex)) payFromFund(state, accountIndex);
+  }
+}
+
+function dueAccounts(state: EngineState, table: RiskTable, candidates: readonly number[]) {
+  const { shape } = state.config;
   const due: { accountIndex: number; reason: 1 | 2; distance: bigint }[] = [];
-  for (const accountIndex of state.screen.candidates(table)) {
+  for (const accountIndex of candidates) {
     const account = state.account(accountIndex);
     if (unlistedHolding(account, table) !== undefined) continue;
     const pending = pendingNow(state, accountIndex);
@@ -247,14 +265,7 @@ export function liquidationScan(state: EngineState): void {
     if (reason === undefined) continue;
     due.push({ accountIndex, reason, distance: distance(marginOf(account, table, shape, pending), reason) });
   }
-  due.sort((a, b) =>
+  return due.sort((a, b) =>
     a.distance < b.distance ? -1 : a.distance > b.distance ? 1 : a.accountIndex - b.accountIndex,
   );
-  for (const { accountIndex, reason } of due) {
-    if (state.unprovedBatches.length >= unprovedWhileLiquidatingMax) return;
-    liquidate(state, accountIndex, table, reason);
-  }
-  for (const accountIndex of state.screen.candidates(table)) {
-    if (owesWithoutHoldings(state, accountIndex)) payFromFund(state, accountIndex);
-  }
 }

@@ -75,6 +75,7 @@ export class World {
     const refusal = await this.engine.command({
       kind: 'l1-block',
       blockNumber: ++this.#block,
+      blockHash: `0x${this.#block}`,
       timeSec: this.timeSec,
       operations: queued,
       confirmedQueueEnd: this.#queueIndex,
@@ -110,7 +111,9 @@ export class World {
     for (let turn = 0; turn < 20; turn++) {
       await this.seal();
       await this.prove();
-      const rest = await this.engine.read((state) => state.l1Queue.length + (state.open?.actions.length ?? 0));
+      const rest = await this.engine.read(
+        (state) => state.l1Queue.length + (state.open?.actions.length ?? 0),
+      );
       if (rest === 0) return;
     }
     throw new Error('work is left after twenty batches');
@@ -129,7 +132,14 @@ export class World {
         kind: 'batch-proven',
         batchNumber: number,
         attempt,
-        proof: { a: [1n, 2n], b: [[1n, 2n], [3n, 4n]], c: [1n, 2n] },
+        proof: {
+          a: [1n, 2n],
+          b: [
+            [1n, 2n],
+            [3n, 4n],
+          ],
+          c: [1n, 2n],
+        },
         inputs: { commitment: 1n, challenge: 2n, evaluation: 3n },
       });
     }
@@ -151,7 +161,7 @@ export class World {
   ): SignedMessages {
     const nonce = change.nonce ?? this.nonce(accountIndex);
     const limitMicrosPerLot = dollars * USD;
-    return sign(accountIndex, [orderMessage({ side, sizeLots, limitMicrosPerLot, nonce, ...change, })], epoch);
+    return sign(accountIndex, [orderMessage({ side, sizeLots, limitMicrosPerLot, nonce, ...change })], epoch);
   }
 
   /** Submits and returns what became of the first message. */

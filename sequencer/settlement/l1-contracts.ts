@@ -1,0 +1,209 @@
+/** What the sequencer reads of the contracts (contracts/interfaces), at a block of its choice. */
+import { Contract, type InterfaceAbi, type Provider } from 'ethers';
+import { L1_KIND, type L1Kind, type L1Operation } from '#protocol/batch/batch.ts';
+import { L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
+import { InputError, invariant } from '#protocol/errors.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
+import type { StateShape } from '#protocol/limits.ts';
+import { unpack } from '#protocol/pack.ts';
+import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
+import {
+  type InstrumentStruct,
+  type RoundValuesStruct,
+  registryFromStructs,
+  roundValuesFromStruct,
+} from '#protocol/risk/oracle-structs.ts';
+import { buildRiskTable, type RegistryEntry } from '#protocol/risk/round.ts';
+import { tableHash } from '#protocol/risk/table.ts';
+import type { AcceptedTable, L1Numbers, QueuedL1Operation } from '../commands.ts';
+
+/** Errors are listed because a refused batch must say why. */
+export const ROLLUP_ABI = [
+  'event OperationQueued(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 word, uint256 keyX, uint256 keyY, uint256 dueNetSec)',
+  'event BatchAccepted(uint64 indexed batchNumber, uint256 newStateRoot, uint256 batchTimeSec, uint256 acceptedIndex, uint256 newQueueHead)',
+  'function oracle() view returns (address)',
+  'function vault() view returns (address)',
+  'function batchNumber() view returns (uint64)',
+  'function stateRoot() view returns (uint256)',
+  'function queueBounds() view returns (uint64 head, uint64 tail)',
+  'error NotSubmitter(address caller)',
+  'error NotTopLevelCall(address caller)',
+  'error IsFrozen()',
+  'error OperationOverdue(uint64 queueIndex)',
+  'error UnknownBatchSize(uint256 sizeIndex)',
+  'error BatchTimeFell(uint256 lastSec, uint256 batchTimeSec)',
+  'error BatchTimeAheadOfL1(uint256 l1Sec, uint256 batchTimeSec)',
+  'error BatchTooLate(uint256 lagSec, uint256 lagMaxSec)',
+  'error TableFell(uint256 lastIndex, uint256 acceptedIndex)',
+  'error UnknownTable(uint256 acceptedIndex, uint256 acceptedCount)',
+  'error TableNotYetAccepted(uint256 acceptedAtSec, uint256 batchTimeSec)',
+  'error TableNotNewest(uint256 acceptedIndex, uint256 nextAcceptedAtSec)',
+  'error RoundUnproved(uint256 postedAtSec)',
+  'error TooManyOperations(uint256 count, uint256 countMax)',
+  'error PendingDepositsCut(uint256 pendingEnd)',
+  'error DepositOfLiquidatedAccount(uint256 accountIndex)',
+  'error FundOverdrawn(uint256 fundBookedMicros, uint256 fundPaymentsMicros)',
+  'error InvalidBatchProof(uint64 batchNumber)',
+  'error BadOutcome(uint64 queueIndex, uint256 outcomeWord)',
+  'error ServedBeyondLiquidity(uint256 tokenId, uint256 servedUnits, uint256 availableUnits)',
+  'error ShortWithLiquidityLeft(uint256 tokenId, uint256 servedUnits, uint256 availableUnits)',
+];
+const VAULT_ABI = [
+  'function conservation(uint256) view returns (tuple(uint256 heldUnits, uint256 claimsUnits, uint256 queuedUnits, int256 liquidUnits, uint256 fundBookedMicros, uint256 fundHeldMicros))',
+];
+const UNDERLYING =
+  'tuple(uint48 indexMicros, int24 premiumPpm, uint24 scanRangePpm, uint32 scanFactorE9, int64 fundingMicrosPerCoin)';
+const INSTRUMENT =
+  'tuple(uint24 id, uint8 kind, uint8 underlying, bool isReduceOnly, uint32 lotE8, uint24 chargeImPpm, uint24 chargeMmPpm, uint24 bandPpm, uint24 penaltyPpm, uint48 openInterestCapLots, uint48 positionCapLots)';
+const ORACLE_ABI = [
+  'function acceptedCount() view returns (uint256)',
+  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint8 esCount, uint256 tableHash))',
+  `event RoundPosted(uint64 indexed roundNumber, tuple(uint64 roundNumber, uint64 timeSec, bool isJump, uint8 esCount, bytes32 registryHash, ${UNDERLYING}[2] underlyings) values, uint128[2] indexSeconds)`,
+  `event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`,
+];
+
+export interface AcceptedBatchEvent {
+  readonly batchNumber: number;
+  readonly newStateRoot: bigint;
+  readonly l1Block: number;
+  readonly l1TxHash: string;
+}
+
+export class L1Contracts {
+  readonly provider: Provider;
+  readonly rollup: Contract;
+  readonly #shape: StateShape;
+  readonly #tokenCount: number;
+  readonly #firstBlock: number;
+  readonly #registries = new Map<string, RegistryEntry[]>();
+  #oracle: Contract | undefined;
+  #vault: Contract | undefined;
+
+  /** @param firstBlock the rollup's own block: nothing is older */
+  constructor(
+    provider: Provider,
+    rollupAddress: string,
+    place: { readonly shape: StateShape; readonly tokenCount: number; readonly firstBlock: number },
+  ) {
+    this.provider = provider;
+    this.rollup = new Contract(rollupAddress, ROLLUP_ABI as InterfaceAbi, provider);
+    this.#shape = place.shape;
+    this.#tokenCount = place.tokenCount;
+    this.#firstBlock = place.firstBlock;
+  }
+
+  /** Queue entries queued in a range of blocks, in order of index. */
+  async operations(fromBlock: number, toBlock: number): Promise<QueuedL1Operation[]> {
+    const logs = await this.#logs(this.rollup, 'OperationQueued', [], fromBlock, toBlock);
+    return logs
+      .map((args) => ({ queueIndex: Number(args.queueIndex), operation: operationOf(args) }))
+      .sort((a, b) => a.queueIndex - b.queueIndex);
+  }
+
+  async queueEnd(block: number): Promise<number> {
+    return Number((await this.rollup.queueBounds({ blockTag: block })).tail);
+  }
+
+  async numbers(block: number): Promise<L1Numbers> {
+    const vault = await this.#vaultContract();
+    const sums = [];
+    for (let tokenId = 0; tokenId < this.#tokenCount; tokenId++) {
+      sums.push(await vault.conservation(tokenId, { blockTag: block }));
+    }
+    return {
+      nextBatchNumber: (await this.batchNumber(block)) + 1,
+      liquid: sums.map((sum) => sum.liquidUnits as bigint),
+      fundBookedMicros: sums[0].fundBookedMicros,
+    };
+  }
+
+  /** Number of the last accepted batch. */
+  async batchNumber(block: number | 'latest'): Promise<number> {
+    return Number(await this.rollup.batchNumber({ blockTag: block }));
+  }
+
+  async stateRoot(block: number | 'latest'): Promise<bigint> {
+    return this.rollup.stateRoot({ blockTag: block });
+  }
+
+  async accepted(batchNumber: number, toBlock: number): Promise<AcceptedBatchEvent | undefined> {
+    const filter = this.rollup.filters.BatchAccepted(batchNumber);
+    const [log] = await this.rollup.queryFilter(filter, this.#firstBlock, toBlock);
+    if (log === undefined) return undefined;
+    const args = this.rollup.interface.parseLog(log)?.args;
+    invariant(args !== undefined, 'a filtered log is the event asked for');
+    return {
+      batchNumber,
+      newStateRoot: args.newStateRoot,
+      l1Block: log.blockNumber,
+      l1TxHash: log.transactionHash,
+    };
+  }
+
+  /** Tables with index ≥ `from` accepted up to a block, built from the oracle's events and compared with its hash. */
+  async tables(from: number, block: number): Promise<AcceptedTable[]> {
+    const oracle = await this.#oracleContract();
+    const count = Number(await oracle.acceptedCount({ blockTag: block }));
+    const tables: AcceptedTable[] = [];
+    for (let index = from; index < count; index++) {
+      const accepted = await oracle.acceptedTable(index, { blockTag: block });
+      const table = await this.#table(oracle, accepted.roundNumber, block);
+      const hash = tableHash(table, this.#shape);
+      if (hash !== accepted.tableHash)
+        throw new InputError('tableHash', hash, `L1 accepted ${accepted.tableHash}`);
+      tables.push({ index, table, acceptedAtSec: accepted.acceptedAtSec });
+    }
+    return tables;
+  }
+
+  async #table(oracle: Contract, roundNumber: bigint, block: number): Promise<RiskTable> {
+    const [posted] = await this.#logs(oracle, 'RoundPosted', [roundNumber], this.#firstBlock, block);
+    invariant(posted !== undefined, 'an accepted round was posted');
+    const values = posted.values as unknown as RoundValuesStruct;
+    const registry = await this.#registry(oracle, values.registryHash, block);
+    return buildRiskTable(riskRoundInputs(roundValuesFromStruct(values), registry), this.#shape);
+  }
+
+  async #registry(oracle: Contract, registryHash: string, block: number): Promise<RegistryEntry[]> {
+    const known = this.#registries.get(registryHash);
+    if (known !== undefined) return known;
+    // The oracle announces its first registry in its constructor, before the rollup exists.
+    const [changed] = await this.#logs(oracle, 'RegistryChanged', [registryHash], 0, block);
+    invariant(changed !== undefined, 'a registry was announced');
+    const registry = registryFromStructs(changed.instruments as unknown as InstrumentStruct[]);
+    this.#registries.set(registryHash, registry);
+    return registry;
+  }
+
+  async #oracleContract(): Promise<Contract> {
+    this.#oracle ??= new Contract(await this.rollup.oracle(), ORACLE_ABI as InterfaceAbi, this.provider);
+    return this.#oracle;
+  }
+
+  async #vaultContract(): Promise<Contract> {
+    this.#vault ??= new Contract(await this.rollup.vault(), VAULT_ABI as InterfaceAbi, this.provider);
+    return this.#vault;
+  }
+
+  async #logs(contract: Contract, name: string, indexed: unknown[], fromBlock: number, toBlock: number) {
+    const logs = await contract.queryFilter(contract.filters[name](...indexed), fromBlock, toBlock);
+    return logs.map((log) => {
+      const parsed = contract.interface.parseLog(log);
+      invariant(parsed !== null, 'a filtered log is the event asked for');
+      return parsed.args.toObject(true) as Record<string, bigint>;
+    });
+  }
+}
+
+function operationOf(args: Record<string, bigint>): L1Operation {
+  const { kind, accountIndex, tokenId, amount } = unpack(L1_OPERATION_LAYOUT, args.word);
+  const name = (Object.keys(L1_KIND) as L1Kind[]).find((key) => BigInt(L1_KIND[key]) === kind);
+  if (name === undefined) throw new InputError('kind', kind, 'not a kind of L1 operation');
+  return {
+    kind: name,
+    accountIndex: Number(accountIndex),
+    tokenId: Number(tokenId),
+    amount,
+    publicKey: [args.keyX, args.keyY],
+  };
+}

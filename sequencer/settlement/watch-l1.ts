@@ -1,0 +1,103 @@
+/**
+ * L1 on its way in: blocks deep enough become one command each, in order. The time of that block is the time of
+ * the next batch, so a batch is never ahead of L1 and never misses a table accepted before its time.
+ */
+import type { Command } from '../commands.ts';
+import type { Engine } from '../engine.ts';
+import type { L1Contracts } from './l1-contracts.ts';
+
+/** Blocks on top before something is believed. Production: 2, 64, 64; a local chain has no reorganisations. */
+export interface ConfirmationDepths {
+  /** Time, tables, and that a queue entry exists. */
+  readonly round: number;
+  /** Serving a queue entry: a deposit must not vanish after it was credited. */
+  readonly deposit: number;
+  /** Calling a batch final. */
+  readonly final: number;
+}
+
+export const PRODUCTION_DEPTHS: ConfirmationDepths = { round: 2, deposit: 64, final: 64 };
+
+/** L1 changed below the depth we trusted, or holds what this ledger never made: nothing here can go on. */
+export class L1Conflict extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = 'L1Conflict';
+  }
+}
+
+export class L1Watcher {
+  readonly #engine: Engine;
+  readonly #l1: L1Contracts;
+  readonly #depths: ConfirmationDepths;
+  readonly #firstBlock: number;
+
+  constructor(engine: Engine, l1: L1Contracts, depths: ConfirmationDepths, firstBlock: number) {
+    this.#engine = engine;
+    this.#l1 = l1;
+    this.#depths = depths;
+    this.#firstBlock = firstBlock;
+  }
+
+  /** Takes over everything up to the newest block that is deep enough. @throws L1Conflict */
+  async poll(): Promise<void> {
+    const head = await this.#l1.provider.getBlockNumber();
+    await this.#takeBlock(head);
+    await this.#takeFinal(head);
+  }
+
+  async #takeBlock(head: number): Promise<void> {
+    const blockNumber = head - this.#depths.round;
+    const known = await this.#engine.read((state) => ({
+      blockNumber: state.l1BlockNumber,
+      blockHash: state.l1BlockHash,
+      tableIndex: state.table?.index,
+      queueEnd: state.l1QueueEnd,
+      confirmedEnd: state.l1QueueConfirmedEnd,
+    }));
+    if (blockNumber < this.#firstBlock || blockNumber <= known.blockNumber) return;
+    if (known.blockNumber > 0) {
+      const again = await this.#l1.provider.getBlock(known.blockNumber);
+      if (again?.hash !== known.blockHash) {
+        throw new L1Conflict(`L1 block ${known.blockNumber} was reorganised after it had been believed`);
+      }
+    }
+    const block = await this.#l1.provider.getBlock(blockNumber);
+    if (block === null || block.hash === null) return;
+    const fromBlock = Math.max(this.#firstBlock, known.blockNumber + 1);
+    const depositBlock = head - this.#depths.deposit;
+    const confirmed = depositBlock < this.#firstBlock ? 0 : await this.#l1.queueEnd(depositBlock);
+    const command: Command = {
+      kind: 'l1-block',
+      blockNumber,
+      blockHash: block.hash,
+      timeSec: BigInt(block.timestamp),
+      operations: await this.#l1.operations(fromBlock, blockNumber),
+      confirmedQueueEnd: Math.max(confirmed, known.confirmedEnd),
+      tables: await this.#l1.tables((known.tableIndex ?? -1) + 1, blockNumber),
+      numbers: await this.#l1.numbers(blockNumber),
+    };
+    await this.#engine.command(command);
+  }
+
+  async #takeFinal(head: number): Promise<void> {
+    const block = head - this.#depths.final;
+    if (block < this.#firstBlock) return;
+    const accepted = await this.#l1.batchNumber(block);
+    const waiting = await this.#engine.read((state) => {
+      if (accepted >= state.nextBatchNumber) {
+        throw new L1Conflict(`L1 accepted batch ${accepted}, this ledger ends before it: an old copy?`);
+      }
+      return [...state.batches.values()]
+        .filter((entry) => entry.status !== 'final' && entry.number <= accepted)
+        .map((entry) => entry.number)
+        .sort((a, b) => a - b);
+    });
+    for (const batchNumber of waiting) {
+      const event = await this.#l1.accepted(batchNumber, block);
+      if (event === undefined) throw new L1Conflict(`L1 counts batch ${batchNumber} but has no event of it`);
+      const { newStateRoot, l1Block, l1TxHash } = event;
+      await this.#engine.command({ kind: 'batch-final', batchNumber, newStateRoot, l1Block, l1TxHash });
+    }
+  }
+}

@@ -1,0 +1,176 @@
+/** What anyone may see of the engine's state, as plain values. Other users' orders are shown only as book levels. */
+
+import { sizeOf } from '#protocol/account.ts';
+import type { SealedBatch } from '#protocol/batch/batch.ts';
+import { leafElements } from '#protocol/leaf.ts';
+import { heldInstruments, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import { tableHash } from '#protocol/risk/table.ts';
+import { stateRoot } from '#protocol/state.ts';
+import { remainingOf } from './orders.ts';
+import type { BatchEntry, EngineState, MessageRecord, OrderRecord } from './state.ts';
+
+/** Life of what an order or message has reached: the least of the batches it needs. */
+export function batchStatusOf(state: EngineState, batchNumber: number): string {
+  const entry = state.batches.get(batchNumber);
+  if (entry !== undefined) return entry.status;
+  return state.open?.number === batchNumber ? 'sequenced' : 'unknown';
+}
+
+export function orderView(state: EngineState, record: OrderRecord) {
+  const { hash, signed, order, options, filledLots, closed } = record;
+  return {
+    hash,
+    accountIndex: signed.accountIndex,
+    epoch: signed.epoch,
+    ...order,
+    ...options,
+    status: closed === undefined ? 'open' : closed.reason === 'filled' ? 'filled' : 'closed',
+    closeReason: closed?.reason ?? null,
+    because:
+      closed?.because === undefined
+        ? null
+        : { code: closed.because.code, message: closed.because.message, data: closed.because.data },
+    filledLots,
+    remainingLots: remainingOf(record),
+    fills: record.fills.map((fill) => ({ ...fill, batchStatus: batchStatusOf(state, fill.batchNumber) })),
+  };
+}
+
+export function messageView(state: EngineState, record: MessageRecord) {
+  const { hash, signed, position, batchNumber, dropped } = record;
+  return {
+    hash,
+    accountIndex: signed.accountIndex,
+    ...signed.messages[position],
+    status:
+      dropped !== undefined
+        ? 'dropped'
+        : batchNumber === undefined
+          ? 'received'
+          : batchStatusOf(state, batchNumber),
+    batchNumber: batchNumber ?? null,
+    because:
+      dropped === undefined ? null : { code: dropped.code, message: dropped.message, data: dropped.data },
+  };
+}
+
+export function accountView(state: EngineState, accountIndex: number) {
+  const account = state.account(accountIndex);
+  const table = state.table?.table;
+  const { shape } = state.config;
+  const isValued = table !== undefined && unlistedHolding(account, table) === undefined;
+  const margin = isValued ? marginOf(account, table, shape) : undefined;
+  return {
+    accountIndex,
+    publicKey: account.publicKey,
+    epoch: account.epoch,
+    baseWord: account.baseWord,
+    usedMap: account.usedMap,
+    nonceWords: shape.nonceWords,
+    records: account.records,
+    cashStarMicros: account.cashStar,
+    /** The leaf as it is hashed and published; `accountFromElements` reads it. */
+    leafElements: leafElements(account, shape),
+    positions: heldInstruments(account).map((instrumentId) => ({
+      instrumentId,
+      sizeLots: sizeOf(account, instrumentId),
+    })),
+    roundNumber: table?.roundNumber ?? null,
+    margin:
+      margin === undefined
+        ? null
+        : {
+            cashMicros: margin.cash,
+            equityMicros: margin.equity,
+            quoteBalanceMicros: margin.quoteBalance,
+            haircutSpotMicros: margin.haircutSpot,
+            initialMarginMicros: margin.initialMarginMicrosUp,
+            maintenanceMarginMicros: margin.maintenanceMarginMicrosUp,
+            health: margin.health,
+          },
+  };
+}
+
+export function batchView(entry: BatchEntry) {
+  return {
+    batchNumber: entry.number,
+    attempt: entry.attempt,
+    status: entry.status,
+    timeSec: entry.timeSec,
+    roundNumber: entry.table.table.roundNumber,
+    oldStateRoot: entry.oldStateRoot,
+    newStateRoot: entry.newStateRoot,
+    actions: entry.actions.length,
+    isLiquidating: entry.isLiquidating,
+    l1TxHash: entry.l1TxHash ?? null,
+    l1Block: entry.l1Block ?? null,
+  };
+}
+
+export function roundView(state: EngineState) {
+  const { table } = state;
+  if (table === undefined) return undefined;
+  return {
+    acceptedIndex: table.index,
+    acceptedAtSec: table.acceptedAtSec,
+    tableHash: tableHash(table.table, state.config.shape),
+    ...table.table,
+  };
+}
+
+export function healthView(state: EngineState) {
+  return {
+    stateRoot: stateRoot(state.ledger),
+    l1BlockNumber: state.l1BlockNumber,
+    l1TimeSec: state.l1TimeSec,
+    roundNumber: state.table?.table.roundNumber ?? null,
+    openBatch:
+      state.open === undefined
+        ? null
+        : { batchNumber: state.open.number, actions: state.open.actions.length },
+    unprovedBatches: state.unprovedBatches.length,
+    nextBatchNumber: state.nextBatchNumber,
+    waitingL1Operations: state.l1Queue.length,
+    waitingCancels: state.waitingMessages.length,
+    fundBookedMicros: state.l1Ledger.fundBookedMicros,
+    liquid: state.l1Ledger.liquid,
+  };
+}
+
+/** The proved numbers of one liquidation row: all a client needs to compute the verdict again by itself. */
+export function liquidationView(batch: SealedBatch, row: number) {
+  const liquidation = batch.content.liquidations[row];
+  if (liquidation === undefined) return undefined;
+  const { accountIndex } = liquidation;
+  const decided = batch.content.liquidatedAccounts.find((account) => account.accountIndex === accountIndex);
+  const change = batch.accounts.find((account) => account.accountIndex === accountIndex);
+  if (decided === undefined || change === undefined) return undefined;
+  const { header } = batch.content;
+  const numbers = (account: typeof change.before) => {
+    const margin = marginOf(account, header.table, batch.shape, decided.pending);
+    return {
+      equityMicros: margin.equity,
+      initialMarginMicros: margin.initialMarginMicrosUp,
+      maintenanceMarginMicros: margin.maintenanceMarginMicrosUp,
+      quoteBalanceMicros: margin.quoteBalance,
+      haircutSpotMicros: margin.haircutSpot,
+      scenarioLossMicros: margin.losses,
+      health: margin.health,
+      account,
+    };
+  };
+  return {
+    batchNumber: header.batchNumber,
+    row,
+    ...liquidation,
+    reason: decided.reason,
+    penaltyMicros: decided.penaltyMicros,
+    pending: decided.pending,
+    rows: batch.content.liquidations.filter((other) => other.accountIndex === accountIndex),
+    before: numbers(change.before),
+    after: numbers(change.after),
+    roundNumber: header.table.roundNumber,
+    tableHash: tableHash(header.table, batch.shape),
+    table: header.table,
+  };
+}
