@@ -166,8 +166,8 @@ export function executeBatch(
   capacity: BatchCapacity,
 ): Result<ExecutedBatch> {
   const form =
-    refuseCounts(content, capacity) ??
     refuseReferences(content) ??
+    refuseCounts(content, capacity) ??
     refuseLists(content) ??
     refuseOutcomes(content) ??
     refuseUnclearedMarkets(content) ??

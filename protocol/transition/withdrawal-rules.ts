@@ -17,6 +17,8 @@ const coversTransferMargin = (margin: AccountMargin): boolean =>
 
 const hasDerivatives = (account: Account): boolean => account.slots.some((slot) => slot.size !== 0n);
 
+type Row = Judged['events']['l1Operations'][number];
+
 /** What a withdrawal is judged by: the round, and the quote measure at the batch's start. */
 interface Ground {
   readonly header: BatchHeader;
@@ -114,23 +116,19 @@ function refuseDeposit(judged: Judged, operation: L1Operation, outcome: L1Outcom
       });
 }
 
-/** Withdrawals and L1 operations of an account, in the words of docs/protocol.md §5 and §6. */
-export const judgeTransfers = (judged: Judged): Rejection | undefined =>
-  refuseWithdrawal(judged) ?? refuseOutcome(judged);
-
-/** Every L1 operation ends applied, refused or served short for a reason that holds. */
-function refuseOutcome(judged: Judged): Rejection | undefined {
-  for (const { operation, outcome } of judged.events.l1Operations) {
-    if (operation.kind === 'deposit') {
-      const refusal = refuseDeposit(judged, operation, outcome);
-      if (refusal !== undefined) return refusal;
-    }
-    if (operation.kind === 'withdraw' && outcome.reason === 'margin') {
-      const refusal = refuseShortService(judged, operation.tokenId);
-      if (refusal !== undefined) return refusal;
-    }
-  }
-  return undefined;
+/** Withdrawals and L1 operations of an account: each ends as it must, for a reason that holds. */
+export function judgeTransfers(judged: Judged): Rejection | undefined {
+  const refuseEach = (kind: L1Operation['kind'], refuse: (row: Row) => Rejection | undefined) =>
+    judged.events.l1Operations
+      .filter(({ operation }) => operation.kind === kind)
+      .reduce<Rejection | undefined>((refusal, row) => refusal ?? refuse(row), undefined);
+  return (
+    refuseEach('deposit', ({ operation, outcome }) => refuseDeposit(judged, operation, outcome)) ??
+    refuseWithdrawal(judged) ??
+    refuseEach('withdraw', ({ operation, outcome }) =>
+      outcome.reason === 'margin' ? refuseShortService(judged, operation.tokenId) : undefined,
+    )
+  );
 }
 
 /** Applied exactly when within the position cap, by the balance at the batch's start. */

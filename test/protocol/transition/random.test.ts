@@ -1,0 +1,283 @@
+/**
+ * Random sequences of operations against an independent second model of health: small, written from the
+ * margin rule and not from the code, in plain numbers of dollars.
+ */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { type Account, sizeOf } from '#protocol/account.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
+import { TINY_SHAPE } from '#protocol/limits.ts';
+import { accountAt, genesisState, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
+import { executeBatch } from '#protocol/transition/execute-batch.ts';
+import type { OpenBatch } from '#protocol/transition/open-batch.ts';
+import type { Operation } from '#protocol/transition/operation.ts';
+import type { MicrosPerLot } from '#protocol/units.ts';
+import {
+  l1,
+  NO_PENDING,
+  OTHER,
+  open,
+  order,
+  PERP,
+  ROOMY,
+  requireBooksBalance,
+  riskTable,
+  SPOT,
+  settle,
+  trade,
+  USD,
+  withdrawal,
+} from '../../support/ledger.ts';
+
+const ACCOUNTS = [1, 2, 3, 4];
+const IDS = [SPOT, PERP, OTHER];
+
+interface Step {
+  readonly kind: 'trade' | 'close' | 'withdraw' | 'force' | 'deposit' | 'pay-fund' | 'round' | 'cancel-all';
+  readonly a: number;
+  readonly b: number;
+  readonly id: number;
+  readonly lots: bigint;
+  readonly percent: bigint;
+  readonly isReduceOnly: boolean;
+}
+
+const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.constantFrom(
+    'trade',
+    'trade',
+    'trade',
+    'trade',
+    'close',
+    'close',
+    'withdraw',
+    'force',
+    'deposit',
+    'pay-fund',
+    'round',
+    'cancel-all',
+  ),
+  a: fc.constantFrom(...ACCOUNTS),
+  b: fc.constantFrom(...ACCOUNTS),
+  id: fc.constantFrom(...IDS),
+  lots: fc.bigInt({ min: 1n, max: 40n }),
+  percent: fc.bigInt({ min: 60n, max: 140n }),
+  isReduceOnly: fc.boolean(),
+});
+
+const tableAt = (percent: bigint): RiskTable => {
+  const moved = (id: number) => ({
+    mark: (percent * USD) as MicrosPerLot,
+    fundingIndex: (id === SPOT ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
+  });
+  return riskTable({}, { [SPOT]: moved(SPOT), [PERP]: moved(PERP) });
+};
+
+/** The second model: equity and requirements in micros from the rule's text. */
+function health(account: Account, table: RiskTable) {
+  let equity = Number(account.cashStar);
+  let debt = Number(account.cashStar);
+  let spotValue = 0;
+  let charges = 0;
+  const worst: number[] = Array(8).fill(0);
+  for (const row of table.rows) {
+    const size = Number(sizeOf(account, row.instrumentId));
+    equity += size * (Number(row.mark) - Number(row.fundingIndex));
+    if (row.isSpot) spotValue += size * (Number(row.mark) - Number(row.chargeImLong));
+    else debt += size * (Number(row.mark) - Number(row.fundingIndex));
+    charges += Math.abs(size) * Number(size > 0 ? row.chargeImLong : row.chargeImShort);
+    row.losses.forEach((loss, s) => {
+      worst[s] += size * Number(loss);
+    });
+  }
+  return { equity, debt, spotValue, im: Math.max(0, ...worst) + charges };
+}
+
+class World {
+  state: LedgerState;
+  table = tableAt(100n);
+  batch: OpenBatch;
+  fund = 1000n * USD;
+  vaultQuote = 0n;
+  treasury = 0n;
+  accepted = 0;
+
+  constructor() {
+    this.state = genesisState(TINY_SHAPE);
+    for (const index of ACCOUNTS) {
+      this.state = settle(this.state, [
+        { kind: 'l1', operation: l1('register', index) },
+        { kind: 'l1', operation: l1('deposit', index, 0, 800n * USD) },
+        { kind: 'l1', operation: l1('deposit', index, SPOT, 10n) },
+      ]);
+      this.vaultQuote += 800n * USD;
+    }
+    this.batch = this.opened();
+  }
+
+  opened(): OpenBatch {
+    return open(
+      this.state,
+      { table: this.table, fundBookedMicros: this.fund, liquid: [this.vaultQuote, 1000n, 0n, 0n] },
+      { ...ROOMY, instruments: 4 },
+    );
+  }
+
+  seal(): void {
+    const { batch, state } = this.batch.seal();
+    expect(stateRoot(state)).to.equal(batch.newStateRoot);
+    requireBooksBalance(state);
+    this.treasury += batch.feesMicros + batch.penaltiesMicros - batch.fundPaymentsMicros;
+    this.fund -= batch.fundPaymentsMicros;
+    for (const { operation, outcome } of batch.content.l1Operations) {
+      if (operation.tokenId === 0)
+        this.vaultQuote +=
+          operation.kind === 'deposit'
+            ? outcome.served
+            : operation.kind === 'withdraw'
+              ? -outcome.served
+              : 0n;
+    }
+    for (const row of batch.content.withdrawals) {
+      const message = batch.content.signatures[row.signatureIndex].messages[row.position];
+      if (message.kind === 'withdraw' && message.tokenId === 0) this.vaultQuote -= row.servedAmount;
+    }
+    this.state = state;
+    // Every micro that came in is on an account, in the treasury, or has left.
+    expect(ledgerTotals(state).cashStarMicros + this.treasury).to.equal(this.vaultQuote);
+    this.batch = this.opened();
+  }
+
+  operation(step: Step): Operation {
+    const { a, b, id, lots, percent } = step;
+    const mark = Number(this.table.rows.find((row) => row.instrumentId === id)?.mark ?? 0n);
+    const priceMicrosPerLot = BigInt(Math.round((mark * Number(percent)) / 100));
+    const epoch = (index: number) => this.batch.accountAt(index).epoch;
+    const sign = (index: number, side: 'buy' | 'sell', isReduceOnly = false) =>
+      order(index, { side, sizeLots: 40n, instrumentId: id, isReduceOnly }, epoch(index));
+    switch (step.kind) {
+      case 'trade':
+        return {
+          ...trade(sign(a, 'buy', step.isReduceOnly), sign(b, 'sell'), lots, 1n, {
+            maker: lots * 1000n,
+            taker: lots * 2000n,
+          }),
+          priceMicrosPerLot,
+        } as Operation;
+      case 'close': {
+        const side = sizeOf(this.batch.accountAt(a), id) < 0n ? 'sell' : 'buy';
+        const reason = id === SPOT && step.isReduceOnly ? 2 : 1;
+        const near = BigInt(Math.round(mark * (1 + (Number(percent) - 100) / 4000)));
+        return {
+          kind: 'liquidate',
+          accountIndex: a,
+          instrumentId: id,
+          lots,
+          priceMicrosPerLot: near,
+          reason,
+          pending: NO_PENDING,
+          against: sign(b, side),
+          feeMicros: lots,
+        };
+      }
+      case 'withdraw':
+        return {
+          kind: 'withdraw',
+          ...withdrawal(a, lots * (id === SPOT ? 1n : 20n * USD), id === SPOT ? SPOT : 0, epoch(a)),
+        };
+      case 'force':
+        return {
+          kind: 'l1',
+          operation: l1('withdraw', a, id === SPOT ? SPOT : 0, lots * (id === SPOT ? 1n : 50n * USD)),
+        };
+      case 'deposit':
+        return {
+          kind: 'l1',
+          operation: l1('deposit', a, id === SPOT ? SPOT : 0, lots * (id === SPOT ? 1n : USD)),
+        };
+      case 'pay-fund':
+        return { kind: 'pay-fund', accountIndex: a };
+      default:
+        return { kind: 'l1', operation: l1('cancelAll', a) };
+    }
+  }
+
+  run(step: Step): void {
+    if (step.kind === 'round') {
+      this.seal();
+      this.table = tableAt(step.percent);
+      this.batch = this.opened();
+      return;
+    }
+    const operation = this.operation(step);
+    const result = this.batch.execute(operation);
+    if (!result.ok) {
+      if (result.code === 'batch-full' || result.code === 'needs-new-batch') this.seal();
+      return;
+    }
+    this.accepted += 1;
+    const before = this.batch;
+    this.batch = result.value;
+    this.check(before, operation);
+    // A batch could be proved after every operation.
+    expect(executeBatch(this.state, this.batch.content, this.batch.capacity).ok).to.equal(true);
+  }
+
+  /** What no accepted operation may have done, by the second model. */
+  check(previous: OpenBatch, operation: Operation): void {
+    for (const index of this.batch.touched) {
+      const change = this.batch.changeOf(index);
+      if (change === undefined) continue;
+      const [before, after] = [health(change.before, this.table), health(change.after, this.table)];
+      const grew = IDS.some((id) => {
+        const [old, now] = [sizeOf(change.before, id), sizeOf(change.after, id)];
+        return now * old < 0n || (now < 0n ? -now : now) > (old < 0n ? -old : old);
+      });
+      const label = `${operation.kind} of account ${index}`;
+      if (change.events.orders.length > 0 && grew && after.equity < after.im) {
+        // Only a hedge may grow below IM: never an account that was below MM, and equity may not fall into MM.
+        expect(change.marginBefore.health, label).to.not.be.oneOf(['liquidatable', 'bankrupt']);
+        expect(
+          change.marginAfter.maintenanceMarginTimes10k <= change.marginBefore.maintenanceMarginTimes10k,
+          label,
+        ).to.equal(true);
+      }
+      const pays =
+        change.events.withdrawals.length > 0 ||
+        change.events.l1Operations.some(
+          ({ operation: o, outcome }) => o.kind === 'withdraw' && outcome.served > 0n,
+        );
+      if (pays) expect(after.equity, label).to.be.at.least(1.25 * after.im);
+      if (change.events.liquidations.length > 0 && change.events.liquidated?.reason === 1) {
+        expect(change.marginBefore.health, label).to.be.oneOf(['liquidatable', 'bankrupt']);
+        const closed = change.events.liquidations.reduce(
+          (sum, row) =>
+            sum +
+            Number(row.closedLots) *
+              Number(this.table.rows.find((r) => r.instrumentId === row.instrumentId)?.mark),
+          0,
+        );
+        expect(before.equity - after.equity, label).to.be.at.most(0.02 * closed + 1);
+      }
+      expect(change.after.spot.every((size) => size >= 0n)).to.equal(true);
+    }
+    expect(this.batch.touched.length).to.be.at.least(previous.touched.length);
+  }
+}
+
+describe('random sequences of operations', () => {
+  it('conserve money, keep the books balanced and never accept an under-margined fill', function () {
+    this.timeout(180_000);
+    let accepted = 0;
+    const property = fc.property(fc.array(step, { minLength: 10, maxLength: 40 }), (steps) => {
+      const world = new World();
+      for (const next of steps) world.run(next);
+      world.seal();
+      accepted += world.accepted;
+      for (const index of ACCOUNTS)
+        expect(accountAt(world.state, index).records.length).to.be.at.most(TINY_SHAPE.recordSlots);
+    });
+    fc.assert(property, { numRuns: 40 });
+    expect(accepted, 'most sequences do something').to.be.greaterThan(100);
+  });
+});
