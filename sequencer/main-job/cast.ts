@@ -28,6 +28,16 @@ export interface CastMember {
   readonly spotLots: Readonly<Partial<Record<1 | 2 | 3, bigint>>>;
   /** Acts on every so many-th step after its arrival. */
   readonly everySteps: number;
+  /** What it does on L1 later, by step: a further deposit, or a withdrawal that the sequencer cannot refuse. */
+  readonly laterOnL1?: readonly LaterOperation[];
+}
+
+export interface LaterOperation {
+  readonly atStep: number;
+  readonly kind: 'deposit' | 'withdraw';
+  /** 0 quote in micros, 1..3 a spot token in lots. */
+  readonly tokenId: number;
+  readonly units: bigint;
 }
 
 const trendSellerDeposit = dollars(30_000n);
@@ -72,6 +82,8 @@ export const CAST: readonly CastMember[] = [
     depositMicros: dollars(20_000n),
     spotLots: { [WBTC]: 1_000n },
     everySteps: 1,
+    // More than one account may hold: it comes back as a claim.
+    laterOnL1: [{ atStep: 8, kind: 'deposit', tokenId: WBTC, units: 12_000n }],
   },
   {
     name: 'Sorrel',
@@ -96,6 +108,7 @@ export const CAST: readonly CastMember[] = [
     depositMicros: dollars(40_000n),
     spotLots: {},
     everySteps: 2,
+    laterOnL1: [{ atStep: 24, kind: 'withdraw', tokenId: 0, units: dollars(5_000n) }],
   },
   {
     name: 'Laurel',

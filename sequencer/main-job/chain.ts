@@ -5,7 +5,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { JsonRpcProvider } from 'ethers';
+import { HDNodeWallet, JsonRpcProvider } from 'ethers';
 
 const HARDHAT_CLI = 'node_modules/hardhat/dist/src/cli.js';
 const READY = /JSON-RPC server at (http:\/\/[^\s/]+)/;
@@ -13,9 +13,14 @@ const START_TIMEOUT_MS = 60_000;
 /** Milliseconds between looks at the chain; ethers' default of 4 s would be the slowest part of a bar. */
 const POLLING_MS = 100;
 
+/** Accounts of every Hardhat node; their keys are public, so they are worth nothing elsewhere. */
+const PUBLIC_MNEMONIC = 'test test test test test test test test test test test junk';
+
 export interface LocalChain {
   readonly url: string;
   readonly provider: JsonRpcProvider;
+  /** Funded account of the chain by its place; it signs here, not in the node. */
+  wallet(place: number): HDNodeWallet;
   /** Seconds since 1970 of the newest block. */
   nowSec(): Promise<bigint>;
   /** Mines a block at `timeSec`, or at once if the chain's clock is already past it. Returns its time. */
@@ -52,6 +57,8 @@ export async function startLocalChain(root: string, logPath: string): Promise<Lo
   return {
     url,
     provider,
+    wallet: (place) =>
+      HDNodeWallet.fromPhrase(PUBLIC_MNEMONIC, undefined, `m/44'/60'/0'/0/${place}`).connect(provider),
     nowSec,
     async advanceTo(timeSec) {
       const earliest = (await nowSec()) + 1n;

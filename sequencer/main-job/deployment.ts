@@ -14,6 +14,9 @@ import type { PreparedCircuit } from './setup.ts';
 export const STALENESS_SEC = 180n;
 const GOVERNANCE_DELAY_SEC = 14n * 86_400n;
 
+/** Accounts of the chain before the traders' owners. */
+const FIRST_OWNER = 4;
+
 /** Accounts of the local chain by what they do here. Each has a transaction queue of its own. */
 export interface Roles {
   readonly deployer: Signer;
@@ -27,15 +30,15 @@ export interface Roles {
   readonly owners: readonly Signer[];
 }
 
-export async function rolesOn(chain: LocalChain, ownerCount: number): Promise<Roles> {
-  const signer = async (index: number): Promise<Signer> =>
-    new NonceManager(await chain.provider.getSigner(index));
+export function rolesOn(chain: LocalChain, ownerCount: number): Roles {
+  // The submitter counts its transactions itself: it writes each down before it is sent.
+  const inOrder = (place: number): Signer => new NonceManager(chain.wallet(place));
   return {
-    deployer: await signer(0),
-    submitter: await signer(1),
-    relay: await signer(2),
-    donor: await signer(3),
-    owners: await Promise.all(Array.from({ length: ownerCount }, (_, i) => signer(4 + i))),
+    deployer: inOrder(0),
+    submitter: chain.wallet(1),
+    relay: inOrder(2),
+    donor: inOrder(3),
+    owners: Array.from({ length: ownerCount }, (_, i) => inOrder(FIRST_OWNER + i)),
   };
 }
 

@@ -6,6 +6,7 @@ import { artifactsOf, type CircuitArtifacts } from '#prover/prove.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { developmentKey } from '#prover/setup/development-keys.ts';
 import { exportVerifier } from '#prover/setup/export-verifier.ts';
+import { R1csFile } from '#prover/setup/r1cs.ts';
 import { verifierArtifact } from './verifier-artifact.ts';
 
 export interface PreparedCircuit {
@@ -13,7 +14,7 @@ export interface PreparedCircuit {
   readonly artifacts: CircuitArtifacts;
   /** What the deployment needs. */
   readonly plan: CircuitPlan;
-  /** Constraints and seconds, for people. */
+  readonly constraintCount: number;
   readonly seconds: number;
 }
 
@@ -46,6 +47,16 @@ export async function prepareCircuit(root: string, name: string): Promise<Prepar
       verificationKey: key.verificationKey,
       circuitHash: BigInt(`0x${circuit.contentHash}`),
     },
+    constraintCount: constraintsIn(circuit.r1csPath),
     seconds: (performance.now() - startMs) / 1000,
   };
+}
+
+function constraintsIn(r1csPath: string): number {
+  const file = new R1csFile(r1csPath);
+  try {
+    return file.header.constraintCount;
+  } finally {
+    file.close();
+  }
 }

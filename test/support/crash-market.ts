@@ -82,6 +82,7 @@ export class CrashMarket {
   async #step(step: Step): Promise<void> {
     this.#round(step);
     for (const member of CAST) if (member.arrivesAtStep === step.index) this.#arrive(member);
+    for (const trader of this.traders) this.#later(trader, step.index);
     this.#settle();
     this.#apply({ kind: 'feed', marks: liveMarks(step.feed[step.feed.length - 1]) });
     const table = this.state.table!.table;
@@ -126,6 +127,14 @@ export class CrashMarket {
     }
     if (accountIndex === 1) operations.push(operation('fundDonation', 0, DONATION_MICROS));
     this.#l1Block(operations, this.state.l1TimeSec, []);
+  }
+
+  #later({ member, accountIndex }: Trader, step: number): void {
+    for (const { atStep, kind, tokenId, units } of member.laterOnL1 ?? []) {
+      if (atStep !== step) continue;
+      const operation: L1Operation = { kind, accountIndex, tokenId, amount: units, publicKey: [0n, 0n] };
+      this.#l1Block([operation], this.state.l1TimeSec, []);
+    }
   }
 
   #l1Block(

@@ -105,6 +105,14 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
     expect(codes.filter((code) => code !== 'would-take')).to.deep.equal([]);
   });
 
+  it('refuses the spot deposit beyond the position cap, and serves the forced withdrawal', () => {
+    const outcomes = market.story.l1Operations.map(({ outcome }) => outcome);
+    expect(outcomes.filter(({ isApplied }) => !isApplied)).to.deep.equal([
+      { isApplied: false, reason: 'positionCap', served: 0n },
+    ]);
+    expect(outcomes.filter(({ served }) => served === 5_000_000_000n).length).to.equal(1);
+  });
+
   it('loses and makes nothing: sizes cancel, and the treasury explains all cash', () => {
     const { sizeLots, cashStarMicros } = ledgerTotals(market.state.ledger);
     for (const id of [4, 5]) expect(sizeLots.get(id)).to.equal(0n);
