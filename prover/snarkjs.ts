@@ -36,22 +36,32 @@ let holders = 0;
 let ending: Promise<void> | undefined;
 
 /**
- * Runs `use` while the curve's threads may live. Nest it freely: keep one open around a series of
- * proofs, and the threads are started once.
+ * Lets the curve's threads live until the returned function is called; the last release ends them.
+ * Hold it around a series of proofs, so that the threads are started once.
  */
-export async function withCurve<T>(use: () => Promise<T>): Promise<T> {
+export async function holdCurve(): Promise<() => Promise<void>> {
   holders++;
-  try {
-    // A curve that is being ended must not be picked up again.
+  // A curve that is being ended must not be picked up again.
+  await ending;
+  let isReleased = false;
+  return async () => {
+    if (isReleased) return;
+    isReleased = true;
+    holders--;
+    if (holders > 0) return;
+    ending = endThreads();
     await ending;
+    ending = undefined;
+  };
+}
+
+/** Runs `use` while holding the curve. */
+export async function withCurve<T>(use: () => Promise<T>): Promise<T> {
+  const release = await holdCurve();
+  try {
     return await use();
   } finally {
-    holders--;
-    if (holders === 0) {
-      ending = endThreads();
-      await ending;
-      ending = undefined;
-    }
+    await release();
   }
 }
 
@@ -68,12 +78,16 @@ export function provePoints(
   return withCurve(() => untyped.groth16.prove(provingKey, witness));
 }
 
-/** Whether the proof convinces the verifier; refuses public signals that are not below the modulus. */
-export function verifyPoints(
+/**
+ * Whether the proof convinces the verifier. Refuses public signals that are not below the modulus,
+ * and a wrong number of them, which snarkjs itself takes for zeros.
+ */
+export async function verifyPoints(
   key: VerificationKey,
   publicSignals: readonly string[],
   proof: SnarkjsProof,
 ): Promise<boolean> {
+  if (publicSignals.length !== key.nPublic) return false;
   return withCurve(() => untyped.groth16.verify(key, publicSignals, proof));
 }
 

@@ -1,0 +1,80 @@
+/**
+ * A child process that proves jobs for its parent, one at a time (prover/proof-pool.ts starts it).
+ *
+ * It always ends: when the parent says stop, when the parent is gone, and on SIGTERM, which keeps its
+ * default action so that a busy event loop cannot delay it. It leads a process group of its own, so
+ * that Ctrl-C reaches the parent only, which decides what becomes of running proofs.
+ */
+import { type CircuitArtifacts, type CircuitProof, openBackend, type ProofBackend } from './prove.ts';
+import type { CircuitInput } from './witness-calculator.ts';
+
+/** From the parent. */
+export type WorkerRequest =
+  | {
+      readonly kind: 'prove';
+      readonly jobId: number;
+      readonly artifacts: CircuitArtifacts;
+      readonly input: CircuitInput;
+    }
+  | { readonly kind: 'stop' };
+
+/** An error as it crosses the process boundary. */
+export interface WorkerFailure {
+  /** Class of the error, such as WitnessError. */
+  readonly name: string;
+  readonly code?: string;
+  readonly message: string;
+}
+
+/** To the parent. */
+export type WorkerReply =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'proved'; readonly jobId: number; readonly result: CircuitProof }
+  | { readonly kind: 'failed'; readonly jobId: number; readonly failure: WorkerFailure };
+
+/** Circuits kept open at once; a key takes its file's size in memory. */
+const BACKENDS_MAX = 2;
+
+/** Open backends by the hash of their key, least recently used first. */
+const backends = new Map<string, ProofBackend>();
+
+async function backendFor(artifacts: CircuitArtifacts): Promise<ProofBackend> {
+  const id = `${artifacts.wasmSha256} ${artifacts.zkeySha256}`;
+  const backend = backends.get(id) ?? (await openBackend(artifacts));
+  backends.delete(id);
+  backends.set(id, backend);
+  if (backends.size > BACKENDS_MAX) {
+    const [oldest, unused] = backends.entries().next().value as [string, ProofBackend];
+    backends.delete(oldest);
+    await unused.close();
+  }
+  return backend;
+}
+
+async function answer(request: WorkerRequest & { kind: 'prove' }): Promise<WorkerReply> {
+  const { jobId, artifacts, input } = request;
+  try {
+    const backend = await backendFor(artifacts);
+    return { kind: 'proved', jobId, result: await backend.prove(input) };
+  } catch (error) {
+    const { name, message, code } = error as Error & { code?: string };
+    return { kind: 'failed', jobId, failure: { name, message, code } };
+  }
+}
+
+async function stop(): Promise<void> {
+  for (const backend of backends.values()) await backend.close();
+  if (process.connected) process.disconnect();
+}
+
+function main(): void {
+  const send = (reply: WorkerReply) => process.connected && process.send?.(reply);
+  let queue: Promise<unknown> = Promise.resolve();
+  process.once('disconnect', () => process.exit());
+  process.on('message', (request: WorkerRequest) => {
+    queue = queue.then(async () => (request.kind === 'stop' ? stop() : send(await answer(request))));
+  });
+  send({ kind: 'ready' });
+}
+
+if (import.meta.main) main();
