@@ -8,6 +8,7 @@ import {
   type OracleSettings,
   type RoundValuesStruct,
   roundValuesFromStruct,
+  roundValuesStruct,
 } from '#protocol/risk/oracle-structs.ts';
 
 export const START_PRICES = [97_000_000_000n, 3_300_000_000n];
@@ -154,5 +155,11 @@ export function roundPosted(
     .find((entry) => entry?.name === 'RoundPosted');
   if (log === undefined || log === null) throw new Error('the transaction posted no round');
   const struct = log.args.round as unknown as RoundValuesStruct;
-  return { values: roundValuesFromStruct(struct), struct, indexSeconds: [...log.args.indexSeconds] };
+  const values = roundValuesFromStruct(struct);
+  // A plain copy: what ethers returns is frozen, and it cannot encode that again.
+  return {
+    values,
+    struct: roundValuesStruct(values, struct.registryHash),
+    indexSeconds: [...log.args.indexSeconds],
+  };
 }
