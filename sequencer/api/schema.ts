@@ -27,8 +27,11 @@ const DECIMAL_DIGITS_MAX = 78;
 const decimal = (limit: bigint, what: string) =>
   z
     .string()
-    .max(DECIMAL_DIGITS_MAX)
-    .regex(/^(0|[1-9][0-9]*)$/, 'expected a canonical decimal string such as "0" or "1250"')
+    .max(DECIMAL_DIGITS_MAX, { error: 'too many digits', abort: true })
+    .regex(/^(0|[1-9][0-9]*)$/, {
+      error: 'expected a canonical decimal string such as "0" or "1250"',
+      abort: true,
+    })
     .refine((text) => BigInt(text) < limit, `expected less than ${limit}`)
     .describe(what);
 const bits = (width: number, what: string) => decimal(1n << BigInt(width), what);
@@ -97,8 +100,8 @@ export type SubmissionBody = z.infer<typeof submission>;
 const signedDecimal = (width: number, what: string) =>
   z
     .string()
-    .max(DECIMAL_DIGITS_MAX)
-    .regex(/^(0|-?[1-9][0-9]*)$/, 'expected a canonical signed decimal string')
+    .max(DECIMAL_DIGITS_MAX, { error: 'too many digits', abort: true })
+    .regex(/^(0|-?[1-9][0-9]*)$/, { error: 'expected a canonical signed decimal string', abort: true })
     .refine((text) => {
       const value = BigInt(text);
       return (value < 0n ? -value : value) < 1n << BigInt(width);

@@ -34,6 +34,15 @@ export const testConfig = (change: Partial<EngineConfig> = {}): EngineConfig => 
   ...change,
 });
 
+let shared: PgliteStore | undefined;
+
+/** An empty ledger. PGlite takes seconds to open, so tests of one process share one and wipe it. */
+export async function emptyStore(): Promise<PgliteStore> {
+  shared ??= await PgliteStore.open();
+  await shared.database.exec('TRUNCATE log, batch, settlement_intent, deployment');
+  return shared;
+}
+
 /** Plays L1: queue indices, block numbers and table indices without gaps. */
 export class World {
   engine!: Engine;
@@ -52,7 +61,7 @@ export class World {
 
   static async open(change: Partial<EngineConfig> = {}, store?: LedgerStore): Promise<World> {
     const world = new World(testConfig(change));
-    world.store = store ?? (await PgliteStore.open());
+    world.store = store ?? (await emptyStore());
     await world.start();
     return world;
   }

@@ -1,0 +1,66 @@
+/** A sequencer with its HTTP edge over the small world of `engine.ts`. */
+import { submissionBody } from '#client/wire.ts';
+import type { SignedMessages } from '#protocol/message.ts';
+import { RateLimiter } from '#sequencer/api/rate-limit.ts';
+import { registerRoutes } from '#sequencer/api/routes.ts';
+import { type ApiLimits, createServer, DEFAULT_API_LIMITS, listen } from '#sequencer/api/server.ts';
+import type { EngineConfig } from '#sequencer/config.ts';
+import { DEFAULT_ACCOUNT_LIMITS, DEFAULT_PEER_LIMITS } from '#sequencer/start.ts';
+import { World } from './engine.ts';
+
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look at JSON as it came
+  readonly body: any;
+}
+
+export class ApiWorld {
+  readonly world: World;
+  readonly url: string;
+  readonly reported: Error[];
+  readonly close: () => Promise<void>;
+
+  private constructor(world: World, url: string, reported: Error[], close: () => Promise<void>) {
+    this.world = world;
+    this.url = url;
+    this.reported = reported;
+    this.close = close;
+  }
+
+  static async open(
+    change: Partial<EngineConfig> = {},
+    limits: Partial<ApiLimits> = {},
+    rates: {
+      peer?: Partial<typeof DEFAULT_PEER_LIMITS>;
+      account?: Partial<typeof DEFAULT_ACCOUNT_LIMITS>;
+    } = {},
+  ): Promise<ApiWorld> {
+    const world = await World.open(change);
+    const reported: Error[] = [];
+    const peers = new RateLimiter('peer', { ...DEFAULT_PEER_LIMITS, ...rates.peer });
+    const accounts = new RateLimiter('account', { ...DEFAULT_ACCOUNT_LIMITS, ...rates.account });
+    const app = createServer({ ...DEFAULT_API_LIMITS, ...limits }, peers, (error) => reported.push(error));
+    const nowMs = () => performance.now();
+    registerRoutes(app, { engine: world.engine, store: world.store, peers, accounts, nowMs });
+    const url = await listen(app, '127.0.0.1', 0);
+    return new ApiWorld(world, url, reported, () => app.close());
+  }
+
+  async get(path: string): Promise<Answer> {
+    const response = await fetch(this.url + path);
+    return { status: response.status, body: await response.json() };
+  }
+
+  async post(path: string, body: string, headers: Record<string, string> = {}): Promise<Answer> {
+    const response = await fetch(this.url + path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body,
+    });
+    return { status: response.status, body: await response.json() };
+  }
+
+  submit(signed: SignedMessages, options?: Parameters<typeof submissionBody>[1]): Promise<Answer> {
+    return this.post('/v1/messages', JSON.stringify(submissionBody(signed, options)));
+  }
+}
