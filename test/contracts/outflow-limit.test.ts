@@ -1,0 +1,147 @@
+import { expect } from 'chai';
+import type { Contract } from 'ethers';
+import fc from 'fast-check';
+import { DAY_SEC, deployRollup, type RollupFixture, restoreAfterEach, USDC } from '#test/support/rollup.ts';
+
+const HELD = 1_000_000_000n;
+const FLOOR = 40_000_000n;
+/** A tenth of what is held. */
+const LIMIT = HELD / 10n;
+/** Eight hours of the daily flow of ¾ of the limit. */
+const BURST = LIMIT / 4n;
+const withdrawal = (accountIndex: number, served: bigint): bigint => BigInt(accountIndex) | (served << 28n);
+
+describe('TokenVault, outflow limit', () => {
+  let fixture: RollupFixture;
+  let account: number;
+  before(async () => {
+    fixture = await deployRollup({ tokens: [{ ...USDC, outflowFloorUnits: FLOOR }] });
+    account = await fixture.open(fixture.signers[0]);
+    await fixture.deposit(fixture.signers[0], account, 0, HELD);
+    await fixture.serveQueue();
+  });
+  restoreAfterEach(() => fixture);
+
+  const withdraw = async (served: bigint) => {
+    await fixture.acceptTable();
+    return fixture.submit({ body: { withdrawals: [withdrawal(account, served)] } });
+  };
+  const claimable = (): Promise<bigint> => fixture.vault.claimsUnits(fixture.signers[0].address, 0);
+  const releaseAll = async () => {
+    for (let id = 0n; id < (await fixture.vault.delayedCount()); id++) {
+      await fixture.vault.release(id).catch(() => undefined);
+    }
+  };
+
+  it('lets a withdrawal within the burst through at once', async () => {
+    await withdraw(BURST);
+    expect(await claimable()).to.equal(BURST);
+    expect(await fixture.vault.delayedCount()).to.equal(0n);
+  });
+
+  it('delays what exceeds it, and never blocks the batch', async () => {
+    await expect(withdraw(HELD)).to.emit(fixture.vault, 'ClaimDelayed');
+    expect(await claimable()).to.equal(BURST);
+    const delayed = await fixture.vault.delayedClaims(0);
+    expect(delayed.amountUnits).to.equal(HELD - BURST);
+    // The whole at ¾ of a tenth a day, less the eight hours that went at once.
+    const days = Number(delayed.endsAtSec - delayed.startsAtSec) / DAY_SEC;
+    expect(Math.abs(days - (10 / 0.75 - 1 / 3))).to.be.below(0.01);
+    const { liquidUnits, claimsUnits } = await fixture.vault.conservation(0);
+    expect([liquidUnits, claimsUnits]).to.deep.equal([0n, HELD]);
+  });
+
+  it('makes a delayed claim due evenly and pays it out in full', async () => {
+    await withdraw(HELD);
+    const { startsAtSec, endsAtSec, amountUnits } = await fixture.vault.delayedClaims(0);
+    await fixture.setNextTime((startsAtSec + endsAtSec) / 2n);
+    await fixture.vault.release(0);
+    expect(Number(await claimable())).to.be.closeTo(Number(BURST + amountUnits / 2n), 1_000);
+    await fixture.setNextTime(endsAtSec);
+    await fixture.vault.release(0);
+    expect(await claimable()).to.equal(HELD);
+    await expect(fixture.vault.release(0)).to.be.revertedWithCustomError(fixture.vault, 'NothingToClaim');
+    await expect(fixture.vault.release(1)).to.be.revertedWithCustomError(fixture.vault, 'NothingToClaim');
+    await (fixture.vault.connect(fixture.signers[0]) as Contract).claim(0);
+    expect(await fixture.tokens[0].balanceOf(fixture.signers[0].address)).to.equal(HELD);
+  });
+
+  it('holds for the next one too, behind those before', async () => {
+    await withdraw(LIMIT);
+    await withdraw(LIMIT);
+    const [first, second] = [await fixture.vault.delayedClaims(0), await fixture.vault.delayedClaims(1)];
+    expect(second.startsAtSec).to.be.at.least(first.endsAtSec - 1n);
+    expect(second.amountUnits, 'no second burst').to.be.at.least(LIMIT - 10_000n);
+  });
+
+  it('has a floor, so that the last tenth does not take for ever', async () => {
+    await withdraw(HELD - 10_000_000n);
+    await fixture.wait(20 * DAY_SEC);
+    await releaseAll();
+    await (fixture.vault.connect(fixture.signers[0]) as Contract).claim(0);
+    await withdraw(10_000_000n);
+    expect(await claimable()).to.equal(FLOOR / 4n);
+  });
+
+  it('never lets more than the limit become claimable in any 24 hours', async () => {
+    const step = fc.record({
+      waitSec: fc.integer({ min: 0, max: 100_000 }),
+      share: fc.integer({ min: 1, max: 300 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 2, maxLength: 20 }), async (steps) => {
+        const { restore } = await fixture.connection.networkHelpers.takeSnapshot();
+        const outflows: Outflow[] = [];
+        let left = HELD;
+        for (const { waitSec, share } of steps) {
+          await fixture.wait(waitSec + 1);
+          const amount = (HELD * BigInt(share)) / 1_000n;
+          if (amount > left) continue;
+          left -= amount;
+          outflows.push(...(await outflowsOf(amount)));
+        }
+        await restore();
+        // Piecewise linear in its start, so it is greatest where a window begins or ends at a break.
+        const breaks = outflows.flatMap(({ fromSec, toSec }) => [fromSec, toSec]);
+        for (const startSec of [...breaks, ...breaks.map((sec) => sec - DAY_SEC)]) {
+          const inWindow =
+            claimableBy(outflows, startSec + DAY_SEC, true) - claimableBy(outflows, startSec, false);
+          expect(inWindow).to.be.at.most(Number(LIMIT) + 1);
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  /** What becomes claimable evenly between two times, or at one. */
+  interface Outflow {
+    readonly fromSec: number;
+    readonly toSec: number;
+    readonly amount: number;
+  }
+
+  async function outflowsOf(amount: bigint): Promise<Outflow[]> {
+    const credited = await claimable();
+    const delayedId = await fixture.vault.delayedCount();
+    await withdraw(amount);
+    const now = await fixture.nowSec();
+    const immediate = { fromSec: now, toSec: now, amount: Number((await claimable()) - credited) };
+    if ((await fixture.vault.delayedCount()) === delayedId) return [immediate];
+    const { startsAtSec, endsAtSec, amountUnits } = await fixture.vault.delayedClaims(delayedId);
+    expect(BigInt(immediate.amount) + amountUnits).to.equal(amount);
+    return [
+      immediate,
+      { fromSec: Number(startsAtSec), toSec: Number(endsAtSec), amount: Number(amountUnits) },
+    ];
+  }
+
+  function claimableBy(outflows: readonly Outflow[], atSec: number, includesThen: boolean): number {
+    return outflows.reduce((sum, { fromSec, toSec, amount }) => {
+      if (fromSec === toSec) {
+        const isThere = fromSec < atSec || (includesThen && fromSec === atSec);
+        return isThere ? sum + amount : sum;
+      }
+      return sum + amount * Math.min(1, Math.max(0, (atSec - fromSec) / (toSec - fromSec)));
+    }, 0);
+  }
+});
