@@ -138,17 +138,21 @@ function readWithdrawal([word]: readonly bigint[]): PublishedWithdrawal {
   };
 }
 
-/** A liquidation row from its two words. @throws InputError for a word that is not canonical. */
-export function readLiquidation([word, pendingWord]: readonly bigint[]): PublishedLiquidation {
+/** Deposits that waited in the queue, from a pending word. @throws InputError when it is not canonical. */
+export function readPendingWord(word: bigint): PendingDeposits {
+  const { quoteMicros, lots1, lots2, lots3 } = unpack(PENDING_LAYOUT, word);
+  return { quoteMicros, spotLots: [lots1, lots2, lots3] };
+}
+
+function readLiquidation([word, pendingWord]: readonly bigint[]): PublishedLiquidation {
   const { accountIndex, instrumentId, isShort, closedLots, cashMicros } = unpack(LIQUIDATION_LAYOUT, word);
-  const { quoteMicros, lots1, lots2, lots3 } = unpack(PENDING_LAYOUT, pendingWord);
   return {
     accountIndex: Number(accountIndex),
     instrumentId: Number(instrumentId),
     isShort: isShort === 1n,
     closedLots,
     cashMicros,
-    pending: { quoteMicros, spotLots: [lots1, lots2, lots3] },
+    pending: readPendingWord(pendingWord),
   };
 }
 

@@ -1,5 +1,6 @@
 /** Rebuilds the ledger of a rollup from an L1 node and compares every root. Used by the command and the main job. */
 import type { JsonRpcProvider } from 'ethers';
+import type { PublishedLiquidation } from '#protocol/batch/read-words.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { StateShape } from '#protocol/limits.ts';
@@ -16,6 +17,8 @@ export interface AccountLine {
 
 export interface Reconstruction {
   readonly batches: readonly AcceptedBatch[];
+  /** Liquidation rows by batch number. */
+  readonly liquidations: ReadonlyMap<number, readonly PublishedLiquidation[]>;
   /** The ledger after every batch; each had the root that L1 accepted. */
   readonly rebuilt: readonly RebuiltBatch[];
   readonly ledger: LedgerState;
@@ -60,5 +63,6 @@ export async function reconstruct(
     const owners = [...ledger.accounts.entries()].map(([, account]) => account);
     conservation.push(conservationOf(await reader.vault(tokenId), owners, lastTable as RiskTable, shape));
   }
-  return { batches, rebuilt, ledger, tables, lastTable, accounts, conservation };
+  const liquidations = await reader.liquidations();
+  return { batches, liquidations, rebuilt, ledger, tables, lastTable, accounts, conservation };
 }

@@ -1,0 +1,181 @@
+/**
+ * `npm start`: a real market day on a local chain, every batch proved and accepted. `--exit` ends after the
+ * summary; otherwise the market goes on at its own pace and takes orders. `--port N` chooses the API's port.
+ */
+import { join, resolve } from 'node:path';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
+import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
+import { CAST } from './cast.ts';
+import { Market } from './market.ts';
+import { Narrator } from './narrator.ts';
+import { replaySteps } from './replay.ts';
+import { serve } from './serve.ts';
+import { buildContracts, prepareCircuit } from './setup.ts';
+import { Story } from './story.ts';
+import {
+  accountLines,
+  conservationLines,
+  gasOf,
+  liquidationLines,
+  liquidationsOf,
+  secondsText,
+} from './summary.ts';
+import { clock, grouped, type Terminal, terminal } from './terminal.ts';
+import { type Circuits, startWorld, type World } from './world.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const TOKEN_IDS = [0, 1, 2];
+
+interface Options {
+  readonly isExiting: boolean;
+  readonly port: number;
+}
+
+function optionsOf(parameters: readonly string[]): Options {
+  const portAt = parameters.indexOf('--port');
+  const port = portAt < 0 ? 0 : Number(parameters[portAt + 1]);
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error('--port takes a port number');
+  return { isExiting: parameters.includes('--exit'), port };
+}
+
+async function prepare(screen: Terminal): Promise<Circuits> {
+  screen.phase('Contracts, circuits and INSECURE development keys (kept in build/ for the next start)');
+  const contracts = buildContracts(ROOT);
+  const risk = await prepareCircuit(ROOT, 'risk-linear');
+  screen.line(
+    `  risk-linear   ${grouped(risk.constraintCount).padStart(8)} constraints  ${risk.seconds.toFixed(1)} s`,
+  );
+  const batch = await prepareCircuit(ROOT, 'batch-small');
+  screen.line(
+    `  batch-small   ${grouped(batch.constraintCount).padStart(8)} constraints  ${batch.seconds.toFixed(1)} s`,
+  );
+  await contracts;
+  return { batch, risk };
+}
+
+function tellFirstBatch(story: Story, screen: Terminal, startMs: number): void {
+  let isFirst = true;
+  story.onEvent((event) => {
+    if (!isFirst || event.kind !== 'batch-status' || event.status === 'proven') return;
+    isFirst = false;
+    screen.line(`  first batch proved and accepted ${clock(performance.now() - startMs)} after the start`);
+  });
+}
+
+async function replay(world: World, market: Market, screen: Terminal): Promise<void> {
+  screen.phase('The market of 2021-05-19, minute by minute (live feed; the oracle is one bar behind)');
+  for (const step of replaySteps()) await market.step(step);
+  await market.settle();
+}
+
+async function summarise(
+  world: World,
+  market: Market,
+  story: Story,
+  circuits: Circuits,
+  screen: Terminal,
+): Promise<Reconstruction> {
+  const reconstruction = await reconstruct(
+    world.chain.provider,
+    world.deployment.rollup,
+    STANDARD_SHAPE,
+    TOKEN_IDS,
+  );
+  const nameOf = (accountIndex: number): string => market.nameOf(accountIndex);
+  const ideaOf = (accountIndex: number): string =>
+    market.participants.find(({ trader }) => trader.accountIndex === accountIndex)?.trader.member.strategy
+      .name ?? '';
+  const liquidations = liquidationsOf(reconstruction);
+  const gas = await gasOf(world.chain.provider, reconstruction);
+  const batches = reconstruction.batches.length;
+  const orders = story.filledOrderCount;
+  screen.phase('What happened');
+  screen.lines([
+    `  ${market.participants.length} accounts, ${grouped(story.ordersAccepted)} signed orders taken (${market.refusedCodes.length} refused), ` +
+      `${orders} filled in ${story.trades + story.liquidations.length} trades`,
+    `  ${batches} batches proved and accepted, ${grouped(circuits.batch.constraintCount)} constraints each; a proof took ${secondsText(world.proofTimes.batchSec)}`,
+    `  ${world.proofTimes.roundSec.length} oracle rounds proved, ${grouped(circuits.risk.constraintCount)} constraints each; a proof took ${secondsText(world.proofTimes.roundSec)}`,
+    `  gas per batch ${grouped(gas.total / BigInt(batches))}, per filled order ${grouped(gas.total / BigInt(Math.max(1, orders)))}; data included`,
+    `  oracle ${world.oracles.liar.slice(0, 10)}… reported half of every price; the medians ignored it`,
+    '',
+    ...liquidationLines(liquidations, nameOf),
+    '',
+    ...accountLines(reconstruction, nameOf, ideaOf),
+    '',
+    `  ${batches} batches rebuilt from L1 data alone: every state root is the accepted one`,
+    `  ${liquidations.length} liquidations recomputed from public data: every one was right`,
+    '',
+    ...conservationLines(reconstruction),
+  ]);
+  return reconstruction;
+}
+
+const isConserved = ({ conservation }: Reconstruction): boolean =>
+  conservation.length === TOKEN_IDS.length &&
+  conservation.every(({ differenceUnits }) => differenceUnits === 0n);
+
+async function main(): Promise<number> {
+  const startMs = performance.now();
+  const { isExiting, port } = optionsOf(process.argv.slice(2));
+  const screen = terminal(
+    (text) => process.stdout.write(text),
+    () => performance.now(),
+  );
+  const circuits = await prepare(screen);
+  screen.phase('Chain, contracts, five oracles, sequencer, proof workers');
+  const indexMicros = replaySteps()[0].oracleBar.closeMicros;
+  const report = (text: string): void => screen.note(`again: ${text}`);
+  const world = await startWorld({
+    root: ROOT,
+    circuits,
+    ownerCount: CAST.length + 1,
+    indexMicros,
+    port,
+    report,
+  });
+  const stopOnSignal = stopOnce(world);
+  try {
+    const story = new Story();
+    const market: Market = new Market(world, new Narrator(screen, story, (index) => market.nameOf(index)));
+    world.sequencer.engine.subscribe((events) => {
+      for (const event of events) story.see(event);
+    });
+    tellFirstBatch(story, screen, startMs);
+    screen.line(
+      `  chain ${world.chain.url} (id ${world.deployment.chainId}), rollup ${world.deployment.rollup}`,
+    );
+    screen.line(`  API ${world.apiUrl}/v1/openapi.json`);
+    await Promise.race([replay(world, market, screen), world.failed]);
+    const reconstruction = await summarise(world, market, story, circuits, screen);
+    screen.line(`\nDone in ${clock(performance.now() - startMs)}.`);
+    if (!isConserved(reconstruction)) {
+      screen.line('Conservation is broken: the differences above are not all zero.');
+      return 1;
+    }
+    if (!isExiting) await serve(world, market, screen, join(ROOT, 'build/main-job'));
+    return 0;
+  } finally {
+    await stopOnSignal();
+  }
+}
+
+/** Stops the world once, whether the job ends or somebody interrupts it. */
+function stopOnce(world: World): () => Promise<void> {
+  let stopping: Promise<void> | undefined;
+  const stop = (): Promise<void> => {
+    stopping ??= world.stop();
+    return stopping;
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => void stop().finally(() => process.exit(130)));
+  }
+  return stop;
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: Error) => {
+    console.error(`\n${error.stack ?? error.message}`);
+    process.exit(1);
+  },
+);

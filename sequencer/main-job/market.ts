@@ -1,0 +1,202 @@
+/** The replayed market on the running world: who arrives, what each bar brings, what is claimed on L1. */
+import { Contract } from 'ethers';
+import { randomTradingKey, type TradingKey } from '#client/keys.ts';
+import { L1Account } from '#client/l1.ts';
+import { TEST_TOKENS } from '#contracts/deploy/deploy.ts';
+import { BAR_SEC } from '#sequencer/market-data/bars.ts';
+import { amountText } from './amounts.ts';
+import { CAST, type CastMember } from './cast.ts';
+import { httpVenue } from './http-venue.ts';
+import { liveMarks } from './listing.ts';
+import type { Narrator } from './narrator.ts';
+import { actsIn, type Step } from './replay.ts';
+import { Trader } from './trader.ts';
+import type { World } from './world.ts';
+
+/** No new bar while more batches wait for their proofs. */
+const UNPROVED_MAX = 2;
+const WAIT_MS = 50;
+/** What the insurance fund starts with. */
+const DONATION_MICROS = 50_000_000_000n;
+const MINT_ABI = ['function mint(address to, uint256 amountWei)'];
+
+interface Participant {
+  readonly trader: Trader;
+  readonly l1: L1Account;
+}
+
+/** Money on its way out that its owner will claim. */
+export interface PaidClaim {
+  readonly name: string;
+  readonly tokenId: number;
+  readonly units: bigint;
+}
+
+export class Market {
+  readonly participants: Participant[] = [];
+  readonly claims: PaidClaim[] = [];
+  /** Signed orders sent over HTTP and refused, with their codes. */
+  readonly refusedCodes: string[] = [];
+  sentMessages = 0;
+  readonly #world: World;
+  readonly #narrator: Narrator;
+  /** Quotes of the last bar must be dead before the next round. */
+  #lastExpirySec = 0n;
+
+  constructor(world: World, narrator: Narrator) {
+    this.#world = world;
+    this.#narrator = narrator;
+  }
+
+  nameOf(accountIndex: number): string {
+    const found = this.participants.find(({ trader }) => trader.accountIndex === accountIndex);
+    return found?.trader.member.name ?? `account ${accountIndex}`;
+  }
+
+  /** One bar: round, arrivals, trading, seal. Proofs of earlier batches run meanwhile. */
+  async step(step: Step, isActive: (member: CastMember) => boolean = () => true): Promise<void> {
+    const { chain, rounds, sequencer } = this.#world;
+    await this.#waitUntil((unproved) => unproved <= UNPROVED_MAX);
+    const { closeSec } = step.oracleBar;
+    const startSec = closeSec > this.#lastExpirySec ? closeSec : this.#lastExpirySec + 1n;
+    const timeSec = await chain.advanceTo(startSec);
+    const round = await rounds.run(timeSec, closeSec);
+    await sequencer.syncL1();
+    for (const member of CAST) if (member.arrivesAtStep === step.index) await this.#arrive(member);
+    for (const participant of this.participants) await this.#laterOnL1(participant, step.index);
+    await this.#serveQueue();
+    await sequencer.engine.command({ kind: 'feed', marks: liveMarks(step.feed[step.feed.length - 1]) });
+    const expirySec = max(timeSec + BAR_SEC - 1n, (await chain.nowSec()) + BAR_SEC / 2n);
+    this.#lastExpirySec = expirySec;
+    for (const { trader } of this.participants) {
+      if (!actsIn(trader.member, step.index) || !isActive(trader.member)) continue;
+      const { sent, refused } = await trader.act({ feed: step.feed, table: round.table, expirySec });
+      this.sentMessages += sent;
+      this.refusedCodes.push(...refused.map(({ code }) => code));
+      await sequencer.engine.command({ kind: 'liquidation-scan' });
+    }
+    await sequencer.seal();
+    await this.#claimAll();
+    this.#narrator.bar(step, round);
+  }
+
+  /** An account for whoever reads the terminal. */
+  async openVisitor(
+    depositMicros: bigint,
+  ): Promise<{ readonly accountIndex: number; readonly key: TradingKey }> {
+    const { roles, deployment } = this.#world;
+    const owner = roles.owners[roles.owners.length - 1];
+    const l1 = new L1Account(deployment.rollup, owner);
+    const key = randomTradingKey();
+    const { accountIndex } = await l1.open(key.registrationPoint);
+    await this.#mint(await owner.getAddress(), 0, depositMicros);
+    await l1.deposit(0, depositMicros);
+    await this.#serveQueue();
+    return { accountIndex, key };
+  }
+
+  /** Waits until every sealed batch is final on L1, then takes what is left to claim. */
+  async settle(): Promise<void> {
+    const { chain, sequencer } = this.#world;
+    await sequencer.seal();
+    await this.#waitUntil((_, notFinal) => notFinal === 0);
+    await chain.mine(1);
+    await sequencer.syncL1();
+    await this.#claimAll();
+  }
+
+  async #waitUntil(isReached: (unproved: number, notFinal: number) => boolean): Promise<void> {
+    const { sequencer, failed } = this.#world;
+    for (;;) {
+      const counts = await sequencer.engine.read((state) => ({
+        unproved: state.unprovedBatches.length,
+        notFinal: [...state.batches.values()].filter(({ status }) => status !== 'final').length,
+      }));
+      if (isReached(counts.unproved, counts.notFinal)) return;
+      await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, WAIT_MS))]);
+    }
+  }
+
+  async #arrive(member: CastMember): Promise<void> {
+    const { roles, deployment, domain, apiUrl } = this.#world;
+    const l1 = new L1Account(deployment.rollup, roles.owners[this.participants.length]);
+    const key = randomTradingKey();
+    const isFirst = this.participants.length === 0;
+    const { accountIndex } = await l1.open(key.registrationPoint);
+    const owner = await roles.owners[this.participants.length].getAddress();
+    const brought: string[] = [];
+    const bring = async (tokenId: number, units: bigint): Promise<void> => {
+      await this.#mint(owner, tokenId, units);
+      await l1.deposit(tokenId, units);
+      brought.push(amountText(tokenId, units));
+    };
+    if (member.depositMicros > 0n) await bring(0, member.depositMicros);
+    for (const [tokenId, lots] of Object.entries(member.spotLots)) await bring(Number(tokenId), lots);
+    this.participants.push({ trader: new Trader(member, accountIndex, key, domain, httpVenue(apiUrl)), l1 });
+    this.#narrator.note(`${member.name} arrives with ${brought.join(' and ')}: ${member.strategy.idea}`);
+    if (isFirst) await this.#donate();
+  }
+
+  async #donate(): Promise<void> {
+    const { roles, deployment } = this.#world;
+    await this.#mint(await roles.donor.getAddress(), 0, DONATION_MICROS);
+    await new L1Account(deployment.rollup, roles.donor).donate(DONATION_MICROS);
+    this.#narrator.note(`the insurance fund is given ${amountText(0, DONATION_MICROS)}`);
+  }
+
+  async #mint(owner: string, tokenId: number, units: bigint): Promise<void> {
+    const { roles, deployment } = this.#world;
+    const token = new Contract(deployment.tokens[tokenId], MINT_ABI, roles.deployer);
+    await (await token.mint(owner, units * TEST_TOKENS[tokenId].weiPerUnit)).wait();
+  }
+
+  async #laterOnL1({ trader, l1 }: Participant, step: number): Promise<void> {
+    const { member } = trader;
+    for (const { atStep, kind, tokenId, units } of member.laterOnL1 ?? []) {
+      if (atStep !== step) continue;
+      if (kind === 'withdraw') {
+        await l1.requestWithdrawal(tokenId, units);
+        this.#narrator.note(
+          `${member.name} asks L1 for ${amountText(tokenId, units)}: the sequencer has to serve it`,
+        );
+      } else {
+        await this.#mint(await this.#ownerOf(trader), tokenId, units);
+        await l1.deposit(tokenId, units);
+        this.#narrator.note(`${member.name} deposits ${amountText(tokenId, units)}`);
+      }
+    }
+  }
+
+  #ownerOf(trader: Trader): Promise<string> {
+    const place = this.participants.findIndex((participant) => participant.trader === trader);
+    return this.#world.roles.owners[place].getAddress();
+  }
+
+  /** Takes queue entries into batches until none waits; a batch has room for two. */
+  async #serveQueue(): Promise<void> {
+    const { chain, sequencer } = this.#world;
+    await sequencer.syncL1();
+    for (;;) {
+      const waiting = await sequencer.engine.read((state) => state.l1Queue.length);
+      if (waiting === 0) return;
+      await this.#waitUntil((unproved) => unproved <= UNPROVED_MAX);
+      await sequencer.seal();
+      // The engine looks at its queue when L1 has news.
+      await chain.mine(1);
+      await sequencer.syncL1();
+    }
+  }
+
+  async #claimAll(): Promise<void> {
+    for (const { trader, l1 } of this.participants) {
+      for (let tokenId = 0; tokenId < TEST_TOKENS.length; tokenId++) {
+        if ((await l1.claimableUnits(tokenId)) === 0n) continue;
+        const units = await l1.claim(tokenId);
+        this.claims.push({ name: trader.member.name, tokenId, units });
+        this.#narrator.note(`${trader.member.name} claims ${amountText(tokenId, units)} on L1`);
+      }
+    }
+  }
+}
+
+const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -1,0 +1,95 @@
+/** Turns what happens into lines: one for each bar, notes for what is rare. */
+import { amountText } from './amounts.ts';
+import { INSTRUMENTS, symbolById } from './listing.ts';
+import type { Step } from './replay.ts';
+import type { AcceptedRound } from './rounds.ts';
+import type { Story } from './story.ts';
+import { coins, dollars, pricePerCoin, type Terminal } from './terminal.ts';
+
+const lotOf = (instrumentId: number): bigint =>
+  INSTRUMENTS.find(({ id }) => id === instrumentId)?.lotE8 ?? 100_000_000n;
+
+/** What a liquidation is called by its reason. */
+export const REASONS = {
+  1: 'equity below maintenance margin',
+  2: 'quote debt beyond 60 % of its spot',
+} as const;
+
+export class Narrator {
+  readonly #terminal: Terminal;
+  readonly #story: Story;
+  readonly #nameOf: (accountIndex: number) => string;
+  #notes: string[] = [];
+
+  constructor(terminal: Terminal, story: Story, nameOf: (accountIndex: number) => string) {
+    this.#terminal = terminal;
+    this.#story = story;
+    this.#nameOf = nameOf;
+    story.onEvent((event) => {
+      switch (event.kind) {
+        case 'liquidation': {
+          const { instrumentId, closedLots, cashMicros, isShort, reason, accountIndex } = event;
+          const size = `${coins(closedLots, lotOf(instrumentId))} ${symbolById(instrumentId)}`;
+          const price = pricePerCoin(cashMicros / closedLots, lotOf(instrumentId));
+          this.note(
+            `LIQUIDATION of ${nameOf(accountIndex)} (${REASONS[reason]}): ${size} ${isShort ? 'bought' : 'sold'} at ${price}`,
+          );
+          break;
+        }
+        case 'fund-payment':
+          this.note(
+            `the fund pays ${nameOf(event.accountIndex)}'s debt of ${dollars(event.amountMicros)} USDC`,
+          );
+          break;
+        case 'withdrawal':
+          this.note(
+            `${nameOf(event.accountIndex)} withdraws ${amountText(event.tokenId, event.servedAmount)}`,
+          );
+          break;
+        case 'l1-operation':
+          if (!event.outcome.isApplied) {
+            this.note(
+              `L1 operation ${event.queueIndex} is refused (${event.outcome.reason}): its owner gets it back`,
+            );
+          }
+          break;
+        case 'trade-voided':
+          this.note(`trade ${event.tradeId} is voided: ${event.because.message}`);
+          break;
+        default:
+          break;
+      }
+    });
+  }
+
+  /** Shown under the bar in which it happened. */
+  note(text: string): void {
+    this.#notes.push(text);
+  }
+
+  bar({ oracleBar, feed }: Step, round: AcceptedRound): void {
+    const { ordersAccepted, trades, batchesSealed, batchesProven, batchesFinal } = this.#story;
+    const minute = new Date(Number(oracleBar.closeSec - 60n) * 1000).toISOString().slice(11, 16);
+    const [btc, eth] = feed[feed.length - 1];
+    const cells = [
+      minute,
+      `BTC ${dollars(btc).padStart(9)}`,
+      `ETH ${dollars(eth).padStart(8)}`,
+      `round ${String(round.table.roundNumber).padStart(2)}`,
+      `orders ${String(ordersAccepted).padStart(3)}`,
+      `trades ${String(trades).padStart(2)}`,
+      `batches ${batchesSealed} sealed, ${batchesProven} proved, ${batchesFinal} on L1`,
+    ];
+    this.#terminal.line(cells.join('  '));
+    this.flush();
+  }
+
+  /** Prints notes that have no bar. */
+  flush(): void {
+    for (const note of this.#notes.splice(0)) this.#terminal.note(note);
+  }
+
+  nameOf(accountIndex: number): string {
+    return this.#nameOf(accountIndex);
+  }
+}

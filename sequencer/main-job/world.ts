@@ -1,0 +1,178 @@
+/** Everything that runs: chain, contracts, oracle processes, prover workers, sequencer. Started once, stopped once. */
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readArtifact } from '#contracts/deploy/artifact.ts';
+import type { Deployment } from '#contracts/deploy/deploy.ts';
+import { domainWord } from '#protocol/batch/words.ts';
+import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import type { SigningDomain } from '#protocol/message.ts';
+import { ProofPool } from '#prover/proof-pool.ts';
+import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
+import { buildRiskCircuitInput } from '#prover/witness/risk.ts';
+import type { CircuitInput } from '#prover/witness-calculator.ts';
+import { ENGINE_DEFAULTS } from '../config.ts';
+import { PgliteStore } from '../ledger/pglite-store.ts';
+import { L1Contracts } from '../settlement/l1-contracts.ts';
+import { type Sequencer, startSequencer } from '../start.ts';
+import { type LocalChain, startLocalChain } from './chain.ts';
+import { deployRollup, type Roles, rolesOn, STALENESS_SEC } from './deployment.ts';
+import { INSTRUMENTS, REGISTRY } from './listing.ts';
+import { drawSignerWallets, type OracleSigners, startOracleSigners } from './oracle-signers.ts';
+import { RoundKeeper } from './rounds.ts';
+import type { PreparedCircuit } from './setup.ts';
+
+/** One worker for the batch in hand, one for the round that the next bar waits for. */
+const WORKER_COUNT = 2;
+/** Sealing is asked for at the end of every bar; age only matters when nobody asks. */
+const SEAL_AGE_MS = 20_000;
+const POLL_MS = 200;
+
+export interface Circuits {
+  readonly batch: PreparedCircuit;
+  readonly risk: PreparedCircuit;
+}
+
+/** Seconds a proof took, witness included, by what was proved. */
+export interface ProofTimes {
+  readonly batchSec: number[];
+  readonly roundSec: number[];
+}
+
+export interface World {
+  readonly chain: LocalChain;
+  readonly roles: Roles;
+  readonly deployment: Deployment;
+  readonly domain: SigningDomain;
+  readonly oracles: OracleSigners;
+  readonly rounds: RoundKeeper;
+  readonly sequencer: Sequencer;
+  readonly apiUrl: string;
+  readonly proofTimes: ProofTimes;
+  /** Rejects when the sequencer cannot go on. */
+  readonly failed: Promise<never>;
+  stop(): Promise<void>;
+}
+
+export interface WorldSettings {
+  readonly root: string;
+  readonly circuits: Circuits;
+  readonly ownerCount: number;
+  /** Prices of one coin that the oracle is deployed with. */
+  readonly indexMicros: readonly bigint[];
+  readonly port: number;
+  readonly report: (text: string) => void;
+}
+
+/** Starts all of it; what was started is stopped again if a later part fails. */
+export async function startWorld(settings: WorldSettings): Promise<World> {
+  const stops: (() => Promise<void>)[] = [];
+  const stop = async (): Promise<void> => {
+    for (const end of stops.splice(0).reverse()) await end();
+  };
+  try {
+    return { ...(await build(settings, stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function build(settings: WorldSettings, stops: (() => Promise<void>)[]): Promise<Omit<World, 'stop'>> {
+  const { root, circuits, ownerCount, indexMicros, report } = settings;
+  const pool = new ProofPool({ workerCount: WORKER_COUNT });
+  stops.push(() => pool.close());
+  const chain = await startLocalChain(root, join(root, 'build/main-job/chain.log'));
+  stops.push(() => chain.stop());
+  const roles = rolesOn(chain, ownerCount);
+  const wallets = drawSignerWallets();
+  const signerAddresses = wallets.map(({ address }) => address);
+  const deployment = await deployRollup(roles, circuits, signerAddresses, indexMicros);
+  const oracles = await startOracleSigners(root, wallets, deployment.chainId, deployment.oracle);
+  stops.push(() => oracles.stop());
+  const proofTimes: ProofTimes = { batchSec: [], roundSec: [] };
+  const timed = async <T>(times: number[], task: () => Promise<T>): Promise<T> => {
+    const startMs = performance.now();
+    const result = await task();
+    times.push((performance.now() - startMs) / 1000);
+    return result;
+  };
+  const rounds = new RoundKeeper({
+    relay: roles.relay,
+    chainId: deployment.chainId,
+    oracleAddress: deployment.oracle,
+    oracleAbi: readArtifact('RiskOracle').abi,
+    circuitHash: circuits.risk.plan.circuitHash,
+    signers: oracles.addresses,
+    registry: REGISTRY,
+    prove: (inputs, word) =>
+      timed(proofTimes.roundSec, async () => {
+        const task = buildRiskCircuitInput(inputs, STANDARD_SHAPE, word);
+        const { proof } = await pool.prove(circuits.risk.artifacts, task.input as unknown as CircuitInput);
+        return { proof, inputs: task.publicInputs };
+      }),
+  });
+  const failure = Promise.withResolvers<never>();
+  // Whoever waits for it sees it; until then it must not end the process by itself.
+  failure.promise.catch(() => undefined);
+  const domain = { chainId: deployment.chainId, rollupAddress: BigInt(deployment.rollup) };
+  const store = await openStore(root);
+  stops.push(() => store.close());
+  const sequencer = await startSequencer({
+    config: {
+      ...ENGINE_DEFAULTS,
+      shape: STANDARD_SHAPE,
+      capacity: SMALL_BATCH,
+      domain,
+      domainWord: domainWord(domain.chainId, domain.rollupAddress, circuits.batch.plan.circuitHash),
+      instruments: INSTRUMENTS,
+      roundAgeMaxSec: STALENESS_SEC,
+    },
+    store,
+    proofs: {
+      prove: (batch) =>
+        timed(proofTimes.batchSec, async () => {
+          const { input, publicInputs } = buildCircuitInput(batch);
+          const { proof } = await pool.prove(circuits.batch.artifacts, input as unknown as CircuitInput);
+          return { proof, inputs: publicInputs };
+        }),
+    },
+    l1: {
+      contracts: new L1Contracts(chain.provider, deployment.rollup, {
+        shape: STANDARD_SHAPE,
+        tokenCount: deployment.tokens.length,
+        firstBlock: deployment.l1Block,
+      }),
+      signer: roles.submitter,
+      sizeIndex: 0,
+      // A chain of one node on this machine has no reorganisations.
+      depths: { round: 0, deposit: 0, final: 0 },
+      firstBlock: deployment.l1Block,
+    },
+    api: { host: '127.0.0.1', port: settings.port },
+    sealAgeMs: SEAL_AGE_MS,
+    pollMs: POLL_MS,
+    report: (error) => report(error.message),
+    onFatal: (error) => failure.reject(error),
+  });
+  stops.push(() => sequencer.stop());
+  const apiUrl = sequencer.url ?? '';
+  return {
+    chain,
+    roles,
+    deployment,
+    domain,
+    oracles,
+    rounds,
+    sequencer,
+    apiUrl,
+    proofTimes,
+    failed: failure.promise,
+  };
+}
+
+/** A new chain is a new ledger: what an earlier run left belongs to a rollup that is gone. */
+async function openStore(root: string): Promise<PgliteStore> {
+  const folder = join(root, 'build/main-job/ledger');
+  await rm(folder, { recursive: true, force: true });
+  return PgliteStore.open(folder);
+}
