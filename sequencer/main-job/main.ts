@@ -62,7 +62,7 @@ function tellFirstBatch(story: Story, screen: Terminal, startMs: number): void {
   });
 }
 
-async function replay(world: World, market: Market, screen: Terminal): Promise<void> {
+async function replay(market: Market, screen: Terminal): Promise<void> {
   screen.phase('The market of 2021-05-19, minute by minute (live feed; the oracle is one bar behind)');
   for (const step of replaySteps()) await market.step(step);
   await market.settle();
@@ -145,7 +145,7 @@ async function main(): Promise<number> {
       `  chain ${world.chain.url} (id ${world.deployment.chainId}), rollup ${world.deployment.rollup}`,
     );
     screen.line(`  API ${world.apiUrl}/v1/openapi.json`);
-    await Promise.race([replay(world, market, screen), world.failed]);
+    await Promise.race([replay(market, screen), world.failed]);
     const reconstruction = await summarise(world, market, story, circuits, screen);
     screen.line(`\nDone in ${clock(performance.now() - startMs)}.`);
     if (!isConserved(reconstruction)) {

@@ -59,8 +59,9 @@ const ORACLE_ABI = [
   'function acceptedCount() view returns (uint256)',
   'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint8 esCount, uint256 tableHash))',
   `event RoundPosted(uint64 indexed roundNumber, tuple(uint64 roundNumber, uint64 timeSec, bool isJump, uint8 esCount, bytes32 registryHash, ${UNDERLYING}[2] underlyings) values, uint128[2] indexSeconds)`,
-  `event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`,
+  'function parameters() view returns (address)',
 ];
+const PARAMETERS_ABI = [`event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`];
 
 export interface AcceptedBatchEvent {
   readonly batchNumber: number;
@@ -168,7 +169,8 @@ export class L1Contracts {
     const known = this.#registries.get(registryHash);
     if (known !== undefined) return known;
     // The oracle announces its first registry in its constructor, before the rollup exists.
-    const [changed] = await this.#logs(oracle, 'RegistryChanged', [registryHash], 0, block);
+    const parameters = new Contract(await oracle.parameters(), PARAMETERS_ABI as InterfaceAbi, this.provider);
+    const [changed] = await this.#logs(parameters, 'RegistryChanged', [registryHash], 0, block);
     invariant(changed !== undefined, 'a registry was announced');
     const registry = registryFromStructs(changed.instruments as unknown as InstrumentStruct[]);
     this.#registries.set(registryHash, registry);
