@@ -1,0 +1,74 @@
+pragma circom 2.2.0;
+
+// Proves       isHere[i] = 1 where i = index, else 0.
+// Guarantees   index < COUNT.
+template OneHot(COUNT) {
+    signal input index;
+    signal output isHere[COUNT];
+
+    var sum = 0;
+    for (var i = 0; i < COUNT; i++) {
+        isHere[i] <-- i == index ? 1 : 0;
+        // Where i differs from the index only 0 is left, so the sum fixes the remaining one to 1.
+        isHere[i] * (index - i) === 0;
+        sum += isHere[i];
+    }
+    sum === 1;
+}
+
+// Proves       isHere[i] = isWanted where keys[i] = key, else 0.
+// Assumes      the keys are pairwise distinct where they can equal `key`; isWanted is 0 or 1.
+// Guarantees   with isWanted = 1 some key is equal.
+template FindKey(COUNT) {
+    signal input keys[COUNT];
+    signal input key;
+    signal input isWanted;
+    signal output isHere[COUNT];
+
+    var sum = 0;
+    for (var i = 0; i < COUNT; i++) {
+        isHere[i] <-- keys[i] == key ? isWanted : 0;
+        isHere[i] * (keys[i] - key) === 0;
+        sum += isHere[i];
+    }
+    sum === isWanted;
+}
+
+// value = Σ isHere[i] · values[i]
+template Selected(COUNT) {
+    signal input isHere[COUNT];
+    signal input values[COUNT];
+    signal output value;
+
+    signal parts[COUNT];
+    var sum = 0;
+    for (var i = 0; i < COUNT; i++) {
+        parts[i] <== isHere[i] * values[i];
+        sum += parts[i];
+    }
+    value <== sum;
+}
+
+// Proves       isNonZero = 1 if value ≠ 0, else 0.
+template IsNonZero() {
+    signal input value;
+    signal output isNonZero;
+
+    signal inverse <-- value == 0 ? 0 : 1 / value;
+    isNonZero <== value * inverse;
+    (1 - isNonZero) * value === 0;
+}
+
+// isAny = a or b, for bits a and b.
+template Or() {
+    signal input a;
+    signal input b;
+    signal output isAny;
+    isAny <== a + b - a * b;
+}
+
+// Guarantees   bit is 0 or 1.
+template RequireBit() {
+    signal input bit;
+    bit * (bit - 1) === 0;
+}

@@ -1,0 +1,32 @@
+pragma circom 2.2.0;
+
+// Written by circuits/limits.ts from protocol/limits.ts.
+function ACCOUNT_INDEX_BITS() { return 24; }
+function INSTRUMENT_ID_BITS() { return 20; }
+function TOKEN_ID_BITS() { return 4; }
+function SIZE_BITS() { return 47; }
+function PRICE_BITS() { return 40; }
+function AMOUNT_BITS() { return 88; }
+function ORDER_CASH_BITS() { return 80; }
+function ORDER_FEE_BITS() { return 66; }
+function TIME_BITS() { return 32; }
+function EPOCH_BITS() { return 32; }
+function NONCE_WORD_BITS() { return 35; }
+function NONCE_BITS() { return 40; }
+function FLOOR_BACK_BITS() { return 3; }
+function FEE_CAP_BITS() { return 20; }
+function RECORD_OFFSET_BITS() { return 8; }
+function CASH_STAR_BITS() { return 99; }
+function USED_MAP_BITS() { return 192; }
+function PENDING_QUOTE_BITS() { return 80; }
+function LOSS_BITS() { return 64; }
+function MONEY_BITS() { return 120; }
+function ES_COUNT_BITS() { return 6; }
+function MARKET_SLOT_BITS() { return 8; }
+function ROW_COUNT_BITS() { return 7; }
+function SPOT_SLOTS() { return 3; }
+function LIQUIDATION_TOLERANCE_MICROS() { return 50000000; }
+function QUOTE_DEBT_TOLERANCE_MICROS() { return 250000000; }
+function SIGNED_MESSAGES_TAG() { return 18649144415572820; }
+function ORDER_MESSAGE_BITS() { return 208; }
+function WITHDRAW_MESSAGE_BITS() { return 171; }

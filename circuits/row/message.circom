@@ -1,0 +1,135 @@
+pragma circom 2.2.0;
+
+include "../limits.circom";
+include "../arithmetic/range.circom";
+include "../arithmetic/select.circom";
+include "../bus/bus.circom";
+include "../order/message.circom";
+include "../order/signed-tree.circom";
+
+// Proves       one executed order (all its fills of the batch), cancel or cancel-all: signed, within limit, size, fee
+//              cap, expiry and nonce floor. Message 0 is an unused row and has no effect.
+// Assumes      batchTimeSec < 2^TIME_BITS.
+// Guarantees   what it moves is on the bus, under keys and amounts that `committed` fixes.
+template MessageRow(SIGNATURES, DIGIT_BITS) {
+    signal input message;
+    signal input signatureIndex;
+    signal input place;
+    signal input children[2][4];
+    signal input signatureIsUsed[SIGNATURES];
+    signal input signatureAccount[SIGNATURES];
+    signal input signatureRoot[SIGNATURES];
+    signal input signatureIsDepth1[SIGNATURES];
+    signal input signatureIsDepth2[SIGNATURES];
+    signal input fillLots;
+    // What is left of the order afterwards; what is killed, for a cancel.
+    signal input restLots;
+    signal input cashMicros;
+    signal input feeMicros;
+    signal input windowWords;
+    signal input isShrinking;
+    signal input isContinued;
+    signal input isRaising;
+    signal input batchTimeSec;
+    signal input alpha;
+    signal input beta[BETA_POWERS()];
+    signal output isOrder;
+    signal output committed[2];
+    signal output busSum;
+
+    component fields = OrderFields();
+    fields.message <== message;
+    isOrder <== fields.isOrder;
+    signal hasNonce <== fields.isOrder + fields.isCancel;
+
+    component signed = SignedMessage(SIGNATURES);
+    signed.message <== message;
+    signed.isUsed <== hasNonce + fields.isCancelAll;
+    signed.signatureIndex <== signatureIndex;
+    signed.place <== place;
+    signed.children <== children;
+    signed.signatureIsUsed <== signatureIsUsed;
+    signed.signatureAccount <== signatureAccount;
+    signed.signatureRoot <== signatureRoot;
+    signed.signatureIsDepth1 <== signatureIsDepth1;
+    signed.signatureIsDepth2 <== signatureIsDepth2;
+
+    RequireBit()(isShrinking);
+    RequireBit()(isContinued);
+    RequireBit()(isRaising);
+    RangeCheck(SIZE_BITS())(fillLots);
+    RangeCheck(SIZE_BITS())(restLots);
+    RangeCheck(ORDER_CASH_BITS())(cashMicros);
+    RangeCheck(ORDER_FEE_BITS())(feeMicros);
+    RangeCheck(FLOOR_BACK_BITS())(windowWords);
+    // All are in range, so a sum of them is zero only if each is.
+    (1 - isOrder) * (fillLots + cashMicros + feeMicros + isShrinking) === 0;
+    (1 - hasNonce) * (restLots + windowWords + isContinued + isRaising) === 0;
+
+    // Size: an order fills something, and filled before + fill + rest is what was signed.
+    signal fillInverse <-- fillLots == 0 ? 0 : isOrder / fillLots;
+    fillLots * fillInverse === isOrder;
+    signal filledBeforeLots <== restLots + isOrder * (fields.sizeLots - fillLots - 2 * restLots);
+    // A fresh nonce starts at 0; a continued one starts where its record says (bus), which is never 0.
+    (1 - isContinued) * filledBeforeLots === 0;
+    signal hasRest <== IsNonZero()(restLots);
+    signal isPartial <== hasRest * isOrder;
+    fields.isReduceOnly * (1 - isShrinking) === 0;
+
+    // Price: |fill·limit − cash| has the right sign. Both are below 2^87.
+    signal atLimitMicros <== fillLots * fields.limitMicrosPerLot;
+    signal betterMicros <== (1 - 2 * fields.isSell) * (atLimitMicros - cashMicros);
+    RangeCheck(SIZE_BITS() + PRICE_BITS())(betterMicros);
+    // Fee: fee·10^6 ≤ cap·cash, both below 2^100.
+    RangeCheck(FEE_CAP_BITS() + ORDER_CASH_BITS())(fields.feeCapPpm * cashMicros - 1000000 * feeMicros);
+    RangeCheck(TIME_BITS())(isOrder * (fields.expirySec - batchTimeSec));
+
+    // 0 ≤ nonceWord − newBaseWord = windowWords ≤ floorBackWords; the row that moves the base has equality.
+    RangeCheck(FLOOR_BACK_BITS())(fields.floorBackWords - windowWords);
+    isRaising * (fields.floorBackWords - windowWords) === 0;
+
+    // Everything that enters a key or an amount, and the account through the signature's hash.
+    var shift = ORDER_MESSAGE_BITS();
+    var first = message + signatureIndex * (1 << shift);
+    shift += 8;
+    first += windowWords * (1 << shift);
+    shift += FLOOR_BACK_BITS();
+    first += (isShrinking + 2 * isContinued + 4 * isRaising) * (1 << shift);
+    committed[0] <== first;
+    committed[1] <== fillLots + restLots * (1 << SIZE_BITS()) + cashMicros * (1 << (2 * SIZE_BITS()))
+        + feeMicros * (1 << (2 * SIZE_BITS() + ORDER_CASH_BITS()));
+
+    signal soldLots <== fields.isSell * fillLots;
+    signal soldMicros <== fields.isSell * cashMicros;
+    var changeLots = fillLots - 2 * soldLots;
+    var flowMicros = 2 * soldMicros - cashMicros;
+    var nonce = 32 * fields.nonceWord;
+    for (var i = 0; i < 5; i++) { nonce += fields.nonceBits[i] * (1 << i); }
+    signal accountPart <== beta[2] * signed.accountIndex;
+    signal instrumentPart <== beta[1] * fields.instrumentId;
+    signal wordPart <== beta[1] * fields.nonceWord;
+    signal noncePart <== beta[1] * nonce;
+    signal basePart <== wordPart - beta[1] * windowWords;
+    signal filledPart <== beta[3] * filledBeforeLots;
+    signal fillPart <== beta[3] * fillLots;
+    signal digit <== UsedDigit(DIGIT_BITS)(fields.nonceBits);
+    signal usedDigit <== (hasNonce - isContinued) * digit;
+
+    signal entries[13];
+    entries[0] <== BusEntry()(alpha, TAG_POSITION() + 16 * isShrinking + instrumentPart + accountPart, -changeLots);
+    entries[1] <== BusEntry()(alpha, TAG_CASH() + accountPart, feeMicros - flowMicros);
+    entries[2] <== BusEntry()(alpha, TAG_FEES() + accountPart, -feeMicros);
+    entries[3] <== BusEntry()(alpha, TAG_SIZE() + instrumentPart, changeLots);
+    entries[4] <== BusEntry()(alpha, TAG_PAYMENT() + instrumentPart, flowMicros);
+    entries[5] <== BusEntry()(alpha, TAG_FILLS() + 16 * isShrinking + instrumentPart, isOrder);
+    entries[6] <== BusEntry()(alpha, TAG_ORDERS() + accountPart, isOrder);
+    entries[7] <== BusEntry()(alpha, TAG_ACTIVITY() + basePart + accountPart, hasNonce);
+    entries[8] <== BusEntry()(alpha, TAG_RECORD() + noncePart + accountPart + filledPart, isContinued);
+    entries[9] <== BusEntry()(alpha, TAG_RECORD() + noncePart + accountPart + filledPart + fillPart, -isPartial);
+    entries[10] <== BusEntry()(alpha, TAG_USED() + wordPart + accountPart, -usedDigit);
+    entries[11] <== BusEntry()(alpha, TAG_RAISE() + accountPart, isRaising);
+    entries[12] <== BusEntry()(alpha, TAG_EPOCH() + accountPart, fields.isCancelAll);
+    var sum = 0;
+    for (var i = 0; i < 13; i++) { sum += entries[i]; }
+    busSum <== sum;
+}
