@@ -2,11 +2,14 @@
  * The open batch: opened when there is something to put in, filled by operations of `protocol/transition`, sealed
  * when full, old, or overtaken by a new round. Sealing fixes root and content; the proof comes later.
  */
-import type { BatchHeader } from '#protocol/batch/batch.ts';
+import type { Account } from '#protocol/account.ts';
+import type { BatchHeader, SealedBatch } from '#protocol/batch/batch.ts';
 import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
+import { marginOf } from '#protocol/risk/margin.ts';
 import { openBatch as emptyBatch } from '#protocol/transition/open-batch.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
+import type { LiquidationNumbers } from '../commands.ts';
 import { closeDeadOrders, closeExpiredOrders } from '../orders.ts';
 import type { BatchAction, BatchEntry, EngineState, L1Ledger, OpenEntry } from '../state.ts';
 import { backlogRefusal, type Lane } from './seal-policy.ts';
@@ -185,7 +188,7 @@ function includeMessages(state: EngineState, hasRoom: (accountIndex: number) => 
 }
 
 /** liquid_t and fundBooked after the batch: the bookings of MarginRollup. */
-export function ledgerAfter(before: L1Ledger, batch: BatchEntry['sealed'] & object): L1Ledger {
+export function ledgerAfter(before: L1Ledger, batch: SealedBatch): L1Ledger {
   const liquid = [...before.liquid];
   let { fundBookedMicros } = before;
   for (const { operation, outcome } of batch.content.l1Operations) {
@@ -234,6 +237,7 @@ export function sealBatch(state: EngineState): void {
     if (isTouched) state.screen.set(accountIndex, after);
   }
   state.l1Ledger = ledgerAfter(state.l1Ledger, sealed);
+  tellLiquidations(state, sealed);
   state.batches.set(entry.number, entry);
   state.nextBatchNumber++;
   state.emit({
@@ -247,4 +251,29 @@ export function sealBatch(state: EngineState): void {
 
 function includeLeftOvers(state: EngineState): void {
   if (state.open !== undefined) includeWaiting(state);
+}
+
+/** The proved numbers of every liquidated account, before and after the batch. */
+function tellLiquidations(state: EngineState, sealed: SealedBatch): void {
+  const { header, liquidatedAccounts } = sealed.content;
+  for (const { accountIndex, penaltyMicros, pending } of liquidatedAccounts) {
+    const change = sealed.accounts.find((row) => row.accountIndex === accountIndex);
+    invariant(change !== undefined, 'a liquidated account is a row of its batch');
+    const numbers = (account: Account): LiquidationNumbers => {
+      const margin = marginOf(account, header.table, sealed.shape, pending);
+      return {
+        equityMicros: margin.equity,
+        initialMarginMicros: margin.initialMarginMicrosUp,
+        maintenanceMarginMicros: margin.maintenanceMarginMicrosUp,
+      };
+    };
+    state.emit({
+      kind: 'account-liquidated',
+      batchNumber: Number(header.batchNumber),
+      accountIndex,
+      penaltyMicros,
+      before: numbers(change.before),
+      after: numbers(change.after),
+    });
+  }
 }

@@ -87,7 +87,7 @@ export class World {
       blockHash: `0x${this.#block}`,
       timeSec: this.timeSec,
       operations: queued,
-      confirmedQueueEnd: this.#queueIndex,
+      confirmedQueueEnd: change.confirmed === false ? this.#queueIndex - queued.length : this.#queueIndex,
       tables: tables.map((table) => ({ index: this.#tableIndex++, table, acceptedAtSec: this.timeSec })),
       numbers: undefined,
     });

@@ -1,0 +1,193 @@
+import { expect } from 'chai';
+import { stateRoot } from '#protocol/state.ts';
+import { Engine } from '#sequencer/engine.ts';
+import { CorruptLogError } from '#sequencer/ledger/log.ts';
+import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
+import type { LedgerStore } from '#sequencer/ledger/store.ts';
+import { hashOf, testConfig, World } from '../../support/engine.ts';
+import { l1, marked, NOW_SEC, PERP, sign, USD, withdrawMessage } from '../../support/ledger.ts';
+
+/** A day in the life: trades, cancels, a withdrawal, a liquidation, an open batch with resting orders. */
+async function livedWorld(): Promise<World> {
+  const world = await World.open();
+  await world.fund({ 1: 230n, 2: 10_000n, 3: 10_000n });
+  hashOf(await world.order(2, 'sell', 10n, 100n));
+  hashOf(await world.order(1, 'buy', 10n, 100n));
+  await world.settle();
+  hashOf(await world.submit(sign(3, [withdrawMessage({ amount: 5n * USD, nonce: world.nonce(3) })])));
+  hashOf(await world.order(3, 'buy', 10n, 92n));
+  hashOf(await world.order(2, 'sell', 3n, 105n, { nonce: 40n }));
+  hashOf(await world.submit(sign(2, [{ kind: 'cancel', nonce: 40n, floorBackWords: 1 }])));
+  await world.engine.command({ kind: 'feed', marks: [{ instrumentId: PERP, markMicrosPerLot: 99n * USD }] });
+  await world.round(marked(92n));
+  await world.l1Block([l1('deposit', 2, 0, 10n * USD)]);
+  hashOf(await world.order(2, 'sell', 1n, 92n));
+  return world;
+}
+
+const fingerprint = (engine: Engine) =>
+  engine.read((state) => ({
+    root: stateRoot(state.ledger),
+    next: state.nextBatchNumber,
+    open: state.open?.actions.length,
+    openAccounts: state.open?.batch.touched,
+    orders: [...state.orders.values()].map(({ hash, filledLots, closed }) => [
+      hash,
+      filledLots,
+      closed?.reason,
+    ]),
+    book: [...state.book(PERP).inPriority('buy'), ...state.book(PERP).inPriority('sell')],
+    ledger: state.l1Ledger,
+    trades: state.tradeCount,
+  }));
+
+const startAgain = (store: LedgerStore) =>
+  Engine.start(testConfig(), store, (error) => {
+    throw error;
+  });
+
+describe('the ledger of the engine', () => {
+  it('leads a restart to the same root, book and open batch', async () => {
+    const world = await livedWorld();
+    const before = await fingerprint(world.engine);
+    const again = await startAgain(world.store);
+    expect(await fingerprint(again)).to.deep.equal(before);
+    expect(again.logSequence).to.equal(world.engine.logSequence);
+  });
+
+  it('goes on after a restart as if there had been none', async () => {
+    const world = await livedWorld();
+    await world.start();
+    hashOf(await world.order(2, 'sell', 2n, 92n));
+    await world.settle();
+    const once = await fingerprint(world.engine);
+    expect(await fingerprint(await startAgain(world.store))).to.deep.equal(once);
+  });
+
+  it('answers a body it had taken before the restart with the same order', async () => {
+    const world = await livedWorld();
+    const signed = world.signOrder(2, 'sell', 1n, 120n);
+    const hash = hashOf(await world.submit(signed));
+    const sequence = world.engine.logSequence;
+    await world.start();
+    expect(hashOf(await world.submit(signed))).to.equal(hash);
+    expect(world.engine.logSequence).to.equal(sequence);
+  });
+
+  /** Changes one record of the log behind the engine's back and expects a start to refuse. */
+  async function expectRefusal(
+    damage: (store: PgliteStore) => Promise<unknown>,
+    reason: RegExp,
+  ): Promise<void> {
+    const world = await livedWorld();
+    await damage(world.store as PgliteStore);
+    const failure = await startAgain(world.store).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).to.be.instanceOf(CorruptLogError);
+    expect((failure as Error).message).to.match(reason);
+  }
+
+  it('refuses to start when one bit of a command is flipped', async () => {
+    await expectRefusal(
+      (store) =>
+        store.database.query(
+          `UPDATE log SET command = replace(command, '"sell"', '"sall"') WHERE sequence = 4`,
+        ),
+      /record 4: its content does not match its hash/,
+    );
+  });
+
+  it('refuses to start when an outcome is changed, a record is missing, or two are exchanged', async () => {
+    await expectRefusal(
+      (store) => store.database.query(`UPDATE log SET outcome_hash = repeat('0', 64) WHERE sequence = 5`),
+      /record 5/,
+    );
+    await expectRefusal(
+      (store) => store.database.query('DELETE FROM log WHERE sequence = 3'),
+      /record 3: missing/,
+    );
+    await expectRefusal(
+      (store) =>
+        store.database.exec(`UPDATE log SET sequence = -1 WHERE sequence = 4;
+          UPDATE log SET sequence = 4 WHERE sequence = 5; UPDATE log SET sequence = 5 WHERE sequence = -1`),
+      /record 4/,
+    );
+  });
+
+  it('refuses to start when the rules now lead elsewhere', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 1_000n, 2: 1_000n });
+    hashOf(await world.order(1, 'buy', 1n, 100n));
+    hashOf(await world.order(2, 'sell', 1n, 100n));
+    // Another fee than at the time makes other fills of the same orders.
+    const failure = await Engine.start(
+      testConfig({ takerFeePpm: 1_000n }),
+      world.store,
+      () => undefined,
+    ).then(
+      () => undefined,
+      (error: unknown) => error,
+    );
+    expect(failure).to.be.instanceOf(CorruptLogError);
+    expect((failure as Error).message).to.match(/leads elsewhere/);
+  });
+
+  it('refuses the ledger of another deployment', async () => {
+    const world = await livedWorld();
+    const other = testConfig({ domain: { chainId: 1n, rollupAddress: 5n } });
+    const failure = await Engine.start(other, world.store, () => undefined).then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    expect(failure).to.match(/belongs to/);
+  });
+
+  it('stops for good when a write fails, and acknowledges nothing after it', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 1_000n, 2: 1_000n });
+    const { store } = world;
+    const failing: LedgerStore = Object.assign(Object.create(store), {
+      appendLog: async () => {
+        throw new Error('disk full');
+      },
+    });
+    let fatal: Error | undefined;
+    const engine = await Engine.start(testConfig(), failing, (error) => {
+      fatal = error;
+    });
+    const submit = () =>
+      engine.submit(world.signOrder(1, 'buy', 1n, 100n)).then(
+        () => 'acknowledged',
+        (error: Error) => error.message,
+      );
+    const answers = await Promise.all([submit(), submit(), submit()]);
+    expect(answers).to.deep.equal(['disk full', 'the engine has stopped', 'the engine has stopped']);
+    expect(fatal?.message).to.equal('disk full');
+    expect(await submit()).to.equal('the engine has stopped');
+    const again = await startAgain(store);
+    expect(await again.read((state) => state.orders.size)).to.equal(0);
+  });
+
+  it('never takes an L1 block or queue entry twice', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 1_000n });
+    const before = await world.engine.read((state) => state.account(1).cashStar);
+    const repeated = {
+      kind: 'l1-block',
+      blockNumber: 1,
+      blockHash: '0x1',
+      timeSec: NOW_SEC,
+      operations: [{ queueIndex: 1, operation: l1('deposit', 1, 0, 1_000n * USD) }],
+      confirmedQueueEnd: 2,
+      tables: [],
+      numbers: undefined,
+    } as const;
+    await world.engine.command(repeated);
+    await world.engine.command({ ...repeated, blockNumber: 9, confirmedQueueEnd: 2 });
+    await world.settle();
+    expect(await world.engine.read((state) => state.account(1).cashStar)).to.equal(before);
+    expect(await world.engine.read((state) => state.l1QueueEnd)).to.equal(2);
+  });
+});
