@@ -8,6 +8,7 @@ import type { Rejection } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { SignedMessages } from '#protocol/message.ts';
 import type { Side } from './book/order-book.ts';
+import type { EngineConfig } from './config.ts';
 
 export type TimeInForce = 'gtc' | 'ioc' | 'fok';
 
@@ -41,6 +42,11 @@ export interface AcceptedTable {
 }
 
 export type Command =
+  | {
+      /** The settings from here on. First in every log, so that a replay decides as the engine did then. */
+      readonly kind: 'configure';
+      readonly config: EngineConfig;
+    }
   | { readonly kind: 'submit'; readonly signed: SignedMessages; readonly options: readonly OrderOptions[] }
   | {
       /** Everything L1 said up to and including one block, in order. */

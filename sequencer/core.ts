@@ -21,6 +21,9 @@ export function applyCommand(state: EngineState, command: Command): Applied {
   let results: readonly MessageResult[] = [];
   let done: Result<void> = accept(undefined);
   switch (command.kind) {
+    case 'configure':
+      state.configure(command.config);
+      break;
     case 'submit':
       results = submit(state, command);
       break;

@@ -72,7 +72,7 @@ export class Engine {
     store: LedgerStore,
     onFatal: (error: Error) => void,
   ): Promise<Engine> {
-    // Instruments and fees may change between runs of a deployment; its chain, contract and circuit may not.
+    // Instruments, fees and limits may change from one run to the next; chain, contract, circuit and shape may not.
     await store.bindTo(sha256Hex(encode([config.domain, config.domainWord, config.shape])));
     const engine = new Engine(config, store, onFatal);
     for await (const { sequence, command, outcomeHash } of engine.#log.replay()) {
@@ -87,6 +87,8 @@ export class Engine {
       }
       await engine.#keepBatches(applied.events);
     }
+    const isConfigured = engine.#log.sequence > 0 && encode(engine.#state.config) === encode(config);
+    if (!isConfigured) await engine.#apply({ kind: 'configure', config });
     return engine;
   }
 

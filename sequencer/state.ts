@@ -116,9 +116,10 @@ export interface OpenEntry {
 }
 
 export class EngineState {
-  readonly config: EngineConfig;
-  readonly instruments: ReadonlyMap<number, Instrument>;
-  readonly books: ReadonlyMap<number, OrderBook>;
+  config: EngineConfig;
+  instruments: ReadonlyMap<number, Instrument> = new Map();
+  /** Books of instruments that were delisted stay: their orders can still be cancelled. */
+  readonly books = new Map<number, OrderBook>();
   readonly screen: AccountScreen;
   /** After the last sealed batch. */
   ledger: LedgerState;
@@ -166,10 +167,16 @@ export class EngineState {
 
   constructor(config: EngineConfig) {
     this.config = config;
-    this.instruments = new Map(config.instruments.map((instrument) => [instrument.id, instrument]));
-    this.books = new Map(config.instruments.map((instrument) => [instrument.id, new OrderBook()]));
+    this.configure(config);
     this.screen = new AccountScreen(config.shape);
     this.ledger = genesisState(config.shape);
+  }
+
+  /** Takes over new settings; shape, chain and circuit never change in a ledger. */
+  configure(config: EngineConfig): void {
+    this.config = config;
+    this.instruments = new Map(config.instruments.map((instrument) => [instrument.id, instrument]));
+    for (const { id } of config.instruments) if (!this.books.has(id)) this.books.set(id, new OrderBook());
   }
 
   /** An account with what the open batch holds so far. */

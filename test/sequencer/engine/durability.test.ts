@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { stateRoot } from '#protocol/state.ts';
+import type { Command } from '#sequencer/commands.ts';
 import { Engine } from '#sequencer/engine.ts';
-import { CorruptLogError } from '#sequencer/ledger/log.ts';
+import { CorruptLogError, Log } from '#sequencer/ledger/log.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
 import type { LedgerStore } from '#sequencer/ledger/store.ts';
 import { hashOf, testConfig, World } from '../../support/engine.ts';
@@ -91,11 +92,11 @@ describe('the ledger of the engine', () => {
 
   it('refuses to start when one bit of a command is flipped', async () => {
     await expectRefusal(
+      // 'e' and 'm' differ in one bit: a sell that nobody signed.
       (store) =>
-        store.database.query(
-          `UPDATE log SET command = replace(command, '"sell"', '"sall"') WHERE sequence = 4`,
-        ),
-      /record 4: its content does not match its hash/,
+        store.database.query(`UPDATE log SET command = replace(command, '"sell"', '"smll"')
+          WHERE sequence = (SELECT min(sequence) FROM log WHERE command LIKE '%"sell"%')`),
+      /its content does not match its hash/,
     );
   });
 
@@ -116,22 +117,41 @@ describe('the ledger of the engine', () => {
     );
   });
 
-  it('refuses to start when the rules now lead elsewhere', async () => {
+  it('replays old commands under the settings of their time, new ones under the new', async () => {
     const world = await World.open();
     await world.fund({ 1: 1_000n, 2: 1_000n });
     hashOf(await world.order(1, 'buy', 1n, 100n));
     hashOf(await world.order(2, 'sell', 1n, 100n));
-    // Another fee than at the time makes other fills of the same orders.
-    const failure = await Engine.start(
-      testConfig({ takerFeePpm: 1_000n }),
-      world.store,
-      () => undefined,
-    ).then(
-      () => undefined,
-      (error: unknown) => error,
+    const paid = (engine: Engine) =>
+      engine.read((state) =>
+        [...state.orders.values()].flatMap(({ fills }) => fills.map(({ feeMicros }) => feeMicros)),
+      );
+    const dearer = testConfig({ takerFeePpm: 1_000n });
+    const engine = await Engine.start(dearer, world.store, () => undefined);
+    expect(await paid(engine)).to.deep.equal([0n, 0n]);
+    await engine.submit(world.signOrder(1, 'buy', 1n, 100n));
+    await engine.submit(world.signOrder(2, 'sell', 1n, 100n));
+    expect(await paid(engine)).to.deep.equal([0n, 0n, 0n, 100_000n]);
+    const again = await Engine.start(dearer, world.store, () => undefined);
+    expect(again.logSequence).to.equal(engine.logSequence);
+    expect(await paid(again)).to.deep.equal([0n, 0n, 0n, 100_000n]);
+  });
+
+  it('refuses to start when the rules now lead elsewhere', async () => {
+    await expectRefusal(
+      // Re-chained by an insider, so only the replay can tell: the record says that something else happened.
+      async (store) => {
+        const log = new Log<Command>(store);
+        const records = [];
+        for await (const record of log.replay()) records.push(record);
+        await store.database.exec('DELETE FROM log');
+        const forged = new Log<Command>(store);
+        for (const { command, outcomeHash } of records) {
+          await forged.append(command, command.kind === 'submit' ? 'f'.repeat(64) : outcomeHash);
+        }
+      },
+      /leads elsewhere/,
     );
-    expect(failure).to.be.instanceOf(CorruptLogError);
-    expect((failure as Error).message).to.match(/leads elsewhere/);
   });
 
   it('refuses the ledger of another deployment', async () => {
