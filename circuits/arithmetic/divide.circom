@@ -1,6 +1,5 @@
 pragma circom 2.2.0;
 
-include "circomlib/circuits/bitify.circom";
 include "./range.circom";
 
 // Bits of a positive constant.
@@ -34,15 +33,14 @@ template DivideNearest(NUMERATOR_BITS, DIVISOR, QUOTIENT_BITS) {
 }
 
 // Proves       quotient = numerator / 2^SHIFT rounded to nearest, halves up.
-// Guarantees   numerator < 2^NUMERATOR_BITS and quotient ≤ 2^(NUMERATOR_BITS − SHIFT).
+// Guarantees   numerator < 2^(NUMERATOR_BITS + 1) and quotient ≤ 2^(NUMERATOR_BITS − SHIFT + 1).
 template ShiftRightNearest(NUMERATOR_BITS, SHIFT) {
     assert(SHIFT > 0 && NUMERATOR_BITS > SHIFT && NUMERATOR_BITS + 1 < 253);
     signal input numerator;
     signal output quotient;
 
-    component bits = Num2Bits(NUMERATOR_BITS + 1);
-    bits.in <== numerator + (1 << (SHIFT - 1));
-    var value = 0;
-    for (var i = SHIFT; i <= NUMERATOR_BITS; i++) { value += bits.out[i] * (1 << (i - SHIFT)); }
-    quotient <== value;
+    // The prover names the high part; with the low part below 2^SHIFT there is one choice.
+    quotient <-- (numerator + (1 << (SHIFT - 1))) >> SHIFT;
+    RangeCheck(NUMERATOR_BITS + 1 - SHIFT)(quotient);
+    RangeCheck(SHIFT)(numerator + (1 << (SHIFT - 1)) - quotient * (1 << SHIFT));
 }
