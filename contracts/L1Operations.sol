@@ -131,13 +131,19 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
         emit Frozen(_queue.head, block.timestamp);
     }
 
-    /// @notice In a frozen rollup a deposit that no batch took up goes back to its owner as a claim. For anyone.
-    function reclaimDeposit(uint64 queueIndex) external {
+    /// @notice In a frozen rollup undoes an operation that no batch took up: a deposit goes back to its owner as a
+    /// claim, a donation to the fund, and the fee to the owner (of a donation: to the caller). For anyone.
+    function reclaim(uint64 queueIndex) external {
         if (frozenAtSec == 0) revert NotFrozen();
         L1Queue.Entry memory entry = _queue.entries[queueIndex];
-        if (L1Queue.kindOf(entry.word) != L1Queue.DEPOSIT) revert NoWaitingDeposit(queueIndex);
+        uint256 kind = L1Queue.kindOf(entry.word);
+        if (kind == 0) revert NoWaitingOperation(queueIndex);
         delete _queue.entries[queueIndex];
-        _refundDeposit(L1Queue.accountOf(entry.word), entry.word);
+        uint256 accountIndex = L1Queue.accountOf(entry.word);
+        if (kind == L1Queue.DEPOSIT) _refundDeposit(accountIndex, entry.word);
+        if (kind == L1Queue.FUND_DONATION) vault.creditDonation(L1Queue.amountOf(entry.word));
+        address payee = kind == L1Queue.FUND_DONATION ? msg.sender : ownerOf[accountIndex];
+        feeClaimsWei[payee] += entry.feeUnits * L1Queue.FEE_UNIT_WEI;
     }
 
     // FEES

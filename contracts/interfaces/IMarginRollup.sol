@@ -123,5 +123,5 @@ interface IMarginRollup {
     error OutcomeWithoutOperation(uint256 outcomeWord);
     error UnknownAccount(uint256 accountIndex);
     error NoFees(address payee);
-    error NoWaitingDeposit(uint64 queueIndex);
+    error NoWaitingOperation(uint64 queueIndex);
 }

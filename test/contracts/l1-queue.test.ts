@@ -238,20 +238,25 @@ describe('L1Operations, the queue', () => {
     });
   });
 
-  it('gives a deposit that no batch took up back after the freeze, once', async () => {
+  it('undoes after the freeze what no batch took up: deposits, donations and all fees, once each', async () => {
     const { rollup, vault, signers, tokens } = fixture;
     const [head] = await rollup.queueBounds();
+    const etherBefore = await rollup.feeClaimsWei(signers[0].address);
     await fixture.deposit(signers[0], account, 0, 25_000_000n);
     await request();
-    await expect(rollup.reclaimDeposit(head)).to.be.revertedWithCustomError(rollup, 'NotFrozen');
+    await fixture.donate(signers[1], 10_000_000n);
+    await expect(rollup.reclaim(head)).to.be.revertedWithCustomError(rollup, 'NotFrozen');
     await fixture.wait(DEADLINE_SEC);
     await rollup.freeze();
-    await expect(rollup.reclaimDeposit(head + 1n)).to.be.revertedWithCustomError(rollup, 'NoWaitingDeposit');
-    await fixture.as(signers[5]).reclaimDeposit(head);
-    await expect(rollup.reclaimDeposit(head)).to.be.revertedWithCustomError(rollup, 'NoWaitingDeposit');
+    for (const index of [head, head + 1n, head + 2n]) await fixture.as(signers[5]).reclaim(index);
+    for (const index of [head, head + 1n, head + 2n, head + 3n]) {
+      await expect(rollup.reclaim(index)).to.be.revertedWithCustomError(rollup, 'NoWaitingOperation');
+    }
     expect(await rollup.pendingDeposits(account)).to.equal(0n);
+    expect(await rollup.feeClaimsWei(signers[0].address)).to.equal(etherBefore + 2n * FEE_UNIT_WEI);
+    expect(await rollup.feeClaimsWei(signers[5].address)).to.equal(FEE_UNIT_WEI);
     await (vault.connect(signers[0]) as typeof vault).claim(0);
     expect(await tokens[0].balanceOf(signers[0].address)).to.equal(25_000_000n);
-    expect(await vault.conservation(0)).to.deep.equal([0n, 0n, 0n, 0n, 0n, 0n]);
+    expect(await vault.conservation(0)).to.deep.equal([10_000_000n, 0n, 0n, 0n, 10_000_000n, 0n]);
   });
 });
