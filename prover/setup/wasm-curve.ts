@@ -26,11 +26,18 @@ const MEMORY_PAGES_MAX = 65_536;
 /** 2^256 mod r: a scalar times this is its Montgomery form. */
 export const MONTGOMERY_R = (1n << 256n) % FIELD_MODULUS;
 
+let curveCode: Promise<CurveCode> | undefined;
+
 /**
- * Builds and compiles the module once; about 0.1 s. Not for worker threads: there ffjavascript's
- * imports take over the thread as one of their own.
+ * Builds and compiles the module, once per process; about 0.1 s. Not for worker threads: there
+ * ffjavascript's imports take over the thread as one of their own.
  */
-export async function loadCurveCode(): Promise<CurveCode> {
+export function loadCurveCode(): Promise<CurveCode> {
+  curveCode ??= buildCurveCode();
+  return curveCode;
+}
+
+async function buildCurveCode(): Promise<CurveCode> {
   const { buildBn128 } = await import('ffjavascript');
   const curve = await buildBn128(true);
   return {

@@ -3,12 +3,17 @@ import { buildBn128 } from 'ffjavascript';
 import * as snarkjs from 'snarkjs';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import type { ToxicWaste } from '#prover/setup/toxic-waste.ts';
+import { withCurve } from '#prover/snarkjs.ts';
 
 /**
  * Writes a prepared powers-of-tau file for known trapdoors, by the ordinary scalar multiplication
  * of ffjavascript: an independent way to the keys that our writer makes directly. Slow beyond 2^8.
  */
-export async function writeKnownPtau(path: string, power: number, waste: ToxicWaste): Promise<void> {
+export function writeKnownPtau(path: string, power: number, waste: ToxicWaste): Promise<void> {
+  return withCurve(() => writePtau(path, power, waste));
+}
+
+async function writePtau(path: string, power: number, waste: ToxicWaste): Promise<void> {
   const curve = await buildBn128();
   const size = 2 ** power;
   const points = (group: typeof curve.G1, factor: bigint, count: number): Uint8Array => {
