@@ -1,0 +1,262 @@
+import { expect } from 'chai';
+import { Contract, HDNodeWallet, NonceManager, type Wallet } from 'ethers';
+import { network } from 'hardhat';
+import { challengeOf, evaluationOf, publicWords } from '#protocol/batch/words.ts';
+import { TINY_BATCH } from '#protocol/limits.ts';
+import { signMessages } from '#protocol/signing.ts';
+import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
+import { type ProofService, type Sequencer, startSequencer } from '#sequencer/start.ts';
+import { compileMock } from '../../support/compile-mock.ts';
+import { emptyStore, testConfig } from '../../support/engine.ts';
+import { orderMessage, PERP, secretOf, USD, withdrawMessage } from '../../support/ledger.ts';
+import {
+  deployTestRollup,
+  domainOf,
+  L1World,
+  TestContracts,
+  type TestRollup,
+} from '../../support/settlement.ts';
+
+const PHRASE = 'test test test test test test test test test test test junk';
+const COMMITMENT = 77n;
+
+/** Answers at once; the statement is the real one, so the contract's words can be compared with it. */
+const proofs: ProofService = {
+  prove: async (batch) => {
+    const words = publicWords(batch);
+    const challenge = challengeOf(COMMITMENT, words);
+    return {
+      proof: {
+        a: [1n, 2n],
+        b: [
+          [3n, 4n],
+          [5n, 6n],
+        ],
+        c: [7n, 8n],
+      },
+      inputs: { commitment: COMMITMENT, challenge, evaluation: evaluationOf(words, challenge) },
+    };
+  },
+};
+
+describe('settlement', () => {
+  let place: TestRollup;
+  let submitter: Wallet;
+  let l1: L1World;
+  let store: PgliteStore;
+  let sequencer: Sequencer;
+  let fatal: Error | undefined;
+  let connection: Awaited<ReturnType<typeof network.connect>>;
+  const reports: string[] = [];
+
+  async function start(): Promise<void> {
+    fatal = undefined;
+    const { provider } = connection.ethers;
+    sequencer = await startSequencer({
+      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
+      store,
+      proofs,
+      l1: {
+        contracts: new TestContracts(provider as never, place),
+        signer: submitter,
+        sizeIndex: 0,
+        depths: { round: 0, deposit: 0, final: 0 },
+        firstBlock: place.firstBlock,
+        receiptTimeoutMs: 2_000,
+      },
+      pollMs: 0,
+      report: (error) => reports.push(error.message),
+      onFatal: (error) => {
+        fatal = error;
+      },
+    });
+  }
+
+  beforeEach(async () => {
+    connection = await network.connect();
+    const { provider } = connection.ethers;
+    const wallet = (i: number) =>
+      HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${i}`).connect(
+        provider as never,
+      ) as never as Wallet;
+    submitter = wallet(1);
+    const deployer = new NonceManager(wallet(0));
+    place = await deployTestRollup(deployer, submitter.address, TINY_BATCH);
+    l1 = new L1World(place, deployer);
+    store = await emptyStore();
+    reports.length = 0;
+    await start();
+    await l1.acceptRound();
+    for (const account of [1, 2]) await l1.open(account);
+    for (const account of [1, 2]) await l1.deposit(account, 10_000n * USD);
+    await sequencer.syncL1();
+  });
+  afterEach(() => sequencer?.stop());
+
+  const nonces = new Map<number, bigint>();
+  async function order(accountIndex: number, side: 'buy' | 'sell', sizeLots: bigint): Promise<void> {
+    const nonce = (nonces.get(accountIndex) ?? -1n) + 1n;
+    nonces.set(accountIndex, nonce);
+    const { domain } = domainOf(31337n, place.rollup);
+    const message = orderMessage({
+      side,
+      sizeLots,
+      limitMicrosPerLot: 100n * USD,
+      nonce,
+      expirySec: 4_000_000_000n,
+    });
+    const done = await sequencer.engine.submit(
+      signMessages(domain, secretOf(accountIndex), { accountIndex, epoch: 1n, messages: [message] }),
+    );
+    if (!done.ok) throw new Error(done.message);
+    for (const result of done.value.results) if (!result.ok) throw new Error(result.rejection.message);
+  }
+
+  /** Seals, proves, sends and reads back until L1 has everything. */
+  async function settle(): Promise<void> {
+    for (let turn = 0; turn < 10; turn++) {
+      await sequencer.seal();
+      await sequencer.proven();
+      await sequencer.submit();
+      await sequencer.syncL1();
+      const open = await sequencer.engine.read((state) => {
+        const notFinal = [...state.batches.values()].filter(({ status }) => status !== 'final').length;
+        return state.l1Queue.length + notFinal + (state.open?.actions.length ?? 0);
+      });
+      if (open === 0) return;
+    }
+    throw new Error(`not settled: ${reports.join('; ')} ${fatal?.message ?? ''}`);
+  }
+
+  const finalRoot = () => sequencer.engine.stateRoot();
+
+  it('takes registrations and deposits from L1 and settles them there', async () => {
+    await settle();
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+    expect(await sequencer.engine.read((state) => state.account(2).cashStar)).to.equal(10_000n * USD);
+    expect(await sequencer.engine.read((state) => state.l1Ledger.liquid[0])).to.equal(20_000n * USD);
+    const statuses = await sequencer.engine.read((state) =>
+      [...state.batches.values()].map(({ status }) => status),
+    );
+    expect(new Set(statuses)).to.deep.equal(new Set(['final']));
+  });
+
+  it('sends words that the contract forms in the same way, trade and withdrawal included', async () => {
+    await settle();
+    const { abi } = compileMock('PermissiveVerifier');
+    const verifier = new Contract(
+      place.verifier,
+      abi,
+      new NonceManager(submitter.connect(connection.ethers.provider as never)),
+    );
+    await order(1, 'sell', 5n);
+    await order(2, 'buy', 5n);
+    await sequencer.seal();
+    await sequencer.proven();
+    const inputs = await sequencer.engine.read(
+      (state) => state.batches.get(state.nextBatchNumber - 1)!.proof!.inputs,
+    );
+    const expected = [inputs.commitment, inputs.challenge, inputs.evaluation];
+    await (await verifier.expectInputs([expected[0], expected[1], expected[2] + 1n])).wait();
+    await sequencer.submit();
+    expect(reports.at(-1)).to.match(/InvalidBatchProof/);
+    await (await verifier.expectInputs(expected)).wait();
+    await sequencer.submit();
+    await sequencer.syncL1();
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+    expect(await sequencer.engine.read((state) => state.account(2).slots[0])).to.deep.equal({
+      instrumentId: PERP,
+      size: 5n,
+    });
+  });
+
+  it('does not send again what an earlier run had sent', async () => {
+    await settle();
+    await order(1, 'sell', 1n);
+    await order(2, 'buy', 1n);
+    await sequencer.seal();
+    await sequencer.proven();
+    // The process dies after the broadcast and before it hears of the receipt.
+    const sent = await connection.ethers.provider.getTransactionCount(submitter.address);
+    const { engine } = sequencer;
+    const command = engine.command.bind(engine);
+    engine.command = async (given) => {
+      if (given.kind === 'batch-submitted') throw new Error('killed');
+      return command(given);
+    };
+    await sequencer.submit().catch(() => undefined);
+    await sequencer.stop();
+    const batch = await connection.ethers.provider.getTransactionCount(submitter.address);
+    expect(batch).to.equal(sent + 1);
+    await start();
+    await sequencer.submit();
+    await sequencer.syncL1();
+    expect(await connection.ethers.provider.getTransactionCount(submitter.address)).to.equal(batch);
+    const last = await engine.read((state) => state.nextBatchNumber - 1).catch(() => undefined);
+    expect(last).to.equal(undefined);
+    const status = await sequencer.engine.read(
+      (state) => state.batches.get(state.nextBatchNumber - 1)!.status,
+    );
+    expect(status).to.equal('final');
+  });
+
+  it('executes a batch again that missed its window', async () => {
+    await settle();
+    await order(1, 'sell', 2n);
+    await order(2, 'buy', 2n);
+    await sequencer.seal();
+    await sequencer.proven();
+    await connection.networkHelpers.time.increase(600);
+    await l1.acceptRound();
+    // The contract says BatchTooLate; the engine must know a newer round before it can do better.
+    await sequencer.syncL1();
+    await sequencer.submit();
+    expect(reports).to.deep.equal([]);
+    const attempt = await sequencer.engine.read((state) => state.attempts.get(state.nextBatchNumber) ?? 0);
+    expect(attempt).to.equal(1);
+    await settle();
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+  });
+
+  it('serves a signed withdrawal, and carries liquidity and fees as the contract does', async () => {
+    await settle();
+    const { domain } = domainOf(31337n, place.rollup);
+    const message = withdrawMessage({ amount: 300n * USD, nonce: 31n, expirySec: 4_000_000_000n });
+    const done = await sequencer.engine.submit(
+      signMessages(domain, secretOf(1), { accountIndex: 1, epoch: 1n, messages: [message] }),
+    );
+    expect(done.ok && done.value.results[0].ok).to.equal(true);
+    await settle();
+    // syncL1 compares the engine's numbers with the vault's and would have stopped the engine.
+    await l1.acceptRound();
+    await sequencer.syncL1();
+    expect(fatal).to.equal(undefined);
+    expect(await sequencer.engine.read((state) => state.l1Ledger.liquid[0])).to.equal(19_700n * USD);
+  });
+
+  it('stops when L1 holds a batch this ledger never made', async () => {
+    await settle();
+    const copy = await emptyStore();
+    await sequencer.stop();
+    store = copy;
+    await start();
+    const failure = await sequencer.syncL1().then(
+      () => undefined,
+      (error: Error) => error.name,
+    );
+    expect(failure).to.equal('L1Conflict');
+  });
+
+  it('stops when L1 was reorganised below what it had believed', async () => {
+    const { restore } = await connection.networkHelpers.takeSnapshot();
+    await l1.deposit(1, 5n * USD);
+    await sequencer.syncL1();
+    await restore();
+    await connection.networkHelpers.mine(5);
+    const failure = await sequencer.syncL1().then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    expect(failure).to.match(/reorganised/);
+  });
+});

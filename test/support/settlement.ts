@@ -1,0 +1,165 @@
+/**
+ * A rollup for the sequencer's own tests: the real MarginRollup and vault, with a verifier that takes any proof and
+ * an oracle whose tables a test accepts. What the proof guards is tested with real proofs elsewhere; here it is
+ * order, time, nonces, repeats.
+ */
+import { Contract, ContractFactory, type InterfaceAbi, type Provider, type Signer } from 'ethers';
+import { readArtifact } from '#contracts/deploy/artifact.ts';
+import { accountWordCount } from '#protocol/batch/calldata.ts';
+import { domainWord } from '#protocol/batch/words.ts';
+import { deriveRegistrationPoint } from '#protocol/crypto/eddsa.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
+import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
+import { tableHash } from '#protocol/risk/table.ts';
+import { genesisState, stateRoot } from '#protocol/state.ts';
+import type { AcceptedTable } from '#sequencer/commands.ts';
+import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
+import { compileMock } from './compile-mock.ts';
+import { riskTable, secretOf } from './ledger.ts';
+
+const CIRCUIT_HASH = 0xc1c1n;
+const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 34n, outflowFloorUnits: 2n ** 34n };
+
+export interface TestRollup {
+  readonly rollup: string;
+  readonly oracle: string;
+  readonly verifier: string;
+  readonly tokens: readonly string[];
+  readonly firstBlock: number;
+}
+
+/** The table a test accepts as this round: everyone derives it from the number, so nothing is sent but its hash. */
+export const tableOfRound = (roundNumber: bigint, timeSec: bigint): RiskTable =>
+  riskTable({ roundNumber, timeSec });
+
+export async function deployTestRollup(
+  deployer: Signer,
+  submitter: string,
+  capacity: BatchCapacity,
+): Promise<TestRollup> {
+  const create = async (abi: InterfaceAbi, bytecode: string, values: unknown[] = []): Promise<Contract> => {
+    const contract = await new ContractFactory(abi, bytecode, deployer).deploy(...values);
+    await contract.waitForDeployment();
+    return contract as Contract;
+  };
+  const mock = (name: string) => {
+    const { abi, bytecode } = compileMock(name);
+    return create(abi, bytecode);
+  };
+  const oracle = await mock('OracleStub');
+  const verifier = await mock('PermissiveVerifier');
+  const testToken = readArtifact('mocks/TestToken');
+  const usd = await create(testToken.abi, testToken.bytecode, ['Test USD Coin', 'USDC', 6]);
+  const spot = await create(testToken.abi, testToken.bytecode, ['Test Wrapped Bitcoin', 'WBTC', 8]);
+  const { abi, bytecode } = readArtifact('MarginRollup');
+  const rollup = await create(abi, bytecode, [
+    {
+      oracle: await oracle.getAddress(),
+      operator: await deployer.getAddress(),
+      submitter,
+      genesisRoot: stateRoot(genesisState(TINY_SHAPE)),
+      treeDepth: TINY_SHAPE.treeDepth,
+      accountWords: accountWordCount(TINY_SHAPE),
+    },
+    [
+      { ...UNIT, capUnits: 2n ** 60n, token: await usd.getAddress() },
+      { ...UNIT, token: await spot.getAddress() },
+    ],
+    [{ ...capacity, verifier: await verifier.getAddress(), circuitHash: CIRCUIT_HASH }],
+  ]);
+  return {
+    rollup: await rollup.getAddress(),
+    oracle: await oracle.getAddress(),
+    verifier: await verifier.getAddress(),
+    tokens: [await usd.getAddress(), await spot.getAddress()],
+    firstBlock: (await rollup.deploymentTransaction()?.wait())?.blockNumber ?? 0,
+  };
+}
+
+export const domainOf = (chainId: bigint, rollup: string) => {
+  const rollupAddress = BigInt(rollup);
+  const domain = { chainId, rollupAddress };
+  return { domain, domainWord: domainWord(chainId, rollupAddress, CIRCUIT_HASH) };
+};
+
+/** Reads tables from the stub, which tells no round values: the table follows from the round's number and time. */
+export class TestContracts extends L1Contracts {
+  readonly #oracle: Contract;
+
+  constructor(provider: Provider, place: TestRollup) {
+    super(provider, place.rollup, { shape: TINY_SHAPE, tokenCount: 2, firstBlock: place.firstBlock });
+    this.#oracle = new Contract(place.oracle, compileMock('OracleStub').abi, provider);
+  }
+
+  override async tables(from: number, block: number): Promise<AcceptedTable[]> {
+    const count = Number(await this.#oracle.acceptedCount({ blockTag: block }));
+    const tables: AcceptedTable[] = [];
+    for (let index = from; index < count; index++) {
+      const accepted = await this.#oracle.acceptedTable(index, { blockTag: block });
+      const table = tableOfRound(accepted.roundNumber, accepted.roundTimeSec);
+      if (tableHash(table, TINY_SHAPE) !== accepted.tableHash)
+        throw new Error('not the table that was accepted');
+      tables.push({ index, table, acceptedAtSec: accepted.acceptedAtSec });
+    }
+    return tables;
+  }
+}
+
+/** What users and the oracle do on L1. */
+export class L1World {
+  readonly #place: TestRollup;
+  readonly #owner: Signer;
+  readonly #rollup: Contract;
+  readonly #oracle: Contract;
+
+  constructor(place: TestRollup, owner: Signer) {
+    this.#place = place;
+    this.#owner = owner;
+    this.#rollup = new Contract(place.rollup, readArtifact('MarginRollup').abi, owner);
+    this.#oracle = new Contract(place.oracle, compileMock('OracleStub').abi, owner);
+  }
+
+  get rollup(): Contract {
+    return this.#rollup;
+  }
+
+  async nowSec(): Promise<bigint> {
+    return BigInt((await this.#owner.provider!.getBlock('latest'))!.timestamp);
+  }
+
+  /** Accepts the next round with prices of now. */
+  async acceptRound(): Promise<void> {
+    const index: bigint = await this.#oracle.acceptedCount();
+    const now = await this.nowSec();
+    const table = tableOfRound(index + 1n, now);
+    const accepted = await this.#oracle.accept({
+      roundNumber: table.roundNumber,
+      roundTimeSec: now,
+      acceptedAtSec: now,
+      isJump: false,
+      esCount: table.esCount,
+      tableHash: tableHash(table, TINY_SHAPE),
+    });
+    await accepted.wait();
+  }
+
+  /** Opens the next account, for the key that tests sign with at that index. */
+  async open(accountIndex: number): Promise<void> {
+    const [x, y] = deriveRegistrationPoint(secretOf(accountIndex));
+    const opened = await this.#rollup.registerAccount(x, y, { value: await this.#fee() });
+    await opened.wait();
+  }
+
+  async deposit(accountIndex: number, micros: bigint, tokenId = 0): Promise<void> {
+    const vault: string = await this.#rollup.vault();
+    const token = new Contract(this.#place.tokens[tokenId], readArtifact('mocks/TestToken').abi, this.#owner);
+    await (await token.mint(await this.#owner.getAddress(), micros)).wait();
+    await (await token.approve(vault, micros)).wait();
+    const queued = await this.#rollup.deposit(accountIndex, tokenId, micros, { value: await this.#fee() });
+    await queued.wait();
+  }
+
+  async #fee(): Promise<bigint> {
+    return (await this.#rollup.queueFeeWei()) * 2n;
+  }
+}
