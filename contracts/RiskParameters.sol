@@ -282,7 +282,10 @@ contract RiskParameters is IRiskParameters {
             uint256 lossPpm = 2 * uint256(parameters.baseScanRangePpm) + 2;
             most = Math.min(most, (UNDERLYING_LOSS_MICROS_MAX * 1e16) / (101 * lotsE8 * lossPpm));
         }
-        _requireWithin("indexMicros", indexMicros, least * INDEX_HEADROOM, most / INDEX_HEADROOM);
+        // A change that only widens the range needs no headroom: it may be what a moved price asks for.
+        if (least > parameters.indexMinMicros || most < parameters.indexMaxMicros) {
+            _requireWithin("indexMicros", indexMicros, least * INDEX_HEADROOM, most / INDEX_HEADROOM);
+        }
         parameters.indexMinMicros = uint48(least);
         parameters.indexMaxMicros = uint48(most);
         emit UnderlyingParametersChanged(underlying, parameters);

@@ -9,7 +9,9 @@ import { markPerLotNearest, type RiskRoundInputs } from '#protocol/risk/round.ts
 import { tableHash } from '#protocol/risk/table.ts';
 import { lots, microsPerLot } from '#protocol/units.ts';
 import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
+import { R1csFile } from '#prover/setup/r1cs.ts';
 import { buildRiskCircuitInput, circuitInputOf } from '#prover/witness/risk.ts';
+import { readSource } from '#test/static/repository-files.ts';
 import { calculateWitness, refusedBy } from '#test/support/circuit-witness.ts';
 import { changedInstrument, roundOf } from '#test/support/risk-rounds.ts';
 
@@ -17,6 +19,12 @@ const DOMAIN = 0x1234n;
 const PRICES = { btc: 97_123_456_789n, eth: 3_312_345_678n };
 const UNDERLYINGS = 2;
 const WRONG_TABLE = 'RiskLinear: tableHash === table.hash;';
+
+function constraintCount({ r1csPath }: CompiledCircuit): number {
+  const file = new R1csFile(r1csPath);
+  file.close();
+  return file.header.constraintCount;
+}
 
 /** A statement with other words, its commitment, challenge and evaluation made honestly for them. */
 function restated(
@@ -301,6 +309,14 @@ describe('risk circuit', () => {
       const { publicInputs } = restated(statement, (words) => (words[word] += 1n));
       await expectRefused({ words: statement.words, publicInputs }, 'RiskLinear: commitment === wordsHash;');
     }
+  });
+
+  it('costs what circuits/constraints.json says', async function () {
+    this.timeout(600_000);
+    const standard = await compileCircuit('circuits/main/risk-linear.circom');
+    const recorded = JSON.parse(readSource('circuits/constraints.json'));
+    expect(constraintCount(standard)).to.equal(recorded.riskLinearTotal);
+    expect(constraintCount(circuit)).to.equal(recorded.riskLinearTinyTotal);
   });
 
   it('computes the standard table, 32 scenarios in 64 slots', async function () {

@@ -1,11 +1,14 @@
 import { expect } from 'chai';
-import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
+import fc from 'fast-check';
+import { TINY_SHAPE } from '#protocol/limits.ts';
+import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
 import {
   initialParametersStruct,
   instrumentStruct,
   type OracleSettings,
   registryFromStructs,
 } from '#protocol/risk/oracle-structs.ts';
+import { RISK_LINEAR_TINY, riskStatement } from '#protocol/risk/risk-words.ts';
 import type { RegistryEntry } from '#protocol/risk/round.ts';
 import { lots } from '#protocol/units.ts';
 import {
@@ -18,6 +21,7 @@ import {
   reportAt,
   START_PRICES,
 } from '#test/support/risk-oracle.ts';
+import { roundOf } from '#test/support/risk-rounds.ts';
 
 const KIND = { list: 0, tune: 1, underlying: 2, esCount: 3, signers: 4, governor: 5 } as const;
 const INSTRUMENT_TYPE =
@@ -27,17 +31,21 @@ const name32 = (name: string) => `0x${Buffer.from(name).toString('hex').padEnd(6
 
 describe('RiskParameters', () => {
   let fixture: OracleFixture;
+  let shared: OracleFixture;
   let restore: () => Promise<void>;
 
   before(async () => {
-    fixture = await deployOracle({
+    shared = await deployOracle({
       settings: { registry: DEFAULT_REGISTRY.slice(0, 3), underlyings: oracleSettings('').underlyings },
     });
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
+    restore = (await shared.connection.networkHelpers.takeSnapshot()).restore;
+  });
+  beforeEach(() => {
+    fixture = shared;
   });
   afterEach(async () => {
     await restore();
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
+    restore = (await shared.connection.networkHelpers.takeSnapshot()).restore;
   });
 
   const encode = (types: string[], values: unknown[]) =>
@@ -231,11 +239,70 @@ describe('RiskParameters', () => {
     expect(underlyings[1].baseScanRangePpm).to.equal(180_000n);
   });
 
-  it('keeps existing margin in force for rounds already posted', async () => {
+  it('lets caps come down after the price outgrew them, not go up', async () => {
+    // 3.5e10 lots of 0.001 BTC: the range of prices ends at 4.2 times the first one, headroom is 4.
+    const wide = { ...perp, marketSlot: 0, openInterestCap: lots(35_000_000_000n) };
+    fixture = await deployOracle({ settings: { registry: [wide] } });
     const timeSec = BigInt(await fixture.connection.networkHelpers.time.latest()) + 10n;
-    const { struct } = await postHonestRound(fixture, reportAt(1n, timeSec));
-    await change(KIND.tune, instrumentData({ ...perp, chargeImPpm: 11_000n }));
-    expect(struct.registryHash).not.to.equal(await fixture.parameters.registryHash());
+    await postHonestRound(fixture, reportAt(1n, timeSec, [(START_PRICES[0] * 109n) / 100n, START_PRICES[1]]));
+    const more = instrumentData({ ...wide, openInterestCap: lots(35_000_000_001n) });
+    await expectOutOfBounds(change(KIND.tune, more), 'indexMicros');
+    const { underlyings: before } = await fixture.parameters.roundParameters();
+    await change(KIND.tune, instrumentData({ ...wide, openInterestCap: lots(34_900_000_000n) }));
+    const { underlyings: after } = await fixture.parameters.roundParameters();
+    expect(after[0].indexMaxMicros > before[0].indexMaxMicros).to.equal(true);
+  });
+
+  it('admits only prices at which every instrument has a row, in any market and at any premium', async () => {
+    const entryOf = (lotE8: bigint, capBits: number, isSpot: boolean) => (_: unknown, i: number) => ({
+      ...DEFAULT_REGISTRY[isSpot ? i : 2 + i],
+      marketSlot: i,
+      lotE8,
+      openInterestCap: lots((1n << BigInt(capBits)) - 1n),
+    });
+    let deployed = 0;
+    await fc.assert(
+      fc.asyncProperty(
+        fc.bigInt(1n, 300_000n),
+        fc.integer({ min: 1, max: 47 }),
+        fc.boolean(),
+        async (lotE8, capBits, isSpot) => {
+          const registry = [0, 1].map(entryOf(lotE8, capBits, isSpot));
+          const made = await deployOracle({ settings: { registry } }).catch((error: Error) => {
+            if (error.message.includes('ParameterOutOfBounds')) return undefined;
+            throw error;
+          });
+          if (made === undefined) return;
+          deployed++;
+          const { underlyings } = await made.parameters.roundParameters();
+          for (const end of ['indexMinMicros', 'indexMaxMicros']) {
+            for (const sign of [1n, -1n]) {
+              const round = roundOf(
+                { btc: underlyings[0][end], eth: underlyings[1][end] },
+                {
+                  registry,
+                  scanRangePpm: DEFAULT_UNDERLYING_PARAMETERS.map(
+                    ({ baseScanRangePpm }) => 2n * baseScanRangePpm,
+                  ),
+                  scanFactorE9: [2_000_000_000n, 2_000_000_000n],
+                  premiumPpm: [sign * 10_000n, sign * 10_000n],
+                  fundingMicrosPerCoin: [sign * (1n << 49n), -sign * (1n << 49n)],
+                },
+              );
+              // Throws where there is no table, and words that do not hold the values.
+              riskStatement(round, TINY_SHAPE, RISK_LINEAR_TINY, 1n);
+            }
+          }
+        },
+      ),
+      { numRuns: 20 },
+    );
+    expect(deployed).to.be.at.least(3);
+  });
+
+  it('makes a market reduce-only after the delay', async () => {
+    await change(KIND.tune, instrumentData({ ...perp, isReduceOnly: true }));
+    expect((await listed())[2].isReduceOnly).to.equal(true);
   });
 
   it('moves the expected-shortfall count by one', async () => {
