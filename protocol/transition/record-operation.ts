@@ -133,6 +133,12 @@ function recordLiquidation(batch: OpenBatch, operation: LiquidateOperation): Res
   if (step !== undefined) return step;
   const order = signedMessage(batch, against, 'order');
   if (!order.ok) return order;
+  if (against.signed.accountIndex === accountIndex) {
+    // No new batch would help either: a liquidated account fills no order of its own.
+    return reject('orders-do-not-match', 'an account is not liquidated against its own order', {
+      accountIndex,
+    });
+  }
   const held = sizeOf(batch.accountAt(accountIndex), instrumentId);
   const isShort = held < 0n;
   if (order.value.instrumentId !== instrumentId || order.value.side !== (isShort ? 'sell' : 'buy')) {

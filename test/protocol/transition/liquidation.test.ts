@@ -192,7 +192,7 @@ describe('a liquidation for margin', () => {
     }
     refusal(
       at(89n).execute({ ...close(1n, 89n * USD), against: order(1, { side: 'buy', sizeLots: 5n }) }),
-      'needs-new-batch',
+      'orders-do-not-match',
     );
   });
 

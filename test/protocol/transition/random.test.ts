@@ -7,13 +7,16 @@ import fc from 'fast-check';
 import { type Account, sizeOf } from '#protocol/account.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
-import { accountAt, genesisState, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
-import { executeBatch } from '#protocol/transition/execute-batch.ts';
+import { heldInstruments } from '#protocol/risk/margin.ts';
+import { accountAt, genesisState, ledgerTotals, stateRoot } from '#protocol/state.ts';
+import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { OpenBatch } from '#protocol/transition/open-batch.ts';
-import type { Operation } from '#protocol/transition/operation.ts';
-import type { MicrosPerLot } from '#protocol/units.ts';
+import type { MessageReference, Operation } from '#protocol/transition/operation.ts';
+import { isBatchConflict } from '#protocol/transition/refusals.ts';
+import { abs, type MicrosPerLot, min } from '#protocol/units.ts';
 import {
   l1,
+  match,
   NO_PENDING,
   OTHER,
   open,
@@ -42,27 +45,28 @@ interface Step {
   readonly isReduceOnly: boolean;
 }
 
+const often = (kind: Step['kind'], weight: number) => ({ weight, arbitrary: fc.constant(kind) });
+
 const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.constantFrom(
-    'trade',
-    'trade',
-    'trade',
-    'trade',
-    'close',
-    'close',
-    'withdraw',
-    'force',
-    'deposit',
-    'pay-fund',
-    'round',
-    'cancel-all',
+  kind: fc.oneof(
+    often('trade', 8),
+    often('close', 8),
+    often('round', 4),
+    often('withdraw', 2),
+    often('force', 1),
+    often('deposit', 1),
+    often('pay-fund', 2),
+    often('cancel-all', 1),
   ),
   a: fc.constantFrom(...ACCOUNTS),
   b: fc.constantFrom(...ACCOUNTS),
   id: fc.constantFrom(...IDS),
-  lots: fc.bigInt({ min: 1n, max: 40n }),
-  percent: fc.bigInt({ min: 60n, max: 140n }),
-  isReduceOnly: fc.boolean(),
+  lots: fc.bigInt({ min: 1n, max: 30n }),
+  percent: fc.oneof(
+    { weight: 4, arbitrary: fc.bigInt({ min: 97n, max: 103n }) },
+    { weight: 1, arbitrary: fc.bigInt({ min: 55n, max: 150n }) },
+  ),
+  isReduceOnly: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
 });
 
 const tableAt = (percent: bigint): RiskTable => {
@@ -93,25 +97,32 @@ function health(account: Account, table: RiskTable) {
   return { equity, debt, spotValue, im: Math.max(0, ...worst) + charges };
 }
 
+const isDebtor = (account: Account) => heldInstruments(account).length === 0 && account.cashStar < 0n;
+
+/** Four accounts with $800 and ten spot lots each, already leveraged against each other. */
+const START = (() => {
+  let state = genesisState(TINY_SHAPE);
+  for (const index of ACCOUNTS) {
+    state = settle(state, [
+      { kind: 'l1', operation: l1('register', index) },
+      { kind: 'l1', operation: l1('deposit', index, 0, 800n * USD) },
+      { kind: 'l1', operation: l1('deposit', index, SPOT, 10n) },
+    ]);
+  }
+  return settle(state, [match(1, 2, 40n, 100n), match(3, 4, 45n, 100n, OTHER), match(3, 1, 8n, 100n, SPOT)]);
+})();
+
 class World {
-  state: LedgerState;
+  state = START;
   table = tableAt(100n);
   batch: OpenBatch;
-  fund = 1000n * USD;
-  vaultQuote = 0n;
+  fund = 400n * USD;
+  vaultQuote = 800n * USD * BigInt(ACCOUNTS.length);
   treasury = 0n;
-  accepted = 0;
+  readonly counts: Record<string, number>;
 
-  constructor() {
-    this.state = genesisState(TINY_SHAPE);
-    for (const index of ACCOUNTS) {
-      this.state = settle(this.state, [
-        { kind: 'l1', operation: l1('register', index) },
-        { kind: 'l1', operation: l1('deposit', index, 0, 800n * USD) },
-        { kind: 'l1', operation: l1('deposit', index, SPOT, 10n) },
-      ]);
-      this.vaultQuote += 800n * USD;
-    }
+  constructor(counts: Record<string, number>) {
+    this.counts = counts;
     this.batch = this.opened();
   }
 
@@ -153,8 +164,13 @@ class World {
     const mark = Number(this.table.rows.find((row) => row.instrumentId === id)?.mark ?? 0n);
     const priceMicrosPerLot = BigInt(Math.round((mark * Number(percent)) / 100));
     const epoch = (index: number) => this.batch.accountAt(index).epoch;
-    const sign = (index: number, side: 'buy' | 'sell', isReduceOnly = false) =>
-      order(index, { side, sizeLots: 40n, instrumentId: id, isReduceOnly }, epoch(index));
+    const sign = (
+      index: number,
+      side: 'buy' | 'sell',
+      isReduceOnly = false,
+      instrumentId = id,
+      size = lots,
+    ) => order(index, { side, sizeLots: size, instrumentId, isReduceOnly }, epoch(index));
     switch (step.kind) {
       case 'trade':
         return {
@@ -164,22 +180,10 @@ class World {
           }),
           priceMicrosPerLot,
         } as Operation;
-      case 'close': {
-        const side = sizeOf(this.batch.accountAt(a), id) < 0n ? 'sell' : 'buy';
-        const reason = id === SPOT && step.isReduceOnly ? 2 : 1;
-        const near = BigInt(Math.round(mark * (1 + (Number(percent) - 100) / 4000)));
-        return {
-          kind: 'liquidate',
-          accountIndex: a,
-          instrumentId: id,
-          lots,
-          priceMicrosPerLot: near,
-          reason,
-          pending: NO_PENDING,
-          against: sign(b, side),
-          feeMicros: lots,
-        };
-      }
+      case 'close':
+        return this.closing(step, (index, side, instrumentId, lots) =>
+          sign(index, side, false, instrumentId, lots),
+        );
       case 'withdraw':
         return {
           kind: 'withdraw',
@@ -196,31 +200,69 @@ class World {
           operation: l1('deposit', a, id === SPOT ? SPOT : 0, lots * (id === SPOT ? 1n : USD)),
         };
       case 'pay-fund':
-        return { kind: 'pay-fund', accountIndex: a };
+        return {
+          kind: 'pay-fund',
+          accountIndex: ACCOUNTS.find((index) => isDebtor(this.batch.accountAt(index))) ?? a,
+        };
       default:
         return { kind: 'l1', operation: l1('cancelAll', a) };
     }
   }
 
+  reasonOf(index: number): 1 | 2 | undefined {
+    return liquidationReason(this.batch.accountAt(index), this.table, TINY_SHAPE);
+  }
+
+  /** Aims at an account that needs it, and at something it holds, if there is any. */
+  closing(
+    step: Step,
+    sign: (index: number, side: 'buy' | 'sell', instrumentId: number, lots: bigint) => MessageReference,
+  ): Operation {
+    const a = ACCOUNTS.find((index) => this.reasonOf(index) !== undefined && index !== step.b) ?? step.a;
+    const account = this.batch.accountAt(a);
+    const held = heldInstruments(account);
+    const id = held.length > 0 ? held[step.id % held.length] : PERP;
+    const size = sizeOf(account, id);
+    const row = this.table.rows.find((listed) => listed.instrumentId === id);
+    const lots = min(2n * step.lots, abs(size as bigint));
+    const edge = ((row?.band ?? 0n) * (step.percent - 100n)) / 3n;
+    return {
+      kind: 'liquidate',
+      accountIndex: a,
+      instrumentId: id,
+      lots,
+      priceMicrosPerLot: (row?.mark ?? 0n) + edge,
+      reason: this.reasonOf(a) ?? 1,
+      pending: NO_PENDING,
+      against: sign(step.b, size < 0n ? 'sell' : 'buy', id, lots),
+      feeMicros: step.lots,
+    };
+  }
+
   run(step: Step): void {
-    if (step.kind === 'round') {
+    const isCalm = ACCOUNTS.every((index) => this.reasonOf(index) === undefined);
+    if (step.kind === 'round' || (step.kind === 'close' && isCalm)) {
       this.seal();
-      this.table = tableAt(step.percent);
+      // Mostly a move of some percent, now and then a crash.
+      const isSmall = step.percent >= 97n && step.percent <= 103n;
+      this.table = tableAt(isSmall ? 100n + 9n * (step.percent - 100n) : step.percent);
       this.batch = this.opened();
       return;
     }
-    const operation = this.operation(step);
-    const result = this.batch.execute(operation);
-    if (!result.ok) {
-      if (result.code === 'batch-full' || result.code === 'needs-new-batch') this.seal();
-      return;
+    let operation = this.operation(step);
+    let result = this.batch.execute(operation);
+    if (!result.ok && isBatchConflict(result)) {
+      this.seal();
+      operation = this.operation(step);
+      result = this.batch.execute(operation);
+      // A fresh batch is never the reason: whoever retries makes progress.
+      if (!result.ok) expect(isBatchConflict(result), `${operation.kind}: ${result.message}`).to.equal(false);
     }
-    this.accepted += 1;
+    if (!result.ok) return;
+    this.counts[operation.kind] = (this.counts[operation.kind] ?? 0) + 1;
     const before = this.batch;
     this.batch = result.value;
     this.check(before, operation);
-    // A batch could be proved after every operation.
-    expect(executeBatch(this.state, this.batch.content, this.batch.capacity).ok).to.equal(true);
   }
 
   /** What no accepted operation may have done, by the second model. */
@@ -268,16 +310,24 @@ class World {
 describe('random sequences of operations', () => {
   it('conserve money, keep the books balanced and never accept an under-margined fill', function () {
     this.timeout(180_000);
-    let accepted = 0;
-    const property = fc.property(fc.array(step, { minLength: 10, maxLength: 40 }), (steps) => {
-      const world = new World();
+    const counts: Record<string, number> = {};
+    const property = fc.property(fc.array(step, { minLength: 20, maxLength: 50 }), (steps) => {
+      const world = new World(counts);
       for (const next of steps) world.run(next);
       world.seal();
-      accepted += world.accepted;
-      for (const index of ACCOUNTS)
+      for (const index of ACCOUNTS) {
         expect(accountAt(world.state, index).records.length).to.be.at.most(TINY_SHAPE.recordSlots);
+      }
     });
-    fc.assert(property, { numRuns: 40 });
-    expect(accepted, 'most sequences do something').to.be.greaterThan(100);
+    fc.assert(property, { numRuns: 8, seed: 20_261_121, endOnFailure: true });
+    // Chance may not empty the test: every kind of operation was accepted many times.
+    for (const [kind, least] of [
+      ['trade', 30],
+      ['liquidate', 5],
+      ['withdraw', 10],
+      ['l1', 15],
+    ] as const) {
+      expect(counts[kind] ?? 0, `accepted: ${kind}`).to.be.at.least(least);
+    }
   });
 });
