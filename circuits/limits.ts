@@ -2,8 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as limits from '#protocol/limits.ts';
-import { layoutBits } from '#protocol/pack.ts';
 import { ORDER_LAYOUT, SIGNED_MESSAGES_TAG, WITHDRAW_LAYOUT } from '#protocol/message.ts';
+import { layoutBits } from '#protocol/pack.ts';
 
 const CONSTANTS: Readonly<Record<string, bigint | number>> = {
   ACCOUNT_INDEX_BITS: limits.ACCOUNT_INDEX_BITS,
@@ -38,7 +38,9 @@ const CONSTANTS: Readonly<Record<string, bigint | number>> = {
 };
 
 export function renderLimits(): string {
-  const functions = Object.entries(CONSTANTS).map(([name, value]) => `function ${name}() { return ${value}; }`);
+  const functions = Object.entries(CONSTANTS).map(
+    ([name, value]) => `function ${name}() { return ${value}; }`,
+  );
   return `pragma circom 2.2.0;\n\n// Written by circuits/limits.ts from protocol/limits.ts.\n${functions.join('\n')}\n`;
 }
 

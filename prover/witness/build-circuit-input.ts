@@ -1,0 +1,125 @@
+/**
+ * From a sealed batch to the input of its circuit (`circuits/batch.circom`): every choice of the witness
+ * (best thresholds, chosen scenarios, which rule judges an account) is made here from the batch alone.
+ */
+import type { PublicInputs, SealedBatch } from '#protocol/batch/batch.ts';
+import { type CommittedBatch, commitmentOf, firstChallenges } from '#protocol/batch/commitment.ts';
+import { challengeOf, evaluationOf, eventWords, headerWords, publicWords } from '#protocol/batch/words.ts';
+import { invariant } from '#protocol/errors.ts';
+import type { RiskRow } from '#protocol/instrument.ts';
+import type { CircuitInput } from '../witness-calculator.ts';
+import { accountRow, committedAccount } from './account-row.ts';
+import { BatchContext } from './context.ts';
+import { isL1Shrinking, l1Row, liquidationRow } from './event-rows.ts';
+import { committedInstrument, hasRow, instrumentRow, marketSignals, usedRows } from './instrument-row.ts';
+import { weightsOf } from './list-values.ts';
+import {
+  committedMessage,
+  committedWithdrawal,
+  messageRow,
+  signatureRow,
+  withdrawalRow,
+} from './message-row.ts';
+import { asColumns, asSignals, bit } from './signals.ts';
+
+export interface BatchCircuitTask {
+  readonly input: CircuitInput;
+  readonly words: readonly bigint[];
+  readonly publicInputs: PublicInputs;
+}
+
+const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
+
+/** Everything that is fixed before the challenge, with the instruments the batch needs. */
+function commit(context: BatchContext): { rows: RiskRow[]; committed: CommittedBatch } {
+  const { batch, accounts } = context;
+  const { capacity } = batch;
+  const rows = usedRows(context);
+  const messages = range(capacity.messages).map((i) => committedMessage(context, i));
+  const signatures = range(capacity.signatures).map((i) => signatureRow(context, i));
+  const committed = {
+    header: headerWords(batch),
+    events: eventWords(batch),
+    accounts: accounts.map((row) => committedAccount(context, row)),
+    instruments: range(capacity.instruments).map((i) => committedInstrument(context, rows[i], messages)),
+    signatures: signatures.map(({ innerHash }) => innerHash),
+    messages,
+    withdrawals: range(capacity.withdrawals).map((i) => committedWithdrawal(context, i)),
+    flags: {
+      hasRow: hasRow(context, rows),
+      isSignatureUsed: signatures.map(({ isUsed }) => isUsed),
+      isShrinking: range(capacity.l1Operations).map((i) => isL1Shrinking(context, i)),
+    },
+  };
+  return { rows, committed };
+}
+
+function headerSignals(batch: SealedBatch): Record<string, bigint> {
+  const { header } = batch.content;
+  return {
+    domainWord: header.domainWord,
+    chainId: header.domain.chainId,
+    rollupAddress: header.domain.rollupAddress,
+    batchNumber: header.batchNumber,
+    batchTimeSec: header.timeSec,
+    esCount: BigInt(header.table.esCount),
+    pricesUsable: bit(header.pricesUsable),
+    fundBookedMicros: header.fundBookedMicros,
+    hasTrades: headerWords(batch)[14],
+    oldAccountsRoot: batch.oldAccountsRoot,
+    isFundExhausted: bit(batch.fundPaymentsMicros === header.fundBookedMicros),
+  };
+}
+
+/** Circuit input, public words and public inputs of a sealed batch. @throws InvariantError when it has no proof. */
+export function buildCircuitInput(batch: SealedBatch): BatchCircuitTask {
+  const { capacity, content, shape } = batch;
+  invariant(batch.accounts.length === capacity.accounts, 'a sealed batch has every account row');
+  const context = new BatchContext(batch);
+  const { rows, committed } = commit(context);
+  const commitment = commitmentOf(committed, shape);
+  const words = publicWords(batch);
+  const challenge = challengeOf(commitment, words);
+  const publicInputs = { commitment, challenge, evaluation: evaluationOf(words, challenge) };
+  const { delta } = firstChallenges(challenge);
+  const lists = context.accounts.flatMap(({ change, pending }) => [
+    { account: change.before, pending },
+    { account: change.after, pending },
+  ]);
+  const instruments = committed.instruments.map((row, i) => {
+    const weights =
+      rows[i] === undefined
+        ? { longWeight: 0n, shortWeight: 0n }
+        : weightsOf(lists, content.header.table, rows[i].instrumentId, delta);
+    return instrumentRow(context, rows[i], row, weights);
+  });
+  const input: CircuitInput = {
+    ...asSignals({ ...publicInputs, ...headerSignals(batch), ...marketSignals(context, rows) }),
+    ...asColumns(
+      'account',
+      context.accounts.map((row, i) => accountRow(context, row, committed.accounts[i])),
+    ),
+    ...asColumns('instrument', instruments),
+    ...asColumns(
+      'signature',
+      range(capacity.signatures).map((i) => signatureRow(context, i).signals),
+    ),
+    ...asColumns(
+      'message',
+      committed.messages.map((row, i) => messageRow(context, i, row)),
+    ),
+    ...asColumns(
+      'withdrawal',
+      committed.withdrawals.map((row, i) => withdrawalRow(context, i, row)),
+    ),
+    ...asColumns(
+      'l1',
+      range(capacity.l1Operations).map((i) => l1Row(context, i)),
+    ),
+    ...asColumns(
+      'liquidation',
+      range(capacity.liquidations).map((i) => liquidationRow(context, i)),
+    ),
+  };
+  return { input, words, publicInputs };
+}
