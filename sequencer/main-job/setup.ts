@@ -23,12 +23,19 @@ export function buildContracts(root: string): Promise<void> {
   const child = spawn(
     process.execPath,
     [join(root, 'node_modules/hardhat/dist/src/cli.js'), 'build', '--quiet'],
-    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env: { ...process.env, NO_COLOR: '1' } },
+    { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },
   );
+  // The compiler's remarks are shown only when it fails.
+  let output = '';
+  const keep = (chunk: Buffer): void => {
+    output += chunk.toString();
+  };
+  child.stdout.on('data', keep);
+  child.stderr.on('data', keep);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) =>
-      code === 0 ? resolve() : reject(new Error(`hardhat build ended with code ${code}`)),
+    child.once('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`hardhat build ended with code ${code}\n${output}`)),
     );
   });
 }
