@@ -1,4 +1,4 @@
-/** What a signature covers and how it is checked: docs/protocol.md §3. Twin of circuits/signature. */
+/** What a signature covers and how it is checked: docs/protocol.md §3. Twin of circuits/order/signed-tree.circom. */
 import type { PublicKey } from './account.ts';
 import { type Signature, sign, verify } from './crypto/eddsa.ts';
 import { poseidon } from './crypto/poseidon.ts';

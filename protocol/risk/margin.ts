@@ -1,7 +1,7 @@
 /**
  * Margin of one account at one round, in exact integers: docs/protocol.md §4 and MARGIN. Nothing is
  * rounded: requirements are kept multiplied by k (rows of the expected shortfall) and compared
- * cross-multiplied. Twin of circuits/account/health.
+ * cross-multiplied. Twin of circuits/row/health.circom.
  */
 import type { Account } from '../account.ts';
 import type { PendingDeposits } from '../batch/batch.ts';

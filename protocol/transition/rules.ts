@@ -1,6 +1,6 @@
 /**
  * The account rules of a batch: docs/protocol.md §5. "before" is the leaf at the batch's start, "after"
- * the leaf now, both at the batch's round. Twin of circuits/account/rules. The exact margin stands for
+ * the leaf now, both at the batch's round. Twin of circuits/row/health.circom. The exact margin stands for
  * the primal and the dual form alike: their best witnesses meet in it.
  */
 import { sizeOf } from '../account.ts';

@@ -224,6 +224,26 @@ describe('a reduce-only order', () => {
   });
 });
 
+describe('the widths of a leaf', () => {
+  it('bound a position: the last lot that fits passes, the next is refused before any proof fails', () => {
+    const zero = 0n as MicrosPerLot;
+    const free = { chargeImLong: zero, chargeImShort: zero, chargeMmLong: zero, chargeMmShort: zero };
+    const row = {
+      ...free,
+      mark: 1n as MicrosPerLot,
+      losses: Array(8).fill(zero),
+      openInterestCap: (1n << 60n) as Lots,
+    };
+    const header = { table: riskTable({}, { [PERP]: row }) };
+    const atMark = (lots: bigint) =>
+      ({ ...match(1, 2, lots, 0n), priceMicrosPerLot: 1n }) as ReturnType<typeof match>;
+    const most = (1n << 47n) - 1n;
+    const batch = run(open(funded({ 1: 1000n, 2: 1000n }), header), atMark(most - 1n));
+    must(batch.execute(atMark(1n)));
+    refusal(batch.execute(atMark(2n)), 'out-of-range');
+  });
+});
+
 describe('quote debt', () => {
   it('may reach 40 % of the haircut spot value: buying spot is no free loan', () => {
     // n lots at $100 leave −(100n − D) of quote against 92n of haircut spot: 10 lots need D = 632.
