@@ -79,7 +79,16 @@ function badProofs(
   ];
 }
 
-/** Every coordinate of the key stands in the code as a constant. */
+const PUSH0 = 0x5f;
+
+/** PUSH instruction of a constant, hex. */
+function pushOf(constant: bigint): string {
+  const digits = constant.toString(16);
+  const data = digits.length % 2 === 0 ? digits : `0${digits}`;
+  return (PUSH0 + data.length / 2).toString(16) + data;
+}
+
+/** A coordinate of the key that the code does not hold as a constant. */
 function missingConstant(code: Uint8Array, key: VerificationKey): string | undefined {
   const text = hexlify(code);
   const coordinates = [
@@ -87,7 +96,7 @@ function missingConstant(code: Uint8Array, key: VerificationKey): string | undef
     ...[key.vk_beta_2, key.vk_gamma_2, key.vk_delta_2].flatMap((point) => point.slice(0, 2).flat()),
     ...key.IC.flatMap((point) => point.slice(0, 2)),
   ];
-  return coordinates.find((coordinate) => !text.includes(BigInt(coordinate).toString(16)));
+  return coordinates.find((coordinate) => !text.includes(pushOf(BigInt(coordinate))));
 }
 
 /**

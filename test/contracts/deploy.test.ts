@@ -1,0 +1,155 @@
+import { join } from 'node:path';
+import { bn254 } from '@noble/curves/bn254.js';
+import { expect } from 'chai';
+import { network } from 'hardhat';
+import { readArtifact } from '#contracts/deploy/artifact.ts';
+import { type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
+import { DeploymentRefused, type KeyGate, type VerificationKey } from '#contracts/deploy/verifier-gate.ts';
+import { TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
+import { genesisState, stateRoot } from '#protocol/state.ts';
+import { checkVerificationKey } from '#prover/setup/key-gate.ts';
+import { compileMock } from '#test/support/compile-mock.ts';
+import { ORACLE_SIGNERS, oracleSettings } from '#test/support/risk-oracle.ts';
+import { type RiskProver, riskProver } from '#test/support/risk-prover.ts';
+
+const MAIN = join(import.meta.dirname, '../../circuits/main/risk-linear-tiny.circom');
+
+const keyGate: KeyGate = (key, chainId) =>
+  checkVerificationKey({ ...key, protocol: 'groth16', curve: 'bn128', vk_alphabeta_12: undefined }, chainId);
+
+/** The error that a promise is rejected with. */
+const errorOf = (promise: Promise<unknown>): Promise<Error> =>
+  promise.then(
+    () => {
+      throw new Error('was not refused');
+    },
+    (error) => error,
+  );
+
+describe('deployment', function () {
+  this.timeout(300_000);
+  let prover: RiskProver;
+  before(async () => {
+    prover = await riskProver(MAIN, TINY_SHAPE);
+  });
+  after(() => prover.close());
+
+  async function planOn(chainId = 31337, change: (plan: DeploymentPlan) => DeploymentPlan = (plan) => plan) {
+    const connection = await network.connect({ override: { chainId } });
+    const [deployer, operator, submitter] = await connection.ethers.getSigners();
+    const circuit = {
+      verifier: prover.verifier,
+      verificationKey: prover.key.verificationKey as unknown as VerificationKey,
+      circuitHash: prover.circuitHash,
+    };
+    const { instrumentRows: _, instrumentLimit: __, ...settings } = oracleSettings(operator.address);
+    const plan: DeploymentPlan = {
+      shape: TINY_SHAPE,
+      // Any verifier of three public inputs passes the gates; that it is the batch's is the circuit hash's matter.
+      batches: [{ ...circuit, capacity: TINY_BATCH }],
+      risk: { ...circuit, instrumentRows: 4 },
+      tokens: TEST_TOKENS,
+      oracle: { ...settings, stalenessSec: 180n, signers: ORACLE_SIGNERS.map(({ address }) => address) },
+      operator: operator.address,
+      submitter: submitter.address,
+    };
+    return { connection, deployer, plan: change(plan) };
+  }
+
+  it('builds one system whose parts know each other', async () => {
+    const { connection, deployer, plan } = await planOn();
+    const deployed = await deploy(deployer as never, plan, keyGate);
+    const { ethers } = connection;
+    const rollup = await ethers.getContractAt('MarginRollup', deployed.rollup);
+    const vault = await ethers.getContractAt('TokenVault', deployed.vault);
+    expect(await rollup.stateRoot()).to.equal(stateRoot(genesisState(TINY_SHAPE)));
+    expect(await rollup.vault()).to.equal(deployed.vault);
+    expect(await vault.rollup()).to.equal(deployed.rollup);
+    expect(await rollup.oracle()).to.equal(deployed.oracle);
+    expect(await rollup.submitter()).to.equal(plan.submitter);
+    expect((await rollup.batchSize(0)).verifier).to.equal(deployed.batchVerifiers[0]);
+    expect((await vault.tokenConfig(2)).token).to.equal(deployed.tokens[2]);
+    expect(await ethers.provider.getCode(deployed.fund)).to.not.equal('0x');
+    const receiptBlock = await ethers.provider.getBlock(deployed.l1Block);
+    expect(receiptBlock?.transactions).to.have.length(1);
+  });
+
+  it('refuses a development key outside the local chain', async () => {
+    const { deployer, plan } = await planOn(1);
+    const error = await errorOf(deploy(deployer as never, plan, keyGate));
+    expect(error).to.include({ name: 'KeyRefusedError', refusal: 'development-key' });
+  });
+
+  it('refuses a key whose second phase was skipped', async () => {
+    const { deployer, plan } = await planOn(31337, (honest) => {
+      const key = honest.risk.verificationKey;
+      return { ...honest, risk: { ...honest.risk, verificationKey: { ...key, vk_delta_2: key.vk_gamma_2 } } };
+    });
+    const error = await errorOf(deploy(deployer as never, plan, keyGate));
+    expect(error).to.include({ name: 'KeyRefusedError', refusal: 'gamma-equals-delta' });
+  });
+
+  for (const part of ['batches', 'risk'] as const) {
+    it(`refuses a verifier that accepts random proofs (${part})`, async () => {
+      const { deployer, plan } = await planOn(31337, (honest) => {
+        const verifier = compileMock('PermissiveVerifier');
+        return part === 'risk'
+          ? { ...honest, risk: { ...honest.risk, verifier } }
+          : { ...honest, batches: [{ ...honest.batches[0], verifier }] };
+      });
+      const error = await errorOf(deploy(deployer as never, plan, keyGate));
+      expect(error).to.be.instanceOf(DeploymentRefused);
+      expect(error.message).to.contain('accepts a random proof');
+    });
+  }
+
+  it('refuses a verifier whose code skips the second phase, though the key given for it does not', async () => {
+    const { deployer, plan } = await planOn(31337, (honest) => {
+      const key = honest.risk.verificationKey;
+      const hex = (decimal: string) => BigInt(decimal).toString(16).padStart(64, '0');
+      const forged = key.vk_delta_2
+        .slice(0, 2)
+        .flat()
+        .reduce((code, coordinate, i) => {
+          const replaced = code.replaceAll(hex(coordinate), hex(key.vk_gamma_2.slice(0, 2).flat()[i]));
+          expect(replaced, 'the constant stood in the code').to.not.equal(code);
+          return replaced;
+        }, honest.risk.verifier.bytecode);
+      return { ...honest, risk: { ...honest.risk, verifier: { ...honest.risk.verifier, bytecode: forged } } };
+    });
+    const error = await errorOf(deploy(deployer as never, plan, keyGate));
+    expect(error).to.be.instanceOf(DeploymentRefused);
+    expect(error.message).to.contain('the forgery of a key without second phase');
+  });
+
+  it('refuses a verifier of another key', async () => {
+    const { x, y } = bn254.G1.Point.BASE.double().toAffine();
+    const { deployer, plan } = await planOn(31337, (honest) => {
+      const [first, ...rest] = honest.risk.verificationKey.IC;
+      const IC = [first, rest[0], rest[1], [String(x), String(y), '1']];
+      return { ...honest, risk: { ...honest.risk, verificationKey: { ...honest.risk.verificationKey, IC } } };
+    });
+    const error = await errorOf(deploy(deployer as never, plan, keyGate));
+    expect(error).to.be.instanceOf(DeploymentRefused);
+    expect(error.message).to.contain(`does not hold the coordinate ${x}`);
+  });
+
+  it('refuses tokens without code, and test tokens outside the local chain', async () => {
+    const noCode = `0x${'12'.repeat(20)}`;
+    const local = await planOn(31337, (plan) => ({
+      ...plan,
+      tokens: [{ ...TEST_TOKENS[0], token: noCode }, ...TEST_TOKENS.slice(1)],
+    }));
+    expect((await errorOf(deploy(local.deployer as never, local.plan, keyGate))).message).to.contain(
+      'no code at token',
+    );
+    const elsewhere = await planOn(5);
+    const error = await errorOf(deploy(elsewhere.deployer as never, elsewhere.plan, () => undefined));
+    expect(error).to.be.instanceOf(DeploymentRefused);
+    expect(error.message).to.contain('test token on chain 5');
+  });
+
+  it('leaves no verifier that accepts everything in the build', () => {
+    expect(() => readArtifact('mocks/PermissiveVerifier')).to.throw('ENOENT');
+  });
+});
