@@ -1,5 +1,4 @@
 import { expect } from 'chai';
-import { INSTRUMENT_ID_BITS, PRICE_BITS, SIZE_BITS, TIME_BITS } from '#protocol/limits.ts';
 import { layoutBits, type PackField } from '#protocol/pack.ts';
 import {
   INSTRUMENT_LIMITS_LAYOUT,
@@ -31,10 +30,6 @@ describe('widths of the risk circuit', () => {
   it('are those of the protocol', () => {
     expect(limit('INDEX_BITS')).to.equal(INDEX_BITS);
     expect(limit('FUNDING_INDEX_BITS')).to.equal(FUNDING_INDEX_BITS);
-    expect(limit('MARK_BITS')).to.equal(PRICE_BITS);
-    expect(limit('SIZE_BITS')).to.equal(SIZE_BITS);
-    expect(limit('TIME_BITS')).to.equal(TIME_BITS);
-    expect(limit('INSTRUMENT_ID_BITS')).to.equal(INSTRUMENT_ID_BITS);
     expect(limit('UNDERLYING_BITS')).to.equal(widthOf(INSTRUMENT_PRICE_LAYOUT, 'underlying'));
     expect(limit('LOT_E8_BITS')).to.equal(widthOf(INSTRUMENT_PRICE_LAYOUT, 'lotE8'));
     expect(limit('PRICE_PPM_BITS')).to.equal(widthOf(INSTRUMENT_PRICE_LAYOUT, 'pricePpm'));
