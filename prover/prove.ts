@@ -82,11 +82,11 @@ export async function openBackend(
   const zkey = await readChecked(artifacts.zkeyPath, artifacts.zkeySha256);
   const calculator = await WitnessCalculator.create(wasm);
   const binary = environment[RAPIDSNARK_VARIABLE];
-  const release = await holdCurve();
   const maker: PointMaker =
     binary === undefined || binary === ''
       ? { name: 'snarkjs', make: (witness) => provePoints(zkey, witness), close: async () => {} }
       : await openRapidsnark(binary, zkey, artifacts.verificationKey.nPublic);
+  const release = await holdCurve();
   return {
     name: maker.name,
     async prove(input) {

@@ -68,7 +68,8 @@ async function stop(): Promise<void> {
 }
 
 function main(): void {
-  const send = (reply: WorkerReply) => process.connected && process.send?.(reply);
+  // A failure to send means that the parent is gone: 'disconnect' follows.
+  const send = (reply: WorkerReply) => process.send?.(reply, undefined, undefined, () => {});
   let queue: Promise<unknown> = Promise.resolve();
   process.once('disconnect', () => process.exit());
   process.on('message', (request: WorkerRequest) => {

@@ -41,6 +41,11 @@ export function signedChainOutputs(seed: bigint): [bigint, bigint] {
   return [chain, chain + 5n];
 }
 
+/** An input for the product circuit; public signals: product, unused. */
+export function productInput(left: bigint, right: bigint): CircuitInput {
+  return { product: left * right, unused: 0n, left, right };
+}
+
 /** An input for the square chains. */
 export function squareChainInput(start: bigint): CircuitInput {
   return { start, unused: [7n, 8n, 9n] };
