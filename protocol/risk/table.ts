@@ -46,7 +46,8 @@ export function rowValues(row: RiskRow, shape: StateShape): bigint[] {
   ];
 }
 
-export const rowHash = (row: RiskRow, shape: StateShape): bigint => poseidonChain(rowValues(row, shape).map(toField));
+export const rowHash = (row: RiskRow, shape: StateShape): bigint =>
+  poseidonChain(rowValues(row, shape).map(toField));
 
 /** Hashes of all market slots, 0 where nothing is listed. */
 export function rowHashes(table: RiskTable, shape: StateShape): bigint[] {
@@ -58,7 +59,8 @@ export function rowHashes(table: RiskTable, shape: StateShape): bigint[] {
   return hashes;
 }
 
-export const tableHash = (table: RiskTable, shape: StateShape): bigint => poseidonChain(rowHashes(table, shape));
+export const tableHash = (table: RiskTable, shape: StateShape): bigint =>
+  poseidonChain(rowHashes(table, shape));
 
 /** The row of an instrument, or undefined if it is not listed in this round. */
 export const rowOf = (table: RiskTable, instrumentId: number): RiskRow | undefined =>
