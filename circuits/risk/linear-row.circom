@@ -30,7 +30,7 @@ template ShareOfMark() {
     signal output share;
 
     signal product <== mark * ratePpm;
-    share <== DivideNearest(MARK_BITS() + RATE_PPM_BITS(), PPM_ONE(), MARK_BITS() + 1)(product);
+    share <== DivideNearest(PRICE_BITS() + RATE_PPM_BITS(), PPM_ONE(), PRICE_BITS() + 1)(product);
 }
 
 // Proves       rowHash = hash of the risk row of one instrument linear in its price (spot, perpetual, dated
@@ -84,7 +84,7 @@ template LinearRow(UNDERLYINGS, SCENARIOS) {
     signal indexLotE8 <== rowIndex * lotE8;
     signal markE14 <== indexLotE8 * pricePpm;
     signal mark <== DivideNearest(
-        INDEX_BITS() + LOT_E8_BITS() + PRICE_PPM_BITS(), LOT_ONE_E8() * PPM_ONE(), MARK_BITS()
+        INDEX_BITS() + LOT_E8_BITS() + PRICE_PPM_BITS(), LOT_ONE_E8() * PPM_ONE(), PRICE_BITS()
     )(markE14);
     signal isUnlisted <== IsZero()(instrumentId);
     signal isWorthless <== IsZero()(mark);
@@ -99,7 +99,7 @@ template LinearRow(UNDERLYINGS, SCENARIOS) {
     signal penalty <== ShareOfMark()(mark, price.fields[9]);
 
     signal markMove <== mark * rowMove;
-    signal quarterLoss <== ShiftRightNearest(MARK_BITS() + QUARTER_MOVE_BITS(), MOVE_SCALE_BITS())(markMove);
+    signal quarterLoss <== ShiftRightNearest(PRICE_BITS() + QUARTER_MOVE_BITS(), MOVE_SCALE_BITS())(markMove);
     signal quarterLossOf[UNDERLYINGS];
     for (var u = 0; u < UNDERLYINGS; u++) { quarterLossOf[u] <== isUnderlying[u] * quarterLoss; }
 

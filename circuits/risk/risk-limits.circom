@@ -1,15 +1,14 @@
 pragma circom 2.2.0;
 
-// Widths and scales of a risk round. Twin of protocol/risk/round.ts and risk-words.ts; a test compares them.
+include "../limits.circom";
+
+// Widths and scales of a risk round beyond the common ones. Twin of protocol/risk/round.ts and risk-words.ts; a test
+// compares them.
 function INDEX_BITS() { return 44; }
 function LOT_E8_BITS() { return 27; }
 function RATE_PPM_BITS() { return 20; }
 function PRICE_PPM_BITS() { return 21; }
 function FUNDING_INDEX_BITS() { return 50; }
-function MARK_BITS() { return 40; }
-function SIZE_BITS() { return 47; }
-function TIME_BITS() { return 32; }
-function INSTRUMENT_ID_BITS() { return 20; }
 function UNDERLYING_BITS() { return 8; }
 function PPM_ONE() { return 1000000; }
 function LOT_ONE_E8() { return 100000000; }

@@ -108,6 +108,13 @@ describe('RiskOracle: proving a round', () => {
     await expectRefused(submission, 'RoundNotProvable');
   });
 
+  it('costs at most 175,000 gas to post and 375,000 to prove, first slots included', async () => {
+    const posted = await postHonestRound(fixture, reportAt(1n, firstTime));
+    const receipt = await (await submit(await proved(posted))).wait();
+    expect(posted.receipt.gasUsed).to.be.at.most(175_000n);
+    expect(receipt.gasUsed).to.be.at.most(375_000n);
+  });
+
   it('refuses a table with one value off by one: no proof reaches it', async () => {
     const submission = await proved(await postHonestRound(fixture, reportAt(1n, firstTime)));
     await expectRefused({ ...submission, tableHash: submission.tableHash + 1n }, 'InvalidRiskProof');
