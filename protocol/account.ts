@@ -1,5 +1,5 @@
-import type { Lots, Micros } from './units.ts';
 import { FIRST_DERIVATIVE_ID, SPOT_SLOTS, type StateShape } from './limits.ts';
+import type { Lots, Micros } from './units.ts';
 
 /** Baby Jubjub point, affine. */
 export type PublicKey = readonly [x: bigint, y: bigint];

@@ -108,11 +108,16 @@ export function accountFromElements(elements: readonly bigint[], shape: StateSha
   const [keyX, keyY, statusElement, cashElement, ...rest] = elements;
   const { usedMap, epoch } = unpack(statusLayout, statusElement);
   const cash = unpack(cashLayout, cashElement);
-  const furtherCount = Math.ceil(Math.max(0, shape.recordSlots - RECORDS_IN_CASH_ELEMENT) / RECORDS_PER_ELEMENT);
+  const furtherCount = Math.ceil(
+    Math.max(0, shape.recordSlots - RECORDS_IN_CASH_ELEMENT) / RECORDS_PER_ELEMENT,
+  );
   const recordMask = (1n << BigInt(RECORD_BITS)) - 1n;
   const recordParts = [cash.record0, cash.record1];
   for (let i = 0; i + RECORDS_IN_CASH_ELEMENT < shape.recordSlots; i++) {
-    recordParts.push((rest[Math.floor(i / RECORDS_PER_ELEMENT)] >> BigInt(RECORD_BITS * (i % RECORDS_PER_ELEMENT))) & recordMask);
+    recordParts.push(
+      (rest[Math.floor(i / RECORDS_PER_ELEMENT)] >> BigInt(RECORD_BITS * (i % RECORDS_PER_ELEMENT))) &
+        recordMask,
+    );
   }
   const records = recordParts
     .filter((packed) => packed !== 0n)
@@ -126,7 +131,10 @@ export function accountFromElements(elements: readonly bigint[], shape: StateSha
   const slots = Array.from({ length: shape.derivativeSlots }, (_, i) =>
     i === shape.derivativeSlots - 1
       ? unpackSlot(last & slotMask)
-      : unpackSlot((positions[Math.floor(i / SLOTS_PER_ELEMENT)] >> BigInt(SLOT_BITS * (i % SLOTS_PER_ELEMENT))) & slotMask),
+      : unpackSlot(
+          (positions[Math.floor(i / SLOTS_PER_ELEMENT)] >> BigInt(SLOT_BITS * (i % SLOTS_PER_ELEMENT))) &
+            slotMask,
+        ),
   );
   const sizeMask = (1n << BigInt(SIZE_BITS)) - 1n;
   const spot = Array.from(
@@ -150,4 +158,5 @@ export function accountFromElements(elements: readonly bigint[], shape: StateSha
   return account;
 }
 
-export const leafHash = (account: Account, shape: StateShape): bigint => poseidon(leafElements(account, shape));
+export const leafHash = (account: Account, shape: StateShape): bigint =>
+  poseidon(leafElements(account, shape));

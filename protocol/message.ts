@@ -1,4 +1,5 @@
 import type { PublicKey } from './account.ts';
+import { InputError } from './errors.ts';
 import {
   AMOUNT_BITS,
   FEE_CAP_BITS,
@@ -10,8 +11,7 @@ import {
   TIME_BITS,
   TOKEN_ID_BITS,
 } from './limits.ts';
-import { pack, type PackField, unpack } from './pack.ts';
-import { InputError } from './errors.ts';
+import { type PackField, pack, unpack } from './pack.ts';
 
 export const MESSAGE_KIND = { order: 1n, cancel: 2n, cancelAll: 3n, withdraw: 4n } as const;
 /** "BALLAST" in ASCII: the domain tag of every signed message tree. */

@@ -9,7 +9,14 @@ import type { BatchCapacity, StateShape } from '../limits.ts';
 import type { SignedMessages, SigningDomain } from '../message.ts';
 import type { Micros } from '../units.ts';
 
-export const L1_KIND = { register: 1, deposit: 2, withdraw: 3, cancelAll: 4, close: 5, fundDonation: 6 } as const;
+export const L1_KIND = {
+  register: 1,
+  deposit: 2,
+  withdraw: 3,
+  cancelAll: 4,
+  close: 5,
+  fundDonation: 6,
+} as const;
 export type L1Kind = keyof typeof L1_KIND;
 
 /** Why an L1 operation was refused or served short (docs/protocol.md §6). */
@@ -160,6 +167,11 @@ export interface PublicInputs {
 /** A status carries exactly what it has earned. */
 export type BatchProgress =
   | { readonly status: 'sealed'; readonly batch: SealedBatch }
-  | { readonly status: 'proven'; readonly batch: SealedBatch; readonly proof: BatchProof; readonly inputs: PublicInputs }
+  | {
+      readonly status: 'proven';
+      readonly batch: SealedBatch;
+      readonly proof: BatchProof;
+      readonly inputs: PublicInputs;
+    }
   | { readonly status: 'submitted'; readonly batch: SealedBatch; readonly l1TxHash: string }
   | { readonly status: 'final'; readonly batch: SealedBatch; readonly l1Block: number };

@@ -172,7 +172,7 @@ export function submissionOf(
 // THE ARGUMENTS AS SOLIDITY ENCODES THEM
 
 const SUBMIT_BATCH_SIGNATURE =
-  'submitBatch((uint256,uint256,uint64,uint64,uint64,uint64,uint88,uint88,uint88,bool),bytes,uint256,' +
+  'submitBatch((uint256,uint256,uint32,uint32,uint32,uint64,uint88,uint88,uint88,bool),bytes,uint256,' +
   '(uint256[2],uint256[2][2],uint256[2]))';
 const HEADER_SLOTS = 10;
 const BODY_OFFSET_SLOT = HEADER_SLOTS;

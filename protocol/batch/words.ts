@@ -3,8 +3,8 @@
  * (`MarginRollup`), the circuit (`circuits/bus/public-words.circom`) and `reconstruct` read the same list.
  */
 import { keccak_256 } from '@noble/hashes/sha3.js';
-import { leafElements } from '../leaf.ts';
 import { FIELD_MODULUS } from '../crypto/field.ts';
+import { leafElements } from '../leaf.ts';
 import {
   ACCOUNT_INDEX_BITS,
   AMOUNT_BITS,
@@ -14,12 +14,12 @@ import {
   SIZE_BITS,
   TOKEN_ID_BITS,
 } from '../limits.ts';
-import { pack, type PackField } from '../pack.ts';
+import { type PackField, pack } from '../pack.ts';
 import { tableHash } from '../risk/table.ts';
 import {
+  L1_KIND,
   type L1Operation,
   type L1Outcome,
-  L1_KIND,
   type LiquidationExecution,
   OUTCOME_REASON,
   type PendingDeposits,
@@ -170,7 +170,9 @@ export function eventWords(batch: SealedBatch): bigint[] {
 export function accountWords(batch: SealedBatch): bigint[] {
   return batch.accounts.flatMap((change) => {
     const elements = leafElements(change.after, batch.shape).slice(2);
-    return change.isTouched ? [BigInt(change.accountIndex) + 1n, ...elements] : [0n, ...elements.map(() => 0n)];
+    return change.isTouched
+      ? [BigInt(change.accountIndex) + 1n, ...elements]
+      : [0n, ...elements.map(() => 0n)];
   });
 }
 
@@ -196,7 +198,7 @@ function bytes32(value: bigint): Uint8Array {
 /** keccak256 of 32-byte big-endian values, mod p: the contract computes the same. */
 export function keccakField(values: readonly bigint[]): bigint {
   const data = new Uint8Array(32 * values.length);
-  values.forEach((value, i) => data.set(bytes32(value), 32 * i));
+  for (const [i, value] of values.entries()) data.set(bytes32(value), 32 * i);
   let digest = 0n;
   for (const byte of keccak_256(data)) digest = (digest << 8n) | BigInt(byte);
   return digest % FIELD_MODULUS;

@@ -1,42 +1,8 @@
 /**
  * Poseidon over the BN254 scalar field, bit-equal to `Poseidon(n)` of circomlib 2.0.5.
  */
-import { poseidon1 } from 'poseidon-lite/poseidon1';
-import { poseidon2 } from 'poseidon-lite/poseidon2';
-import { poseidon3 } from 'poseidon-lite/poseidon3';
-import { poseidon4 } from 'poseidon-lite/poseidon4';
-import { poseidon5 } from 'poseidon-lite/poseidon5';
-import { poseidon6 } from 'poseidon-lite/poseidon6';
-import { poseidon7 } from 'poseidon-lite/poseidon7';
-import { poseidon8 } from 'poseidon-lite/poseidon8';
-import { poseidon9 } from 'poseidon-lite/poseidon9';
-import { poseidon10 } from 'poseidon-lite/poseidon10';
-import { poseidon11 } from 'poseidon-lite/poseidon11';
-import { poseidon12 } from 'poseidon-lite/poseidon12';
-import { poseidon13 } from 'poseidon-lite/poseidon13';
-import { poseidon14 } from 'poseidon-lite/poseidon14';
-import { poseidon15 } from 'poseidon-lite/poseidon15';
-import { poseidon16 } from 'poseidon-lite/poseidon16';
-import { isFieldElement } from './field.ts';
-
-const BY_INPUT_COUNT: readonly ((inputs: bigint[]) => bigint)[] = [
-  poseidon1,
-  poseidon2,
-  poseidon3,
-  poseidon4,
-  poseidon5,
-  poseidon6,
-  poseidon7,
-  poseidon8,
-  poseidon9,
-  poseidon10,
-  poseidon11,
-  poseidon12,
-  poseidon13,
-  poseidon14,
-  poseidon15,
-  poseidon16,
-];
+import { FIELD_MODULUS, isFieldElement } from './field.ts';
+import { derivePoseidonParameters, FULL_ROUNDS, type PoseidonParameters } from './poseidon-parameters.ts';
 
 /** The widest hash there is; one call absorbs this many elements. */
 export const POSEIDON_INPUTS_MAX = 16;
@@ -44,20 +10,23 @@ export const POSEIDON_INPUTS_MAX = 16;
 /** New values each further block of a chain absorbs: the first input carries the hash so far. */
 export const CHAIN_RATE = POSEIDON_INPUTS_MAX - 1;
 
+/** Parameters derived so far, by number of inputs. */
+const byInputCount: PoseidonParameters[] = [];
+
 /**
  * The hash of 1 to 16 field elements.
  * @throws RangeError on a wrong count or a value that is not a canonical field element: a circuit
  *   would silently reduce it, and two inputs would then share a hash.
  */
 export function poseidon(inputs: readonly bigint[]): bigint {
-  const hash = BY_INPUT_COUNT[inputs.length - 1];
-  if (hash === undefined) {
+  if (inputs.length < 1 || inputs.length > POSEIDON_INPUTS_MAX) {
     throw new RangeError(`Poseidon takes 1 to ${POSEIDON_INPUTS_MAX} inputs, not ${inputs.length}`);
   }
   for (const input of inputs) {
     if (!isFieldElement(input)) throw new RangeError(`${input} is not a field element`);
   }
-  return hash(inputs as bigint[]);
+  byInputCount[inputs.length] ??= derivePoseidonParameters(inputs.length);
+  return permute([0n, ...inputs], byInputCount[inputs.length])[0];
 }
 
 /**
@@ -79,4 +48,46 @@ export function poseidonChain(values: readonly bigint[]): bigint {
 
 function padded(values: readonly bigint[], length: number): bigint[] {
   return [...values, ...new Array<bigint>(length - values.length).fill(0n)];
+}
+
+function permute(start: readonly bigint[], parameters: PoseidonParameters): readonly bigint[] {
+  const { fullConstants, mixing, lastMixing, corner, partialRounds } = parameters;
+  const half = FULL_ROUNDS / 2;
+  let state = start;
+  for (let round = 0; round < half; round++) {
+    state = fullRound(state, fullConstants[round], round === half - 1 ? lastMixing : mixing);
+  }
+  let first = state[0];
+  const others = state.slice(1);
+  for (const { constant, row, column } of partialRounds) {
+    const powered = fifthPower(first + constant);
+    // Products are summed before they are reduced: reductions are most of the time spent here.
+    let total = corner * powered;
+    for (let place = 0; place < others.length; place++) {
+      total += row[place] * others[place];
+      others[place] = (others[place] + column[place] * powered) % FIELD_MODULUS;
+    }
+    first = total % FIELD_MODULUS;
+  }
+  state = [first, ...others];
+  for (let round = half; round < FULL_ROUNDS; round++) state = fullRound(state, fullConstants[round], mixing);
+  return state;
+}
+
+function fullRound(
+  state: readonly bigint[],
+  constants: readonly bigint[],
+  mixing: readonly (readonly bigint[])[],
+): bigint[] {
+  const powered = state.map((value, place) => fifthPower(value + constants[place]));
+  return mixing.map((row) => {
+    let total = 0n;
+    for (let place = 0; place < powered.length; place++) total += row[place] * powered[place];
+    return total % FIELD_MODULUS;
+  });
+}
+
+function fifthPower(value: bigint): bigint {
+  const square = (value * value) % FIELD_MODULUS;
+  return (((square * square) % FIELD_MODULUS) * value) % FIELD_MODULUS;
 }
