@@ -101,7 +101,8 @@ export function fillOrder(state: EngineState, record: OrderRecord, fill: OrderFi
     book.reduce(record.hash, fill.lots);
     state.touchLevel(record.order.instrumentId, record.order.side, record.order.limitMicrosPerLot);
   }
-  if (remainingOf(record) === 0n) closeOrder(state, record, 'filled');
+  // An order may have ended before a reseal executes one of its earlier fills again.
+  if (remainingOf(record) === 0n && record.closed === undefined) closeOrder(state, record, 'filled');
 }
 
 /**

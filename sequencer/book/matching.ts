@@ -143,6 +143,8 @@ export function matchOrder(state: EngineState, taker: OrderRecord): void {
       state.tradeCount++;
       tellTrade(state, operation, maker, taker);
       bookTrade(state, operation, maker, taker, state.tradeCount);
+    } else if (taker.closed !== undefined || maker.closed !== undefined) {
+      // Opening the next batch ended one of them: its epoch, window or expiry has passed.
     } else if (BACKLOG_CODES.includes(traded.code)) {
       closeOrder(state, taker, 'proof-backlog', traded);
     } else if (isMakersFault(traded, maker)) {

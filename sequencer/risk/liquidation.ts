@@ -194,6 +194,7 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
     const isShort = sizeOf(account, step.row.instrumentId) < 0n;
     const done = inBatch(state, 'protected', operation);
     if (done.ok) bookLiquidation(state, operation, step, isShort);
+    else if (step.maker.closed !== undefined) continue;
     else if (BACKLOG_CODES.includes(done.code)) return;
     else if (done.data.accountIndex === step.maker.signed.accountIndex) {
       closeOrder(state, step.maker, 'no-longer-passes', done);
