@@ -29,8 +29,6 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     uint256 public immutable accountMax;
 
     uint32 public accountCount;
-    /// @notice L1 time of the freeze, 0 while the rollup runs. There is no way back.
-    uint64 public frozenAtSec;
 
     mapping(uint256 accountIndex => address) public ownerOf;
     mapping(address payee => uint256) public feeClaimsWei;
@@ -125,16 +123,16 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
 
     /// @notice Stops all batches for good once an operation of the queue is overdue. For anyone.
     function freeze() external {
-        if (frozenAtSec != 0) revert IsFrozen();
+        if (_queue.frozenAtSec != 0) revert IsFrozen();
         if (!isOverdue()) revert NothingOverdue();
-        frozenAtSec = uint64(block.timestamp);
+        _queue.frozenAtSec = uint40(block.timestamp);
         emit Frozen(_queue.head, block.timestamp);
     }
 
     /// @notice In a frozen rollup undoes an operation that no batch took up: a deposit goes back to its owner as a
     /// claim, a donation to the fund, and the fee to the owner (of a donation: to the caller). For anyone.
     function reclaim(uint64 queueIndex) external {
-        if (frozenAtSec == 0) revert NotFrozen();
+        if (_queue.frozenAtSec == 0) revert NotFrozen();
         L1Queue.Entry memory entry = _queue.entries[queueIndex];
         uint256 kind = L1Queue.kindOf(entry.word);
         if (kind == 0) revert NoWaitingOperation(queueIndex);
@@ -165,6 +163,11 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     /// @notice Whether the oldest L1 operation has waited too long: batches end, anyone may freeze.
     function isOverdue() public view returns (bool) {
         return _queue.isOverdue(oracle.pausedSeconds());
+    }
+
+    /// @notice L1 time of the freeze, 0 while the rollup runs. There is no way back.
+    function frozenAtSec() external view returns (uint256) {
+        return _queue.frozenAtSec;
     }
 
     function queueBounds() external view returns (uint64 head, uint64 tail) {
@@ -209,7 +212,8 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     }
 
     function _push(uint120 word, uint256 keyX, uint256 keyY) private returns (uint64 queueIndex) {
-        uint256 pausedSec = _requireRunning();
+        uint256 pausedSec = oracle.pausedSeconds();
+        _requireRunning(pausedSec);
         uint256 feeWei = queueFeeWei();
         if (msg.value < feeWei) revert FeeTooLow(feeWei, msg.value);
         if (msg.value > feeWei) feeClaimsWei[msg.sender] += msg.value - feeWei;
@@ -223,10 +227,8 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     }
 
     /// @dev Neither frozen nor bound to be.
-    /// @return pausedSec of the oracle up to now
-    function _requireRunning() internal view returns (uint256 pausedSec) {
-        if (frozenAtSec != 0) revert IsFrozen();
-        pausedSec = oracle.pausedSeconds();
+    function _requireRunning(uint256 pausedSec) internal view {
+        if (_queue.frozenAtSec != 0) revert IsFrozen();
         if (_queue.isOverdue(pausedSec)) revert OperationOverdue(_queue.head);
     }
 

@@ -29,13 +29,14 @@ contract MarginRollup is L1Operations {
     address public immutable operator;
     uint256 public immutable accountWords;
 
+    /// @dev One slot with the numbers of the last batch.
     address public submitter;
+    uint32 public batchNumber;
+    uint32 public batchTimeSec;
+    uint32 public acceptedIndex;
     uint256 public stateRoot;
-    uint64 public batchNumber;
-    uint64 public batchTimeSec;
-    uint64 public acceptedIndex;
 
-    BatchSize[] private _sizes;
+    mapping(uint256 sizeIndex => BatchSize) private _sizes;
 
     constructor(
         Settings memory settings,
@@ -52,7 +53,7 @@ contract MarginRollup is L1Operations {
         for (uint256 i = 0; i < sizes.length; ++i) {
             _require(address(sizes[i].verifier).code.length > 0, "verifier without code");
             _require(sizes[i].l1Operations > 0, "a batch that cannot serve the queue");
-            _sizes.push(sizes[i]);
+            _sizes[i] = sizes[i];
         }
     }
 
@@ -67,8 +68,8 @@ contract MarginRollup is L1Operations {
         Proof calldata proof
     ) external {
         _requireSubmitter();
-        if (header.sizeIndex >= _sizes.length) revert UnknownBatchSize(header.sizeIndex);
         BatchSize memory size = _sizes[header.sizeIndex];
+        if (address(size.verifier) == address(0)) revert UnknownBatchSize(header.sizeIndex);
         uint256[] memory statement = _bind(header, size, body, commitment);
         uint256[3] memory publicInputs = BatchWords.publicInputs(statement);
         if (!size.verifier.verifyProof(proof.a, proof.b, proof.c, publicInputs)) {
@@ -109,7 +110,7 @@ contract MarginRollup is L1Operations {
         _bindHeader(statement, header, size.circuitHash);
         _bindOperations(statement, bodyWords, header.l1OperationCount, size.l1Operations);
         _bindEvents(statement, bodyWords, header, size);
-        for (uint256 i = 0; i < accountBodyWords; ++i) statement[accountsAt + i] = bodyWords[eventBodyWords + i];
+        BatchWords.copy(bodyWords, eventBodyWords, statement, accountsAt, accountBodyWords);
     }
 
     function _bindHeader(uint256[] memory statement, BatchHeader calldata header, uint256 circuitHash) private view {
@@ -192,11 +193,14 @@ contract MarginRollup is L1Operations {
     ) private view {
         uint256 from = size.l1Operations;
         uint256 position = _withdrawalsAt(size);
-        for (uint256 i = 0; i < size.withdrawals; ++i) statement[position++] = bodyWords[from++];
+        BatchWords.copy(bodyWords, from, statement, position, size.withdrawals);
+        from += size.withdrawals;
+        position += size.withdrawals;
         for (uint256 i = 0; i < size.liquidations; ++i) {
-            uint256 word = bodyWords[from++];
-            statement[position++] = word;
-            statement[position++] = word == 0 ? 0 : _pendingWord(statement, EventWords.liquidatedAccount(word), header);
+            uint256 word = bodyWords[from + i];
+            if (word == 0) continue;
+            statement[position + 2 * i] = word;
+            statement[position + 2 * i + 1] = _pendingWord(statement, EventWords.liquidatedAccount(word), header);
         }
     }
 
@@ -229,7 +233,7 @@ contract MarginRollup is L1Operations {
 
     /// @dev The order of ledger changes, which decides what liquidity is left for whom, is part of docs/protocol.md §6.
     function _apply(BatchHeader calldata header, BatchSize memory size, uint256[] memory statement) private {
-        uint64 number = ++batchNumber;
+        uint32 number = ++batchNumber;
         stateRoot = header.newStateRoot;
         batchTimeSec = header.batchTimeSec;
         acceptedIndex = header.acceptedIndex;
@@ -304,7 +308,7 @@ contract MarginRollup is L1Operations {
         vault.serve(owner, row.tokenId, row.served, row.isShort);
     }
 
-    function _tellLiquidation(uint64 number, uint256 word, uint256 pendingWord) private {
+    function _tellLiquidation(uint32 number, uint256 word, uint256 pendingWord) private {
         if (word == 0) return;
         EventWords.Liquidation memory row = EventWords.liquidation(word);
         emit Liquidated(
@@ -338,6 +342,7 @@ contract MarginRollup is L1Operations {
         // An origin without code is no contract, so nothing stands between the transaction and this call.
         // solhint-disable-next-line avoid-tx-origin
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotTopLevelCall(msg.sender);
-        _requireRunning();
+        // An empty queue is never overdue, so the oracle need not be asked.
+        _requireRunning(_queue.head == _queue.tail ? 0 : oracle.pausedSeconds());
     }
 }

@@ -23,15 +23,17 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     /// @dev A tenth of what is held may leave in 24 hours.
     uint256 private constant OUTFLOW_DIVISOR = 10;
 
-    /// @dev In units; the tokens' own amounts appear only where tokens move.
+    /// @dev In units; the tokens' own amounts appear only where tokens move. Two slots: a credited deposit touches one.
     struct Ledger {
         /// @dev What the L2 accounts own in sum; negative after fees on a dry vault.
-        int128 liquid;
-        uint128 claims;
-        uint96 held;
+        int96 liquid;
+        uint80 claims;
         /// @dev Principal of deposits and donations in the L1 queue.
-        uint96 queued;
+        uint80 queued;
+        uint96 held;
         uint64 outflowBookedUntilUs;
+        /// @dev Of the token's configuration, because it is read with the rest.
+        uint96 outflowFloor;
     }
 
     /// @notice The rollup creates its vault, so there is nothing to initialise and nobody else to obey.
@@ -44,8 +46,9 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     mapping(uint256 delayedId => DelayedClaim) public delayedClaims;
     uint256 public delayedCount;
 
-    Token[] private _tokens;
-    Ledger[TOKENS_MAX] private _ledgers;
+    uint256 public immutable tokenCount;
+    mapping(uint256 tokenId => Token) private _tokens;
+    mapping(uint256 tokenId => Ledger) private _ledgers;
 
     modifier onlyRollup() {
         if (msg.sender != rollup) revert NotRollup(msg.sender);
@@ -54,15 +57,18 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
 
     constructor(Token[] memory tokens) {
         rollup = msg.sender;
+        tokenCount = tokens.length;
         _require(tokens.length > 0 && tokens.length <= TOKENS_MAX, "no token or too many");
         for (uint256 i = 0; i < tokens.length; ++i) {
             uint256 capMax = i == QUOTE ? QUOTE_CAP_MICROS_MAX : SPOT_CAP_LOTS_MAX;
             _require(address(tokens[i].token).code.length > 0, "token without code");
             _require(tokens[i].weiPerUnit > 0 && tokens[i].depositMinUnits > 0, "unit or minimum is zero");
             _require(tokens[i].capUnits <= capMax, "cap too large");
-            _require(tokens[i].outflowFloorUnits >= OutflowLimit.LIMIT_MIN, "outflow floor too small");
+            uint256 floor = tokens[i].outflowFloorUnits;
+            _require(floor >= OutflowLimit.LIMIT_MIN && floor <= type(uint80).max, "outflow floor out of range");
             for (uint256 j = 0; j < i; ++j) _require(address(tokens[i].token) != address(tokens[j].token), "token listed twice");
-            _tokens.push(tokens[i]);
+            _tokens[i] = tokens[i];
+            _ledgers[i].outflowFloor = uint96(tokens[i].outflowFloorUnits);
         }
         fund = new InsuranceFund(tokens[QUOTE].token);
     }
@@ -78,7 +84,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         // A booked fund payment may still lie in the fund.
         if (tokenId == QUOTE && ledger.held < ledger.queued + amountUnits) _moveTreasury();
         claimsUnits[msg.sender][tokenId] = 0;
-        ledger.claims -= uint128(amountUnits);
+        ledger.claims -= uint80(amountUnits);
         ledger.held -= uint96(amountUnits);
         emit ClaimPaid(msg.sender, uint8(tokenId), amountUnits);
         token.token.safeTransfer(msg.sender, amountUnits * token.weiPerUnit);
@@ -135,7 +141,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         uint256 roomUnits = token.capUnits > _ledgers[tokenId].held ? token.capUnits - _ledgers[tokenId].held : 0;
         if (amountUnits > roomUnits) revert AmountTooLarge(amountUnits, roomUnits);
         _ledgers[tokenId].held += uint96(amountUnits);
-        _ledgers[tokenId].queued += uint96(amountUnits);
+        _ledgers[tokenId].queued += uint80(amountUnits);
         uint256 balanceWei = token.token.balanceOf(address(this));
         token.token.safeTransferFrom(payer, address(this), amountWei);
         uint256 receivedWei = token.token.balanceOf(address(this)) - balanceWei;
@@ -144,34 +150,36 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
 
     /// @notice A deposit was credited on L2.
     function creditDeposit(uint256 tokenId, uint256 amount) external onlyRollup {
-        _ledgers[tokenId].queued -= uint96(amount);
-        _ledgers[tokenId].liquid += int128(uint128(amount));
+        Ledger storage ledger = _ledgers[tokenId];
+        (int96 liquid, uint80 queued) = (ledger.liquid, ledger.queued);
+        (ledger.liquid, ledger.queued) = (liquid + int96(uint96(amount)), queued - uint80(amount));
     }
 
     function creditDonation(uint256 amount) external onlyRollup {
-        _ledgers[QUOTE].queued -= uint96(amount);
+        _ledgers[QUOTE].queued -= uint80(amount);
         fundBookedMicros += uint128(amount);
     }
 
     /// @notice An account withdraws: its L1 owner gets a claim. What the L2 accounts do not own together cannot
     /// leave, and who is served short for want of liquidity gets all there is.
     function serve(address owner, uint256 tokenId, uint256 served, bool isShortOfLiquidity) external onlyRollup {
-        _token(tokenId);
-        Ledger storage ledger = _ledgers[tokenId];
-        uint256 available = ledger.liquid > 0 ? uint128(ledger.liquid) : 0;
+        if (tokenId >= tokenCount) revert UnknownToken(tokenId);
+        Ledger memory ledger = _ledgers[tokenId];
+        uint256 available = ledger.liquid > 0 ? uint96(ledger.liquid) : 0;
         if (served > available) revert ServedBeyondLiquidity(tokenId, served, available);
         if (isShortOfLiquidity && served < available) revert ShortWithLiquidityLeft(tokenId, served, available);
         if (served == 0) return;
-        ledger.liquid -= int128(uint128(served));
-        ledger.claims += uint128(served);
-        _creditWithinLimit(owner, tokenId, served, ledger);
+        ledger.liquid -= int96(uint96(served));
+        ledger.claims += uint80(served);
+        ledger.outflowBookedUntilUs = _creditWithinLimit(owner, tokenId, served, ledger);
+        _ledgers[tokenId] = ledger;
     }
 
     /// @notice A deposit was not credited on L2. It goes back as a claim, outside the outflow limit: it never was
     /// part of the state.
     function refundDeposit(address owner, uint256 tokenId, uint256 amount) external onlyRollup {
-        _ledgers[tokenId].queued -= uint96(amount);
-        _ledgers[tokenId].claims += uint128(amount);
+        _ledgers[tokenId].queued -= uint80(amount);
+        _ledgers[tokenId].claims += uint80(amount);
         claimsUnits[owner][tokenId] += amount;
         emit ClaimCredited(owner, uint8(tokenId), amount);
     }
@@ -179,22 +187,26 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     /// @notice One booking per batch. Tokens follow later (moveTreasury), so nothing about a token can stop a batch.
     function bookTreasury(uint256 incomeMicros, uint256 paymentsMicros) external onlyRollup {
         fundBookedMicros = fundBookedMicros + uint128(incomeMicros) - uint128(paymentsMicros);
-        _ledgers[QUOTE].liquid += int128(int256(paymentsMicros) - int256(incomeMicros));
+        _ledgers[QUOTE].liquid += int96(int256(paymentsMicros) - int256(incomeMicros));
     }
 
     // INTERNALS
 
     /// @dev Credits what the outflow limit lets through now and delays the rest.
-    function _creditWithinLimit(address owner, uint256 tokenId, uint256 amount, Ledger storage ledger) private {
+    function _creditWithinLimit(
+        address owner,
+        uint256 tokenId,
+        uint256 amount,
+        Ledger memory ledger
+    ) private returns (uint64 newBookedUntilUs) {
         uint256 limit = ledger.held / OUTFLOW_DIVISOR;
-        uint256 floorUnits = _tokens[tokenId].outflowFloorUnits;
-        if (limit < floorUnits) limit = floorUnits;
+        if (limit < ledger.outflowFloor) limit = ledger.outflowFloor;
         (uint256 immediate, uint256 startsAtSec, uint256 endsAtSec, uint256 bookedUntilUs) = OutflowLimit.book(
             ledger.outflowBookedUntilUs,
             amount,
             limit
         );
-        ledger.outflowBookedUntilUs = uint64(bookedUntilUs);
+        newBookedUntilUs = uint64(bookedUntilUs);
         if (immediate > 0) {
             claimsUnits[owner][tokenId] += immediate;
             emit ClaimCredited(owner, uint8(tokenId), immediate);
@@ -229,7 +241,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     }
 
     function _token(uint256 tokenId) private view returns (Token storage) {
-        if (tokenId >= _tokens.length) revert UnknownToken(tokenId);
+        if (tokenId >= tokenCount) revert UnknownToken(tokenId);
         return _tokens[tokenId];
     }
 

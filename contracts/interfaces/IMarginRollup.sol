@@ -35,11 +35,11 @@ interface IMarginRollup {
     struct BatchHeader {
         uint256 sizeIndex;
         uint256 newStateRoot;
-        uint64 batchTimeSec;
+        uint32 batchTimeSec;
         /// @dev Index of the oracle's accepted table.
-        uint64 acceptedIndex;
+        uint32 acceptedIndex;
         /// @dev Queue entries this batch consumes.
-        uint64 l1OperationCount;
+        uint32 l1OperationCount;
         /// @dev Deposits of a liquidated account below this queue index count as its own (docs/protocol.md §7).
         uint64 pendingEnd;
         uint88 feesMicros;

@@ -13,7 +13,7 @@ library BatchWords {
 
     error BodyLength(uint256 expectedBytes, uint256 actualBytes);
     error BodyBitBeyondCount(uint256 wordCount);
-    error BodyZeroWord(uint256 wordIndex);
+    error BodyZeroWord();
 
     /// @notice Words of a body: a bitmap (bit i of byte i / 8, from the lowest), then 31 bytes for every set bit.
     /// @dev There is one encoding of each list: a set bit means a non-zero word, bits from `wordCount` on are
@@ -22,25 +22,49 @@ library BatchWords {
         uint256 bitmapBytes = (wordCount + 7) / 8;
         if (body.length < bitmapBytes) revert BodyLength(bitmapBytes, body.length);
         words = new uint256[](wordCount);
-        uint256 position = bitmapBytes;
+        uint256 length = bitmapBytes;
+        bool hasZeroWord;
         uint256 bits;
-        for (uint256 i = 0; i < wordCount; ++i) {
-            if (i % 8 == 0) bits = uint8(body[i / 8]);
-            if (bits & 1 == 1) {
-                uint256 word;
-                // word = body[position : position + 31]. Reading past the end is harmless: the length is compared below.
-                assembly ("memory-safe") {
-                    word := shr(8, calldataload(add(body.offset, position)))
+        // For each word i: bits = body[i / 8] >> (i % 8); if (bits & 1) words[i] = body[length : length += 31].
+        // Reading past the end of the body is harmless: the lengths are compared below.
+        assembly ("memory-safe") {
+            let target := add(words, 32)
+            for {
+                let i := 0
+            } lt(i, wordCount) {
+                i := add(i, 1)
+            } {
+                if iszero(and(i, 7)) {
+                    bits := byte(0, calldataload(add(body.offset, shr(3, i))))
                 }
-                if (word == 0) revert BodyZeroWord(i);
-                words[i] = word;
-                position += WORD_BYTES;
+                if and(bits, 1) {
+                    let word := shr(8, calldataload(add(body.offset, length)))
+                    hasZeroWord := or(hasZeroWord, iszero(word))
+                    mstore(target, word)
+                    length := add(length, WORD_BYTES)
+                }
+                bits := shr(1, bits)
+                target := add(target, 32)
             }
-            bits >>= 1;
         }
         // After the loop `bits` holds what the last bitmap byte says of words that do not exist.
         if (bits != 0) revert BodyBitBeyondCount(wordCount);
-        if (position != body.length) revert BodyLength(position, body.length);
+        if (hasZeroWord) revert BodyZeroWord();
+        if (length != body.length) revert BodyLength(length, body.length);
+    }
+
+    /// @notice target[to …] = source[from …], `count` words.
+    /// @dev The caller sized both arrays: nothing is checked here.
+    function copy(
+        uint256[] memory source,
+        uint256 from,
+        uint256[] memory target,
+        uint256 to,
+        uint256 count
+    ) internal pure {
+        assembly ("memory-safe") {
+            mcopy(add(add(target, 32), mul(32, to)), add(add(source, 32), mul(32, from)), mul(32, count))
+        }
     }
 
     /// @notice [C, r, y]: the order in which `template Batch` (circuits/) declares its public inputs.

@@ -39,6 +39,8 @@ library L1Queue {
         uint64 head;
         uint64 tail;
         uint40 lastDueNetSec;
+        /// @dev L1 time at which the queue stopped for good; 0 while it runs. Here because it is read with the rest.
+        uint40 frozenAtSec;
         mapping(uint256 index => Entry) entries;
         /// @dev Only of registrations.
         mapping(uint256 index => Key) keys;

@@ -3,11 +3,14 @@ pragma solidity ^0.8.28;
 
 /// @title Returns nothing from transfers, as some of the oldest and largest tokens do.
 contract NoReturnToken {
-    uint8 public constant decimals = 6;
     mapping(address => uint256) public balanceOf;
     mapping(address => mapping(address => uint256)) public allowance;
 
     error TooLittle();
+
+    function decimals() external pure returns (uint8) {
+        return 6;
+    }
 
     function mint(address to, uint256 amountWei) external {
         balanceOf[to] += amountWei;

@@ -21,6 +21,7 @@ contract ReentrantToken is TestToken {
         super._update(from, to, amountWei);
         if (target == address(0) || from == address(0)) return;
         wasCalled = true;
+        // solhint-disable-next-line avoid-low-level-calls
         (didSucceed, answer) = target.call(call);
     }
 }

@@ -20,7 +20,11 @@ export function compileMock(name: string): { abi: InterfaceAbi; bytecode: string
   const input = {
     language: 'Solidity',
     sources: { [path]: { content: readFileSync(join(ROOT, path), 'utf8') } },
-    settings: { evmVersion: 'cancun', outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } } },
+    settings: {
+      optimizer: { enabled: true, runs: 10_000 },
+      evmVersion: 'cancun',
+      outputSelection: { '*': { '*': ['abi', 'evm.bytecode.object'] } },
+    },
   };
   const output = JSON.parse(solc.compile(JSON.stringify(input), { import: readImport }));
   const contract = output.contracts?.[path]?.[name];

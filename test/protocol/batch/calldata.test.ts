@@ -20,8 +20,8 @@ const submission: fc.Arbitrary<BatchSubmission> = fc.record({
   header: fc.record({
     sizeIndex: fc.nat(9),
     newStateRoot: word,
-    batchTimeSec: bits(64),
-    acceptedIndex: bits(64),
+    batchTimeSec: bits(32),
+    acceptedIndex: bits(32),
     l1OperationCount: fc.nat(1000),
     pendingEnd: bits(64),
     feesMicros: bits(88),

@@ -1,0 +1,127 @@
+/**
+ * L1 gas of `submitBatch` at the small batch, data included: what the transaction pays, and the EIP-7623 floor for its
+ * data, which would be the price if it were higher. The pairing check is paid in full, through one call more than in
+ * earnest (about 5,200 gas too much); the proof is not real, as gas does not depend on it. Seven of nine words of an
+ * account are full, which is the worst case of data. Prints JSON.
+ */
+import { accountWordCount, encodeSubmitBatch } from '#protocol/batch/calldata.ts';
+import { SMALL_BATCH, STANDARD_SHAPE, TINY_SHAPE } from '#protocol/limits.ts';
+import { riskProver } from '#test/support/risk-prover.ts';
+import {
+  type BodyChoice,
+  deployRollup,
+  deployTestMock,
+  outcome,
+  type RollupFixture,
+} from '#test/support/rollup.ts';
+
+const FULL_WORD = BigInt(`0x${'a7'.repeat(31)}`);
+const TRANSACTION_GAS = 21_000;
+
+type Points = { a: [bigint, bigint]; b: [[bigint, bigint], [bigint, bigint]]; c: [bigint, bigint] };
+
+interface Row {
+  readonly name: string;
+  readonly calldataBytes: number;
+  readonly paidGas: number;
+  readonly floorGas: number;
+}
+
+/** Index, status, cash; no live order records; two of four position elements; the last element. */
+function touchedAccounts(count: number): bigint[] {
+  const width = accountWordCount(STANDARD_SHAPE);
+  const row = Array.from({ length: width }, (_, i) => ([3, 6, 7].includes(i) ? 0n : FULL_WORD));
+  return Array.from({ length: count }, (_, account) => [BigInt(account + 2), ...row.slice(1)]).flat();
+}
+
+async function measure(fixture: RollupFixture, name: string, body: BodyChoice, proof: Points): Promise<Row> {
+  await fixture.acceptTable();
+  const submission = { ...(await fixture.submission({ body, feesMicros: 12_345n, hasTrades: true })), proof };
+  const input = encodeSubmitBatch(submission);
+  const receipt = await (await fixture.send(submission)).wait();
+  const tokens = input.reduce((sum, byte) => sum + (byte === 0 ? 1 : 4), 0);
+  const paidGas = Number(receipt?.gasUsed);
+  const floorGas = TRANSACTION_GAS + 10 * tokens;
+  return { name, calldataBytes: input.length, paidGas, floorGas };
+}
+
+const prover = await riskProver('circuits/main/risk-linear-tiny.circom', TINY_SHAPE);
+const fixture = await deployRollup({ shape: STANDARD_SHAPE, capacity: SMALL_BATCH });
+await fixture.acceptTable();
+const { ethers } = fixture.connection;
+const [deployer] = await ethers.getSigners();
+const real = await new ethers.ContractFactory(
+  prover.verifier.abi as never,
+  prover.verifier.bytecode,
+  deployer,
+).deploy();
+const costly = await deployTestMock(fixture.connection, 'CostlyVerifier');
+await costly.setReal(await real.getAddress());
+const code = await ethers.provider.getCode(await costly.getAddress());
+const verifier = await fixture.verifier.getAddress();
+await fixture.connection.networkHelpers.setCode(verifier, code);
+await fixture.connection.networkHelpers.setStorageAt(verifier, 0, BigInt(await real.getAddress()));
+const { vk_alpha_1, vk_beta_2 } = prover.key.verificationKey;
+const pair = (values: readonly string[]): [bigint, bigint] => [BigInt(values[0]), BigInt(values[1])];
+const swapped = (values: readonly string[]): [bigint, bigint] => [BigInt(values[1]), BigInt(values[0])];
+const proof: Points = {
+  a: pair(vk_alpha_1),
+  b: [swapped(vk_beta_2[0]), swapped(vk_beta_2[1])],
+  c: pair(vk_alpha_1),
+};
+
+const [owner, other] = fixture.signers;
+const first = await fixture.open(owner);
+const second = await fixture.open(other);
+const queueDeposits = async () => {
+  await fixture.deposit(owner, first, 0, 500_000_000n);
+  await fixture.deposit(other, second, 1, 50n);
+};
+const withdrawals = (served: bigint) => [
+  BigInt(first) | (served << 28n),
+  BigInt(second) | (1n << 24n) | (1n << 28n),
+];
+const accounts = touchedAccounts(SMALL_BATCH.accounts);
+const rows: Row[] = [];
+rows.push(
+  await measure(
+    fixture,
+    'first batch ever: 2 registrations',
+    { outcomes: [outcome(true), outcome(true)], accounts },
+    proof,
+  ),
+);
+await queueDeposits();
+rows.push(
+  await measure(
+    fixture,
+    '2 deposits, first claims',
+    {
+      outcomes: [outcome(true, 500_000_000n), outcome(true, 50n)],
+      withdrawals: withdrawals(5_000_000n),
+      accounts,
+    },
+    proof,
+  ),
+);
+await queueDeposits();
+rows.push(
+  await measure(
+    fixture,
+    '2 deposits, 2 withdrawals of owners with claims',
+    {
+      outcomes: [outcome(true, 500_000_000n), outcome(true, 50n)],
+      withdrawals: withdrawals(6_000_000n),
+      accounts,
+    },
+    proof,
+  ),
+);
+rows.push(await measure(fixture, 'trades only', { accounts }, proof));
+const liquidations = Array.from(
+  { length: SMALL_BATCH.liquidations },
+  (_, i) => BigInt(second) | (BigInt(4 + i) << 24n) | (3n << 45n) | (90_000_000n << 92n),
+);
+rows.push(await measure(fixture, '4 liquidations', { liquidations, accounts }, proof));
+await prover.close();
+console.log(JSON.stringify({ question: 'L1 gas of the small batch', hardfork: 'osaka', rows }, null, 2));
