@@ -97,4 +97,7 @@ function finish(entry: BatchEntry, command: Extract<Command, { kind: 'batch-fina
   entry.l1TxHash = command.l1TxHash;
   // The store keeps the content; memory keeps what is asked for often.
   entry.before = undefined;
+  entry.sealed = undefined;
+  entry.proof = undefined;
+  entry.actions = [];
 }

@@ -75,6 +75,7 @@ export class Engine {
     // Instruments, fees and limits may change from one run to the next; chain, contract, circuit and shape may not.
     await store.bindTo(sha256Hex(encode([config.domain, config.domainWord, config.shape])));
     const engine = new Engine(config, store, onFatal);
+    let last: readonly EngineEvent[] = [];
     for await (const { sequence, command, outcomeHash } of engine.#log.replay()) {
       let applied: Applied;
       try {
@@ -85,8 +86,10 @@ export class Engine {
       if (outcomeHashOf(applied.events) !== outcomeHash) {
         throw new CorruptLogError(sequence, 'replaying it leads elsewhere than it did');
       }
-      await engine.#keepBatches(applied.events);
+      last = applied.events;
     }
+    // All but the last record were followed by another, hence by the writes that belong to them.
+    await engine.#keepBatches(last);
     const isConfigured = engine.#log.sequence > 0 && encode(engine.#state.config) === encode(config);
     if (!isConfigured) await engine.#apply({ kind: 'configure', config });
     return engine;

@@ -97,7 +97,9 @@ export interface BatchEntry {
   readonly table: AcceptedTable;
   /** Queue entries known when it was opened: deposits below count for liquidated accounts. */
   readonly pendingEnd: number;
-  readonly actions: readonly BatchAction[];
+  /** Dropped once final. */
+  actions: readonly BatchAction[];
+  readonly actionCount: number;
   readonly isLiquidating: boolean;
   /** What a reseal returns to. */
   before: { readonly ledger: LedgerState; readonly l1Ledger: L1Ledger } | undefined;

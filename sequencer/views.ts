@@ -100,7 +100,7 @@ export function batchView(entry: BatchEntry) {
     roundNumber: entry.table.table.roundNumber,
     oldStateRoot: entry.oldStateRoot,
     newStateRoot: entry.newStateRoot,
-    actions: entry.actions.length,
+    actions: entry.actionCount,
     isLiquidating: entry.isLiquidating,
     l1TxHash: entry.l1TxHash ?? null,
     l1Block: entry.l1Block ?? null,

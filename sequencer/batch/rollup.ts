@@ -226,6 +226,7 @@ export function sealBatch(state: EngineState): void {
     table: open.table,
     pendingEnd: open.pendingEnd,
     actions: open.actions,
+    actionCount: open.actions.length,
     isLiquidating: sealed.content.liquidations.length > 0,
     before: { ledger: state.ledger, l1Ledger: state.l1Ledger },
     proof: undefined,
