@@ -2,6 +2,7 @@
  * `npm start`: a real market day on a local chain, every batch proved and accepted. `--exit` ends after the
  * summary; otherwise the market goes on at its own pace and takes orders. `--port N` chooses the API's port.
  */
+import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
@@ -18,6 +19,7 @@ import {
   gasOf,
   liquidationLines,
   liquidationsOf,
+  mean,
   secondsText,
 } from './summary.ts';
 import { clock, grouped, type Terminal, terminal } from './terminal.ts';
@@ -53,13 +55,15 @@ async function prepare(screen: Terminal): Promise<Circuits> {
   return { batch, risk };
 }
 
-function tellFirstBatch(story: Story, screen: Terminal, startMs: number): void {
-  let isFirst = true;
+/** Seconds from the start to the first batch that L1 took; 0 before. */
+function watchFirstBatch(story: Story, screen: Terminal, startMs: number): () => number {
+  let seconds = 0;
   story.onEvent((event) => {
-    if (!isFirst || event.kind !== 'batch-status' || event.status === 'proven') return;
-    isFirst = false;
-    screen.line(`  first batch proved and accepted ${clock(performance.now() - startMs)} after the start`);
+    if (seconds > 0 || event.kind !== 'batch-status' || event.status === 'proven') return;
+    seconds = (performance.now() - startMs) / 1000;
+    screen.line(`  first batch proved and accepted ${clock(seconds * 1000)} after the start`);
   });
+  return () => seconds;
 }
 
 async function replay(market: Market, screen: Terminal): Promise<void> {
@@ -68,46 +72,62 @@ async function replay(market: Market, screen: Terminal): Promise<void> {
   await market.settle();
 }
 
+/** What a benchmark keeps; bigints as decimal strings. */
+type Figures = Record<string, number | string>;
+
+function writeFigures(figures: Figures): void {
+  writeFileSync(join(ROOT, 'build/main-job/figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
+}
+
 async function summarise(
   world: World,
   market: Market,
   story: Story,
   circuits: Circuits,
   screen: Terminal,
-): Promise<Reconstruction> {
-  const reconstruction = await reconstruct(
-    world.chain.provider,
-    world.deployment.rollup,
-    STANDARD_SHAPE,
-    TOKEN_IDS,
-  );
+): Promise<{ readonly reconstruction: Reconstruction; readonly figures: Figures }> {
+  const { provider } = world.chain;
+  const reconstruction = await reconstruct(provider, world.deployment.rollup, STANDARD_SHAPE, TOKEN_IDS);
   const nameOf = (accountIndex: number): string => market.nameOf(accountIndex);
-  const ideaOf = (accountIndex: number): string =>
-    market.participants.find(({ trader }) => trader.accountIndex === accountIndex)?.trader.member.strategy
-      .name ?? '';
   const liquidations = liquidationsOf(reconstruction);
-  const gas = await gasOf(world.chain.provider, reconstruction);
-  const batches = reconstruction.batches.length;
-  const orders = story.filledOrderCount;
+  const gas = await gasOf(provider, reconstruction);
+  const { batchSec, roundSec } = world.proofTimes;
+  const figures = {
+    accounts: market.participants.length,
+    ordersTaken: story.ordersAccepted,
+    ordersRefused: market.refusedCodes.length,
+    ordersFilled: story.filledOrderCount,
+    trades: story.trades + story.liquidations.length,
+    batches: reconstruction.batches.length,
+    rounds: roundSec.length,
+    liquidations: liquidations.length,
+    fundPayments: story.fundPayments.length,
+    claims: market.claims.length,
+    batchConstraints: circuits.batch.constraintCount,
+    roundConstraints: circuits.risk.constraintCount,
+    batchProofSec: mean(batchSec),
+    roundProofSec: mean(roundSec),
+    gasPerBatch: (gas.total / BigInt(reconstruction.batches.length)).toString(),
+    gasPerFilledOrder: (gas.total / BigInt(Math.max(1, story.filledOrderCount))).toString(),
+  };
   screen.phase('What happened');
   screen.lines([
-    `  ${market.participants.length} accounts, ${grouped(story.ordersAccepted)} signed orders taken (${market.refusedCodes.length} refused), ` +
-      `${orders} filled in ${story.trades + story.liquidations.length} trades`,
-    `  ${batches} batches proved and accepted, ${grouped(circuits.batch.constraintCount)} constraints each; a proof took ${secondsText(world.proofTimes.batchSec)}`,
-    `  ${world.proofTimes.roundSec.length} oracle rounds proved, ${grouped(circuits.risk.constraintCount)} constraints each; a proof took ${secondsText(world.proofTimes.roundSec)}`,
-    `  gas per batch ${grouped(gas.total / BigInt(batches))}, per filled order ${grouped(gas.total / BigInt(Math.max(1, orders)))}; data included`,
-    `  oracle ${world.oracles.liar.slice(0, 10)}… reported half of every price; the medians ignored it`,
+    `  ${figures.accounts} accounts; ${grouped(figures.ordersTaken)} signed orders taken, ${figures.ordersRefused} refused, ${figures.ordersFilled} filled in ${figures.trades} trades`,
+    `  ${figures.batches} batches proved and accepted, ${grouped(figures.batchConstraints)} constraints each; a proof took ${secondsText(batchSec)}`,
+    `  ${figures.rounds} oracle rounds proved, ${grouped(figures.roundConstraints)} constraints each; a proof took ${secondsText(roundSec)}`,
+    `  L1 gas, data included: ${grouped(BigInt(figures.gasPerBatch))} a batch, ${grouped(BigInt(figures.gasPerFilledOrder))} a filled order`,
+    `  oracle ${world.oracles.liar.slice(0, 10)}… reported half of every price; no median moved`,
     '',
     ...liquidationLines(liquidations, nameOf),
     '',
-    ...accountLines(reconstruction, nameOf, ideaOf),
+    ...accountLines(reconstruction, nameOf, (accountIndex) => market.ideaOf(accountIndex)),
     '',
-    `  ${batches} batches rebuilt from L1 data alone: every state root is the accepted one`,
-    `  ${liquidations.length} liquidations recomputed from public data: every one was right`,
+    `  ${figures.batches} batches rebuilt from L1 data alone: every state root is the accepted one`,
+    `  ${figures.liquidations} liquidations recomputed from public data: every one was right`,
     '',
     ...conservationLines(reconstruction),
   ]);
-  return reconstruction;
+  return { reconstruction, figures };
 }
 
 const isConserved = ({ conservation }: Reconstruction): boolean =>
@@ -140,14 +160,16 @@ async function main(): Promise<number> {
     world.sequencer.engine.subscribe((events) => {
       for (const event of events) story.see(event);
     });
-    tellFirstBatch(story, screen, startMs);
+    const firstBatchSec = watchFirstBatch(story, screen, startMs);
     screen.line(
       `  chain ${world.chain.url} (id ${world.deployment.chainId}), rollup ${world.deployment.rollup}`,
     );
     screen.line(`  API ${world.apiUrl}/v1/openapi.json`);
     await Promise.race([replay(market, screen), world.failed]);
-    const reconstruction = await summarise(world, market, story, circuits, screen);
-    screen.line(`\nDone in ${clock(performance.now() - startMs)}.`);
+    const { reconstruction, figures } = await summarise(world, market, story, circuits, screen);
+    const totalSec = (performance.now() - startMs) / 1000;
+    screen.line(`\nDone in ${clock(totalSec * 1000)}.`);
+    writeFigures({ ...figures, firstBatchSec: firstBatchSec(), totalSec });
     if (!isConserved(reconstruction)) {
       screen.line('Conservation is broken: the differences above are not all zero.');
       return 1;

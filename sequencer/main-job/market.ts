@@ -53,6 +53,11 @@ export class Market {
     return found?.trader.member.name ?? `account ${accountIndex}`;
   }
 
+  ideaOf(accountIndex: number): string {
+    const found = this.participants.find(({ trader }) => trader.accountIndex === accountIndex);
+    return found?.trader.member.strategy.name ?? 'visitor';
+  }
+
   /** One bar: round, arrivals, trading, seal. Proofs of earlier batches run meanwhile. */
   async step(step: Step, isActive: (member: CastMember) => boolean = () => true): Promise<void> {
     const { chain, rounds, sequencer } = this.#world;

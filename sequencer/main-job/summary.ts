@@ -118,10 +118,13 @@ export async function gasOf(provider: JsonRpcProvider, { batches }: Reconstructi
   return { perBatch, total: perBatch.reduce((sum, gas) => sum + gas, 0n) };
 }
 
+/** 0 of nothing. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / Math.max(1, values.length);
+
 /** Least, mean and most of some seconds. */
 export function secondsText(seconds: readonly number[]): string {
   if (seconds.length === 0) return 'none';
-  const mean = seconds.reduce((sum, value) => sum + value, 0) / seconds.length;
   const [least, most] = [Math.min(...seconds), Math.max(...seconds)];
-  return `${mean.toFixed(1)} s on average (${least.toFixed(1)} to ${most.toFixed(1)})`;
+  return `${mean(seconds).toFixed(1)} s on average (${least.toFixed(1)} to ${most.toFixed(1)})`;
 }
