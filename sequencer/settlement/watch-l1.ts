@@ -31,6 +31,7 @@ export class L1Watcher {
   readonly #l1: L1Contracts;
   readonly #depths: ConfirmationDepths;
   readonly #firstBlock: number;
+  #lastTurn: Promise<void> = Promise.resolve();
 
   constructor(engine: Engine, l1: L1Contracts, depths: ConfirmationDepths, firstBlock: number) {
     this.#engine = engine;
@@ -39,8 +40,17 @@ export class L1Watcher {
     this.#firstBlock = firstBlock;
   }
 
-  /** Takes over everything up to the newest block that is deep enough. @throws L1Conflict */
-  async poll(): Promise<void> {
+  /**
+   * Takes over everything up to the newest block that is deep enough; one call after the other: two that read what
+   * is known at the same time would both report the same table. @throws L1Conflict
+   */
+  poll(): Promise<void> {
+    const turn = this.#lastTurn.then(() => this.#poll());
+    this.#lastTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #poll(): Promise<void> {
     const head = await this.#l1.provider.getBlockNumber();
     await this.#takeBlock(head);
     await this.#takeFinal(head);
