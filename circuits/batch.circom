@@ -64,6 +64,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input accountOldRecordFilledLots[ACCOUNTS][RECORDS];
     signal input accountNewRecordOffsets[ACCOUNTS][RECORDS];
     signal input accountNewRecordFilledLots[ACCOUNTS][RECORDS];
+    signal input accountIsRecordChanged[ACCOUNTS][RECORDS];
     signal input accountOldSlotIds[ACCOUNTS][DERIVATIVES];
     signal input accountOldSlotIsShort[ACCOUNTS][DERIVATIVES];
     signal input accountOldSlotLots[ACCOUNTS][DERIVATIVES];
@@ -392,6 +393,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         accounts[a].oldRecordFilledLots <== accountOldRecordFilledLots[a];
         accounts[a].newRecordOffsets <== accountNewRecordOffsets[a];
         accounts[a].newRecordFilledLots <== accountNewRecordFilledLots[a];
+        accounts[a].isRecordChanged <== accountIsRecordChanged[a];
         accounts[a].oldSlotIds <== accountOldSlotIds[a];
         accounts[a].oldSlotIsShort <== accountOldSlotIsShort[a];
         accounts[a].oldSlotLots <== accountOldSlotLots[a];

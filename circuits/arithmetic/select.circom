@@ -16,9 +16,10 @@ template OneHot(COUNT) {
     sum === 1;
 }
 
-// Proves       isHere[i] = isWanted where keys[i] = key, else 0.
-// Assumes      the keys are pairwise distinct where they can equal `key`; isWanted is 0 or 1.
-// Guarantees   with isWanted = 1 some key is equal.
+// Proves       isHere marks one place whose key equals `key`; none if isWanted = 0.
+// Assumes      isWanted is 0 or 1; with 1, the keys are pairwise distinct where they can equal `key`.
+// The bits matter where several keys are equal, as the ids of unused rows: x and −x would sum to 0, and a value
+// selected by them is any number.
 template FindKey(COUNT) {
     signal input keys[COUNT];
     signal input key;
@@ -28,6 +29,7 @@ template FindKey(COUNT) {
     var sum = 0;
     for (var i = 0; i < COUNT; i++) {
         isHere[i] <-- keys[i] == key ? isWanted : 0;
+        isHere[i] * (isHere[i] - 1) === 0;
         isHere[i] * (keys[i] - key) === 0;
         sum += isHere[i];
     }

@@ -11,7 +11,7 @@ pragma circom 2.2.0;
 function TAG_POSITION() { return 1; }   // isShrinking  instrument    account                       new − old, −change
 function TAG_WEIGHT() { return 2; }     // isShort      instrument                                  Σ δ^list · lots, −W
 function TAG_CASH() { return 3; }       //                            account                       cash new − old, −flow
-function TAG_RECORD() { return 4; }     //              nonce         account   filled              new 1, kept old −1
+function TAG_RECORD() { return 4; }     // isChanged    nonce         account   filled              new 1, kept old −1
 function TAG_USED() { return 5; }       //              nonce word    account                       bits new − old, −bit
 function TAG_SIZE() { return 6; }       //              instrument                                  Σ signed fills = 0
 function TAG_PAYMENT() { return 7; }    //              instrument                                  Σ signed cash = 0

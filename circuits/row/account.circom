@@ -41,6 +41,7 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
     signal input oldRecordFilledLots[RECORDS];
     signal input newRecordOffsets[RECORDS];
     signal input newRecordFilledLots[RECORDS];
+    signal input isRecordChanged[RECORDS];
     signal input oldSlotIds[DERIVATIVES];
     signal input oldSlotIsShort[DERIVATIVES];
     signal input oldSlotLots[DERIVATIVES];
@@ -164,8 +165,11 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
         newFilledPart[i] <== beta[3] * newRecordFilledLots[i];
         recordEntries[2 * i] <== BusEntry()(alpha,
             TAG_RECORD() + 32 * oldBasePart + oldOffsetPart[i] + accountPart + oldFilledPart[i], -records.isOldKept[i]);
-        recordEntries[2 * i + 1] <== BusEntry()(alpha,
-            TAG_RECORD() + 32 * newBasePart + newOffsetPart[i] + accountPart + newFilledPart[i], records.isNewLive[i]);
+        // A record that a row made has a key of its own, so no row of the same batch can go on with it: a nonce is
+        // used at most once in a batch.
+        RequireBit()(isRecordChanged[i]);
+        recordEntries[2 * i + 1] <== BusEntry()(alpha, TAG_RECORD() + 16 * isRecordChanged[i] + 32 * newBasePart
+            + newOffsetPart[i] + accountPart + newFilledPart[i], records.isNewLive[i]);
         sum += recordEntries[2 * i] + recordEntries[2 * i + 1];
     }
 
@@ -189,8 +193,8 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
         slots[i].newIsShort <== newSlotIsShort[i];
         slots[i].newMagnitudeLots <== newSlotLots[i];
         slots[i].isShrinking <== isShrinking[i];
-        distinct.instrumentIds[i] <== newSlotIds[i];
-        distinct.isOpen[i] <== slots[i].isNewOpen;
+        distinct.instrumentIds[i] <== slots[i].instrumentId;
+        distinct.isOpen[i] <== slots[i].isHeld;
         open += slots[i].isNewOpen;
 
         slotPart[i] <== beta[1] * slots[i].instrumentId;
@@ -344,7 +348,9 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
     packed += treasuryMicros * (1 << at);
     at += AMOUNT_BITS();
     for (var i = 0; i < ALL_SLOTS; i++) { packed += isShrinking[i] * (1 << (at + i)); }
-    assert(at + ALL_SLOTS < 253);
+    at += ALL_SLOTS;
+    for (var i = 0; i < RECORDS; i++) { packed += isRecordChanged[i] * (1 << (at + i)); }
+    assert(at + RECORDS < 253);
     committed[0] <== packed;
     committed[1] <== feesMicros;
     committed[2] <== threshold;

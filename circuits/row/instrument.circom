@@ -119,6 +119,8 @@ template InstrumentRow(SCENARIOS) {
     // Two unused rows could otherwise cancel each other's weight on the bus at different values.
     (1 - isUsed) * longWeight === 0;
     (1 - isUsed) * shortWeight === 0;
+    // Nor may an unused row take fills: orders that name instrument 0 would execute without a market.
+    (1 - isUsed) * (openingFills + shrinkingFills) === 0;
 
     signal instrumentPart <== beta[1] * instrumentId;
     signal slotPart <== beta[1] * marketSlot;

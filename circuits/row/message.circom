@@ -125,7 +125,7 @@ template MessageRow(SIGNATURES, DIGIT_BITS) {
     entries[6] <== BusEntry()(alpha, TAG_ORDERS() + accountPart, isOrder);
     entries[7] <== BusEntry()(alpha, TAG_ACTIVITY() + basePart + accountPart, hasNonce);
     entries[8] <== BusEntry()(alpha, TAG_RECORD() + noncePart + accountPart + filledPart, isContinued);
-    entries[9] <== BusEntry()(alpha, TAG_RECORD() + noncePart + accountPart + filledPart + fillPart, -isPartial);
+    entries[9] <== BusEntry()(alpha, TAG_RECORD() + 16 + noncePart + accountPart + filledPart + fillPart, -isPartial);
     entries[10] <== BusEntry()(alpha, TAG_USED() + wordPart + accountPart, -usedDigit);
     entries[11] <== BusEntry()(alpha, TAG_RAISE() + accountPart, isRaising);
     entries[12] <== BusEntry()(alpha, TAG_EPOCH() + accountPart, fields.isCancelAll);

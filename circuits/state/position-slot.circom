@@ -53,6 +53,8 @@ template AlignedSlot() {
     signal output oldSizeLots;
     signal output newSizeLots;
     signal output isNewOpen;
+    // Open before or after.
+    signal output isHeld;
 
     component before = SlotFields();
     before.instrumentId <== oldId;
@@ -67,6 +69,7 @@ template AlignedSlot() {
     oldSizeLots <== before.sizeLots;
     newSizeLots <== after.sizeLots;
     isNewOpen <== after.isOpen;
+    isHeld <== Or()(before.isOpen, after.isOpen);
 
     instrumentId <== oldId + newId * (1 - before.isOpen);
     after.isOpen * (newId - instrumentId) === 0;
@@ -92,7 +95,8 @@ template SpotSlot() {
     RangeCheck(SIZE_BITS())(closedLots);
 }
 
-// Proves       open slots hold pairwise different instruments.
+// Proves       slots that are open before or after a batch name pairwise different instruments: no leaf holds one
+//              twice, and a position cannot pass from one slot to another, which would move it under no message.
 template DistinctSlots(COUNT) {
     signal input instrumentIds[COUNT];
     signal input isOpen[COUNT];

@@ -59,6 +59,8 @@ export interface CommittedAccount {
   readonly treasuryMicros: bigint;
   /** Per derivative slot, then per spot slot. */
   readonly isShrinking: readonly boolean[];
+  /** Per record slot after the batch: an order of the batch made it what it is. */
+  readonly isRecordChanged: readonly boolean[];
   readonly feesMicros: bigint;
   /** t of the upper bound of the expected shortfall. */
   readonly threshold: bigint;
@@ -159,6 +161,7 @@ function accountElements(row: CommittedAccount, shape: StateShape): bigint[] {
     { name: 'keyUses', bits: ROW_COUNT_BITS },
     { name: 'treasuryMicros', bits: AMOUNT_BITS },
     { name: 'isShrinking', bits: shape.derivativeSlots + SPOT_SLOTS },
+    { name: 'isRecordChanged', bits: shape.recordSlots },
   ];
   const packed = pack(layout, {
     accountIndex: BigInt(row.accountIndex),
@@ -168,6 +171,7 @@ function accountElements(row: CommittedAccount, shape: StateShape): bigint[] {
     keyUses: BigInt(row.keyUses),
     treasuryMicros: row.treasuryMicros,
     isShrinking: bits(row.isShrinking),
+    isRecordChanged: bits(row.isRecordChanged),
   });
   return [
     packed,

@@ -1,5 +1,6 @@
 /** Signals of `circuits/row/account.circom` for one account of the batch. */
-import type { Account } from '#protocol/account.ts';
+import type { Account, OrderRecord } from '#protocol/account.ts';
+import type { AccountChange } from '#protocol/batch/batch.ts';
 import { type CommittedAccount, distanceTo, listValues } from '#protocol/batch/commitment.ts';
 import { leafHash } from '#protocol/leaf.ts';
 import {
@@ -53,6 +54,14 @@ function shrinkBits(context: BatchContext, row: AccountContext): boolean[] {
   );
 }
 
+/** Per record slot after the batch, empties first: the record was not there before, or was filled less. */
+function changedRecords({ before, after }: AccountChange, shape: StateShape): boolean[] {
+  const empties = Array<boolean>(shape.recordSlots - after.records.length).fill(false);
+  const isKept = (record: OrderRecord): boolean =>
+    before.records.some(({ nonce, filled }) => nonce === record.nonce && filled === record.filled);
+  return [...empties, ...after.records.map((record) => !isKept(record))];
+}
+
 /** What the commitment says of an account row. */
 export function committedAccount(context: BatchContext, row: AccountContext): CommittedAccount {
   const { content, shape } = context.batch;
@@ -72,6 +81,7 @@ export function committedAccount(context: BatchContext, row: AccountContext): Co
     keyUses: content.signatures.filter((signed) => signed.accountIndex === change.accountIndex).length,
     treasuryMicros: (events.liquidated?.penaltyMicros ?? 0n) + fundPaid,
     isShrinking: shrinkBits(context, row),
+    isRecordChanged: changedRecords(change, shape),
     feesMicros: events.orders.reduce((sum, { execution }) => sum + execution.feeMicros, 0n),
     threshold: bestThreshold(newLosses, esCount),
     oldLosses: lossVector(change.before, table, shape, pending),
@@ -150,6 +160,7 @@ export function accountRow(
     ...leafSignals('old', before, shape),
     ...leafSignals('new', after, shape),
     isShrinking: committed.isShrinking.map(bit),
+    isRecordChanged: committed.isRecordChanged.map(bit),
     isEpochChanged: bit(committed.isEpochChanged),
     isRaised: bit(committed.isRaised),
     orderCount: BigInt(committed.orderCount),
