@@ -30,17 +30,25 @@ export interface BatchCircuitTask {
 
 const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-/** Everything that is fixed before the challenge, with the instruments the batch needs. */
-function commit(context: BatchContext): { rows: RiskRow[]; committed: CommittedBatch } {
-  const { batch, accounts } = context;
+/** A batch with everything that is fixed before its challenge. */
+export interface CommittedTask {
+  readonly context: BatchContext;
+  /** The risk rows of the instruments the batch needs. */
+  readonly rows: readonly RiskRow[];
+  readonly committed: CommittedBatch;
+}
+
+export function commitBatch(batch: SealedBatch): CommittedTask {
   const { capacity } = batch;
+  invariant(batch.accounts.length === capacity.accounts, 'a sealed batch has every account row');
+  const context = new BatchContext(batch);
   const rows = usedRows(context);
   const messages = range(capacity.messages).map((i) => committedMessage(context, i));
   const signatures = range(capacity.signatures).map((i) => signatureRow(context, i));
   const committed = {
     header: headerWords(batch),
     events: eventWords(batch),
-    accounts: accounts.map((row) => committedAccount(context, row)),
+    accounts: context.accounts.map((row) => committedAccount(context, row)),
     instruments: range(capacity.instruments).map((i) => committedInstrument(context, rows[i], messages)),
     signatures: signatures.map(({ innerHash }) => innerHash),
     messages,
@@ -51,7 +59,7 @@ function commit(context: BatchContext): { rows: RiskRow[]; committed: CommittedB
       isShrinking: range(capacity.l1Operations).map((i) => isL1Shrinking(context, i)),
     },
   };
-  return { rows, committed };
+  return { context, rows, committed };
 }
 
 function headerSignals(batch: SealedBatch): Record<string, bigint> {
@@ -72,12 +80,13 @@ function headerSignals(batch: SealedBatch): Record<string, bigint> {
 }
 
 /** Circuit input, public words and public inputs of a sealed batch. @throws InvariantError when it has no proof. */
-export function buildCircuitInput(batch: SealedBatch): BatchCircuitTask {
-  const { capacity, content, shape } = batch;
-  invariant(batch.accounts.length === capacity.accounts, 'a sealed batch has every account row');
-  const context = new BatchContext(batch);
-  const { rows, committed } = commit(context);
-  const commitment = commitmentOf(committed, shape);
+export const buildCircuitInput = (batch: SealedBatch): BatchCircuitTask => circuitTask(commitBatch(batch));
+
+/** Derives the challenge from the commitment, the weights from the challenge, and lays out the signals. */
+export function circuitTask({ context, rows, committed }: CommittedTask): BatchCircuitTask {
+  const { batch } = context;
+  const { capacity, content } = batch;
+  const commitment = commitmentOf(committed, batch.shape);
   const words = publicWords(batch);
   const challenge = challengeOf(commitment, words);
   const publicInputs = { commitment, challenge, evaluation: evaluationOf(words, challenge) };
