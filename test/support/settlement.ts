@@ -17,6 +17,18 @@ import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
 import { compileMock } from './compile-mock.ts';
 import { riskTable, secretOf } from './ledger.ts';
 
+/** Room for a second of trading, so that batches are sealed by age too. */
+export const WIDE_BATCH: BatchCapacity = {
+  name: 'test-wide',
+  accounts: 6,
+  signatures: 16,
+  messages: 16,
+  instruments: 4,
+  l1Operations: 8,
+  withdrawals: 2,
+  liquidations: 2,
+};
+
 const CIRCUIT_HASH = 0xc1c1n;
 const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 34n, outflowFloorUnits: 2n ** 34n };
 
