@@ -51,9 +51,10 @@ function liquidated(
     ledger.open(indebtedLong(), { table: ledger.marked(89n) }),
     close(1n, 89n * USD),
   );
-  const table = ledger.riskTable({}, { [PERP]: { mark: mark as MicrosPerLot } });
+  const whole = ledger.riskRow(PERP, { mark: (((mark + USD - 1n) / USD) * USD) as MicrosPerLot });
+  const table = ledger.riskTable({}, { [PERP]: { ...whole, mark: mark as MicrosPerLot } });
   const cashMicros = at.cash ?? lots * mark;
-  const penaltyMicros = at.penalty ?? lots * (mark / 100n);
+  const penaltyMicros = at.penalty ?? lots * whole.penalty;
   return {
     batch: forge(
       state,
