@@ -2,7 +2,7 @@
  * A rollup on a chain of its own whose verifier and oracle say what a test tells them: for the rules that the
  * contract itself keeps. What the proof guards is tested with real proofs elsewhere.
  */
-import { type Contract, hexlify, type InterfaceAbi, type Signer } from 'ethers';
+import { type Contract, hexlify, type Signer } from 'ethers';
 import { network } from 'hardhat';
 import {
   accountWordCount,
@@ -66,6 +66,10 @@ export interface RollupChoices {
   readonly shape?: StateShape;
   readonly capacity?: BatchCapacity;
   readonly tokens?: readonly TokenChoice[];
+  /** A real one; by default a permissive mock. */
+  readonly verifier?: { readonly abi: unknown; readonly bytecode: string };
+  readonly circuitHash?: bigint;
+  readonly chainId?: number;
 }
 
 /** The words of a body, given only where they are not zero. */
@@ -238,10 +242,15 @@ const fullOutcome = (opWord: bigint): bigint => {
   return outcome(true, kind === 2n || kind === 3n ? opWord >> 32n : 0n);
 };
 
-async function deployMock(connection: Connection, name: string): Promise<Contract> {
-  const { abi, bytecode } = compileMock(name);
+const deployMock = (connection: Connection, name: string): Promise<Contract> =>
+  deployArtifact(connection, compileMock(name));
+
+async function deployArtifact(
+  connection: Connection,
+  { abi, bytecode }: { readonly abi: unknown; readonly bytecode: string },
+): Promise<Contract> {
   const [deployer] = await connection.ethers.getSigners();
-  const factory = new connection.ethers.ContractFactory(abi as InterfaceAbi as never, bytecode, deployer);
+  const factory = new connection.ethers.ContractFactory(abi as never, bytecode, deployer);
   const contract = await factory.deploy();
   await contract.waitForDeployment();
   return contract as unknown as Contract;
@@ -260,13 +269,14 @@ export async function deployRollup(
   choices: RollupChoices = {},
   change: (values: Constructor) => Constructor = (values) => values,
 ): Promise<RollupFixture> {
-  const connection = await network.connect();
+  const { chainId = 31337 } = choices;
+  const connection = await network.connect({ override: { chainId } });
   const { ethers } = connection;
   const shape = choices.shape ?? TINY_SHAPE;
   const capacity = choices.capacity ?? TINY_BATCH;
   const [, operator, submitter, ...signers] = await ethers.getSigners();
   const oracle = await deployMock(connection, 'OracleStub');
-  const verifier = await deployMock(connection, 'PermissiveVerifier');
+  const verifier = await deployArtifact(connection, choices.verifier ?? compileMock('PermissiveVerifier'));
   const tokens: Contract[] = [];
   const configs: Record<string, unknown>[] = [];
   for (const choice of choices.tokens ?? [USDC, WBTC, WETH]) {
@@ -290,7 +300,13 @@ export async function deployRollup(
       accountWords: accountWordCount(shape),
     },
     tokens: configs,
-    sizes: [{ ...capacity, verifier: await verifier.getAddress(), circuitHash: CIRCUIT_HASH }],
+    sizes: [
+      {
+        ...capacity,
+        verifier: await verifier.getAddress(),
+        circuitHash: choices.circuitHash ?? CIRCUIT_HASH,
+      },
+    ],
   });
   const rollup = await ethers.deployContract('MarginRollup', [values.settings, values.tokens, values.sizes]);
   const vault = await ethers.getContractAt('TokenVault', await rollup.vault());
