@@ -21,12 +21,13 @@ const dollars = (amount: bigint): bigint => amount * MICROS_PER_DOLLAR;
 export interface CastMember {
   readonly name: string;
   readonly strategy: Strategy;
-  /** Step of the replay before which it registers and deposits. */
+  /** Step of the replay in which it registers and deposits; it trades from the next on, a market maker at once. */
   readonly arrivesAtStep: number;
   readonly depositMicros: bigint;
   /** Lots of spot tokens brought along, by token id. */
   readonly spotLots: Readonly<Partial<Record<1 | 2 | 3, bigint>>>;
-  /** Acts on every so many-th step after its arrival. */
+  readonly isMarketMaker: boolean;
+  /** Acts on every so many-th step. */
   readonly everySteps: number;
   /** What it does on L1 later, by step: a further deposit, or a withdrawal that the sequencer cannot refuse. */
   readonly laterOnL1?: readonly LaterOperation[];
@@ -52,7 +53,8 @@ export const CAST: readonly CastMember[] = [
     }),
     arrivesAtStep: 0,
     depositMicros: dollars(600_000n),
-    spotLots: { [WBTC]: 4_000n, [WETH]: 4_000n },
+    spotLots: { [WETH]: 4_000n },
+    isMarketMaker: true,
     everySteps: 1,
   },
   {
@@ -64,7 +66,8 @@ export const CAST: readonly CastMember[] = [
     }),
     arrivesAtStep: 0,
     depositMicros: dollars(500_000n),
-    spotLots: { [WETH]: 3_000n },
+    spotLots: {},
+    isMarketMaker: true,
     everySteps: 1,
   },
   {
@@ -73,14 +76,16 @@ export const CAST: readonly CastMember[] = [
     arrivesAtStep: 1,
     depositMicros: 0n,
     spotLots: { [WETH]: 1_000n },
+    isMarketMaker: false,
     everySteps: 1,
   },
   {
     name: 'Rowan',
     strategy: hedger,
     arrivesAtStep: 2,
-    depositMicros: dollars(20_000n),
+    depositMicros: 0n,
     spotLots: { [WBTC]: 1_000n },
+    isMarketMaker: false,
     everySteps: 1,
     // More than one account may hold: it comes back as a claim.
     laterOnL1: [{ atStep: 8, kind: 'deposit', tokenId: WBTC, units: 12_000n }],
@@ -91,6 +96,7 @@ export const CAST: readonly CastMember[] = [
     arrivesAtStep: 3,
     depositMicros: trendSellerDeposit,
     spotLots: {},
+    isMarketMaker: false,
     everySteps: 1,
   },
   {
@@ -99,6 +105,7 @@ export const CAST: readonly CastMember[] = [
     arrivesAtStep: 4,
     depositMicros: dollars(12_000n),
     spotLots: {},
+    isMarketMaker: false,
     everySteps: 1,
   },
   {
@@ -107,6 +114,7 @@ export const CAST: readonly CastMember[] = [
     arrivesAtStep: 6,
     depositMicros: dollars(40_000n),
     spotLots: {},
+    isMarketMaker: false,
     everySteps: 2,
     laterOnL1: [{ atStep: 24, kind: 'withdraw', tokenId: 0, units: dollars(5_000n) }],
   },
@@ -116,6 +124,7 @@ export const CAST: readonly CastMember[] = [
     arrivesAtStep: 9,
     depositMicros: dollars(25_000n),
     spotLots: {},
+    isMarketMaker: false,
     everySteps: 4,
   },
   {
@@ -124,6 +133,7 @@ export const CAST: readonly CastMember[] = [
     arrivesAtStep: 11,
     depositMicros: dollars(15_000n),
     spotLots: {},
+    isMarketMaker: false,
     everySteps: 1,
   },
   {
@@ -132,6 +142,7 @@ export const CAST: readonly CastMember[] = [
     arrivesAtStep: 13,
     depositMicros: dollars(10_000n),
     spotLots: {},
+    isMarketMaker: false,
     everySteps: 1,
   },
 ];

@@ -11,7 +11,7 @@ import { Market } from './market.ts';
 import { Narrator } from './narrator.ts';
 import { replaySteps } from './replay.ts';
 import { serve } from './serve.ts';
-import { buildContracts, prepareCircuit } from './setup.ts';
+import { buildContracts, type PreparedCircuit, prepareCircuit } from './setup.ts';
 import { Story } from './story.ts';
 import {
   accountLines,
@@ -43,15 +43,14 @@ function optionsOf(parameters: readonly string[]): Options {
 async function prepare(screen: Terminal): Promise<Circuits> {
   screen.phase('Contracts, circuits and INSECURE development keys (kept in build/ for the next start)');
   const contracts = buildContracts(ROOT);
-  const risk = await prepareCircuit(ROOT, 'risk-linear');
-  screen.line(
-    `  risk-linear   ${grouped(risk.constraintCount).padStart(8)} constraints  ${risk.seconds.toFixed(1)} s`,
-  );
-  const batch = await prepareCircuit(ROOT, 'batch-small');
-  screen.line(
-    `  batch-small   ${grouped(batch.constraintCount).padStart(8)} constraints  ${batch.seconds.toFixed(1)} s`,
-  );
-  await contracts;
+  const prepared = async (name: string): Promise<PreparedCircuit> => {
+    const circuit = await prepareCircuit(ROOT, name);
+    const { constraintCount, seconds } = circuit;
+    screen.line(`  ${name}  ${grouped(constraintCount).padStart(8)} constraints  ${seconds.toFixed(1)} s`);
+    return circuit;
+  };
+  // The large one first: it takes a core for most of the time, everything else fits beside it.
+  const [batch, risk] = await Promise.all([prepared('batch-small'), prepared('risk-linear'), contracts]);
   return { batch, risk };
 }
 

@@ -28,6 +28,11 @@ export function replaySteps(): Step[] {
   }));
 }
 
-/** Whether a member trades in a step. It arrives before the step of its arrival. */
-export const actsIn = (member: CastMember, step: number): boolean =>
-  step >= member.arrivesAtStep && (step - member.arrivesAtStep) % member.everySteps === 0;
+/**
+ * Whether a member trades in a step. A taker waits for the step after its arrival: a batch that registers its key
+ * may hold no order of it.
+ */
+export function actsIn(member: CastMember, step: number): boolean {
+  const first = member.arrivesAtStep + (member.isMarketMaker ? 0 : 1);
+  return step >= first && (step - first) % member.everySteps === 0;
+}

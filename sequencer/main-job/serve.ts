@@ -79,7 +79,7 @@ async function goOn(world: World, market: Market): Promise<never> {
     const feed = bars.slice(0, place + 1).map((bar) => bar.closeMicros);
     await market.step(
       { index: Number.MAX_SAFE_INTEGER, oracleBar, feed: [...feed, live.closeMicros] },
-      (member) => member.strategy.name === 'market maker',
+      (member) => member.isMarketMaker,
     );
     await sleep(Math.max(0, Number(BAR_SEC) * 1000 - (performance.now() - startMs)));
     await world.sequencer.seal();

@@ -66,7 +66,7 @@ export const collateralLong: Strategy = {
   idea: 'WETH as collateral, more WETH on credit, and long ETH-PERP',
   intents: (view) => {
     const held = view.account.spot[WETH - 1];
-    if (view.age === 0) return take(view, WETH, 'buy', (held * 30n) / 100n);
+    if (view.age === 0) return take(view, WETH, 'buy', (held * 33n) / 100n);
     if (view.age === 1) return take(view, ETH_PERP, 'buy', held);
     return [];
   },
