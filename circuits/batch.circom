@@ -197,7 +197,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     // ---- Instruments.
     component instruments[INSTRUMENTS];
     for (var i = 0; i < INSTRUMENTS; i++) {
-        instruments[i] = InstrumentRow(SCENARIOS);
+        instruments[i] = InstrumentRow(SCENARIOS, countBits(MESSAGES + LIQUIDATIONS));
         instruments[i].isUsed <== instrumentIsUsed[i];
         instruments[i].row <== instrumentRow[i];
         instruments[i].underlying <== instrumentUnderlying[i];

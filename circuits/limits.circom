@@ -7,8 +7,8 @@ function TOKEN_ID_BITS() { return 4; }
 function SIZE_BITS() { return 47; }
 function PRICE_BITS() { return 40; }
 function AMOUNT_BITS() { return 88; }
-function ORDER_CASH_BITS() { return 80; }
-function ORDER_FEE_BITS() { return 66; }
+function ORDER_CASH_BITS() { return 72; }
+function ORDER_FEE_BITS() { return 51; }
 function TIME_BITS() { return 32; }
 function EPOCH_BITS() { return 32; }
 function NONCE_WORD_BITS() { return 35; }
@@ -22,7 +22,7 @@ function PENDING_QUOTE_BITS() { return 80; }
 function LOSS_BITS() { return 64; }
 function MONEY_BITS() { return 120; }
 function ES_COUNT_BITS() { return 6; }
-function MARKET_SLOT_BITS() { return 8; }
+function MARKET_SLOT_BITS() { return 6; }
 function ROW_COUNT_BITS() { return 7; }
 function SPOT_SLOTS() { return 3; }
 function LIQUIDATION_TOLERANCE_MICROS() { return 50000000; }

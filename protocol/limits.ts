@@ -24,10 +24,10 @@ export const PENDING_QUOTE_BITS = 80;
 export const LOSS_BITS = 64; // |scenario loss of an account| < 2^64 (argued in docs/protocol.md §4)
 export const MONEY_BITS = 120; // both sides of every scaled health comparison are below 2^119
 export const ES_COUNT_BITS = 6;
-/** Cash and fee of one order row in one batch: far above any market that the caps on open interest allow. */
-export const ORDER_CASH_BITS = 80;
-export const ORDER_FEE_BITS = 66;
-export const MARKET_SLOT_BITS = 8;
+/** Cash and fee of one order row in one batch ($4.7e15, $2.2e9): beyond any fill that the caps on open interest allow. */
+export const ORDER_CASH_BITS = 72;
+export const ORDER_FEE_BITS = 51;
+export const MARKET_SLOT_BITS = 6;
 export const ROW_COUNT_BITS = 7; // rows of one kind in a batch
 
 export const SPOT_SLOTS = 3; // ids 1, 2, 3

@@ -61,6 +61,13 @@ function usedDigitBits(rows) {
     return bits;
 }
 
+// Bits of a count of at most `rows`.
+function countBits(rows) {
+    var bits = 1;
+    while ((1 << bits) <= rows) { bits++; }
+    return bits;
+}
+
 // digit = 2^(DIGIT_BITS · Σ bits[i]·2^i)
 template UsedDigit(DIGIT_BITS) {
     assert(32 * DIGIT_BITS < 252);

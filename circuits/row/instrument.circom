@@ -26,8 +26,9 @@ function ROW_FIXED_VALUES() { return 14; }
 //              rising, no fill once expired, only shrinking fills where the market is reduce-only.
 // Assumes      the values of the row are the risk circuit's duty: isSpot ⇔ id ≤ 3; spot has funding index 0 and no short;
 //              ranges of docs/protocol.md §4. batchTimeSec < 2^TIME_BITS.
-// Guarantees   valueSum = Σ sides W·(functional of one lot). An unused row has id 0 and no weight.
-template InstrumentRow(SCENARIOS) {
+// Guarantees   valueSum = Σ sides W·(functional of one lot). An unused row has id 0 and is worth nothing.
+template InstrumentRow(SCENARIOS, COUNT_BITS) {
+    assert(COUNT_BITS <= ROW_COUNT_BITS());
     signal input isUsed;
     signal input row[ROW_FIXED_VALUES() + SCENARIOS];
     signal input underlying;
@@ -56,12 +57,13 @@ template InstrumentRow(SCENARIOS) {
     RequireBit()(isWithinCap);
     RangeCheck(8)(underlying);
     RangeCheck(MARKET_SLOT_BITS())(marketSlot);
-    RangeCheck(ROW_COUNT_BITS())(openingFills);
-    RangeCheck(ROW_COUNT_BITS())(shrinkingFills);
+    RangeCheck(COUNT_BITS)(openingFills);
+    RangeCheck(COUNT_BITS)(shrinkingFills);
     var metaAt = INSTRUMENT_ID_BITS();
+    // The fields above the id are in range, so the wrong split has an id outside its 20 bits: one that no slot, order or
+    // token names, which leaves the row without effect and the right id without a row. The id needs no check itself.
     signal rowId <== row[ROW_META()] - underlying * (1 << metaAt) - isSpot * (1 << (metaAt + 8))
         - isReduceOnly * (1 << (metaAt + 9));
-    RangeCheck(INSTRUMENT_ID_BITS())(rowId);
     instrumentId <== isUsed * rowId;
     signal rowHash <== PoseidonChain(ROW_FIXED_VALUES() + SCENARIOS)(row);
 
@@ -72,9 +74,10 @@ template InstrumentRow(SCENARIOS) {
 
     // ---- Who may trade.
     isReduceOnly * openingFills === 0;
-    signal hasExpiry <== IsNonZero()(row[ROW_EXPIRY()]);
-    signal hasFills <== IsNonZero()(openingFills + shrinkingFills);
-    signal isExpiring <== hasExpiry * hasFills;
+    // With fills and an expiry isExpiring must be 1; else it may be anything and the check holds at 0.
+    signal isExpiring <-- row[ROW_EXPIRY()] != 0 && openingFills + shrinkingFills != 0 ? 1 : 0;
+    signal fillsOfExpiring <== (openingFills + shrinkingFills) * row[ROW_EXPIRY()];
+    (1 - isExpiring) * fillsOfExpiring === 0;
     RangeCheck(TIME_BITS())(isExpiring * (row[ROW_EXPIRY()] - batchTimeSec - 1));
 
     // ---- Commitment: row hash, old open interest, and what fixes the new one with them.
@@ -102,24 +105,22 @@ template InstrumentRow(SCENARIOS) {
         }
     }
     signedPart.gamma <== gamma;
-    signal spotMark <== isSpot * row[ROW_MARK()];
-    signal spotHaircut <== isSpot * (row[ROW_MARK()] - row[ROW_CHARGE_IM_LONG()]);
-    signal gammaSpotMark <== gamma[SCENARIOS + VALUE_SPOT_MARK()] * spotMark;
-    signal gammaSpotHaircut <== gamma[SCENARIOS + VALUE_SPOT_HAIRCUT()] * spotHaircut;
+    // isSpot · (γ_mark · mark + γ_haircut · (mark − charge))
+    signal gammaSpotMark <== (gamma[SCENARIOS + VALUE_SPOT_MARK()] + gamma[SCENARIOS + VALUE_SPOT_HAIRCUT()])
+        * row[ROW_MARK()];
+    signal gammaSpotCharge <== gamma[SCENARIOS + VALUE_SPOT_HAIRCUT()] * row[ROW_CHARGE_IM_LONG()];
+    signal gammaSpot <== isSpot * (gammaSpotMark - gammaSpotCharge);
     signal imLong <== gamma[SCENARIOS + VALUE_CHARGE_IM()] * row[ROW_CHARGE_IM_LONG()];
     signal imShort <== gamma[SCENARIOS + VALUE_CHARGE_IM()] * row[ROW_CHARGE_IM_SHORT()];
     signal mmLong <== gamma[SCENARIOS + VALUE_CHARGE_MM()] * row[ROW_CHARGE_MM_LONG()];
     signal mmShort <== gamma[SCENARIOS + VALUE_CHARGE_MM()] * row[ROW_CHARGE_MM_SHORT()];
     signal band <== gamma[SCENARIOS + VALUE_BAND()] * row[ROW_BAND()];
     signal penalty <== gamma[SCENARIOS + VALUE_PENALTY()] * row[ROW_PENALTY()];
-    signal longValue <== longWeight * (signedPart.total + gammaSpotMark + gammaSpotHaircut + imLong + mmLong + band
-        + penalty);
+    signal longValue <== longWeight * (signedPart.total + gammaSpot + imLong + mmLong + band + penalty);
     signal shortValue <== shortWeight * (imShort + mmShort + band + penalty - signedPart.total);
-    valueSum <== longValue + shortValue;
-    // Two unused rows could otherwise cancel each other's weight on the bus at different values.
-    (1 - isUsed) * longWeight === 0;
-    (1 - isUsed) * shortWeight === 0;
-    // Nor may an unused row take fills: orders that name instrument 0 would execute without a market.
+    // Weights of unused rows may cancel each other on the bus, at id 0; they are worth nothing.
+    valueSum <== isUsed * (longValue + shortValue);
+    // An unused row takes no fills: orders that name instrument 0 would execute without a market.
     (1 - isUsed) * (openingFills + shrinkingFills) === 0;
 
     signal instrumentPart <== beta[1] * instrumentId;

@@ -338,7 +338,7 @@ describe('batch circuit, forged leaves', function () {
       }),
     ],
     'a weight on an unused instrument row': [
-      'InstrumentRow: (1 - isUsed) * longWeight === 0;',
+      BUS,
       () => ({ batch: forge(rich, tradeContent), signals: (s) => s.set('instrumentLongWeight', 3, 5n) }),
     ],
     'a value changed after the challenge': [

@@ -1,0 +1,146 @@
+/**
+ * Measures what the batch circuit costs, row by row, and writes circuits/constraints.json.
+ *
+ *     node circuits/count.ts
+ *
+ * A row's figure is its template compiled alone at --O2, plus its share of the commitment: what it commits
+ * to, in elements, times the constraints of one Poseidon block over the elements it absorbs.
+ */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CHAIN_RATE } from '#protocol/crypto/poseidon.ts';
+import { MONEY_BITS, SMALL_BATCH, SPOT_SLOTS, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { compileCircuit } from '#prover/setup/compile.ts';
+import { R1csFile } from '#prover/setup/r1cs.ts';
+import { renderMain } from './limits.ts';
+
+const ROOT = join(import.meta.dirname, '..');
+const FOLDER = 'build/count';
+const { treeDepth, derivativeSlots, recordSlots, nonceWords, marketSlots, scenarios } = STANDARD_SHAPE;
+const { accounts, instruments, signatures } = SMALL_BATCH;
+const DIGIT_BITS = 4;
+const COUNT_BITS = 4;
+const VALUES = 8;
+
+async function countOf(name: string, main: string): Promise<number> {
+  mkdirSync(join(ROOT, FOLDER), { recursive: true });
+  const path = join(ROOT, FOLDER, `${name}.circom`);
+  writeFileSync(path, main);
+  const { r1csPath } = await compileCircuit(path);
+  const file = new R1csFile(r1csPath);
+  file.close();
+  return file.header.constraintCount;
+}
+
+/** Constraints of one template alone. */
+const templateCount = (file: string, template: string, ...parameters: number[]): Promise<number> =>
+  countOf(
+    template,
+    `pragma circom 2.2.0;\ninclude "${file}";\ncomponent main = ${template}(${parameters.join(', ')});\n`,
+  );
+
+async function rowCounts() {
+  return {
+    account: await templateCount(
+      'circuits/row/account.circom',
+      'AccountRow',
+      ...[treeDepth, derivativeSlots, recordSlots, nonceWords, scenarios, DIGIT_BITS],
+    ),
+    signature: await templateCount('circuits/row/signature.circom', 'SignatureRow'),
+    message: await templateCount('circuits/row/message.circom', 'MessageRow', signatures, DIGIT_BITS),
+    instrument: await templateCount('circuits/row/instrument.circom', 'InstrumentRow', scenarios, COUNT_BITS),
+    withdrawal: await templateCount(
+      'circuits/row/withdrawal.circom',
+      'WithdrawalRow',
+      ...[signatures, accounts, DIGIT_BITS],
+    ),
+    liquidation: await templateCount(
+      'circuits/row/liquidation.circom',
+      'LiquidationRow',
+      accounts,
+      instruments,
+    ),
+    l1Operation:
+      (await templateCount('circuits/row/l1-operation.circom', 'L1OperationRow', accounts, instruments)) +
+      (await templateCount('circuits/row/l1-operation.circom', 'ShortService', accounts)),
+    markets: await templateCount('circuits/state/markets.circom', 'MarketList', marketSlots),
+  };
+}
+
+async function accountParts() {
+  const distance = 65;
+  const slot = await templateCount('circuits/state/position-slot.circom', 'AlignedSlot');
+  const spot = await templateCount('circuits/state/position-slot.circom', 'SpotSlot');
+  const distinct = await templateCount(
+    'circuits/state/position-slot.circom',
+    'DistinctSlots',
+    derivativeSlots,
+  );
+  const shortfall = 'circuits/arithmetic/expected-shortfall.circom';
+  return {
+    merkle: await templateCount('circuits/state/merkle-path.circom', 'MerkleUpdate', treeDepth),
+    leafHashes:
+      2 *
+      (await templateCount(
+        'circuits/state/account-leaf.circom',
+        'AccountLeaf',
+        derivativeSlots,
+        recordSlots,
+      )),
+    nonceMap: await templateCount(
+      'circuits/state/nonce-window.circom',
+      'NonceWindow',
+      nonceWords,
+      DIGIT_BITS,
+    ),
+    records: await templateCount('circuits/state/nonce-window.circom', 'OrderRecords', recordSlots),
+    positions: derivativeSlots * slot + SPOT_SLOTS * spot + distinct,
+    expectedShortfallUp: await templateCount(shortfall, 'ScanUpperBound', scenarios, distance, distance + 7),
+    expectedShortfallLow: await templateCount(shortfall, 'ScanLowerBound', scenarios),
+    comparisons: await templateCount('circuits/row/health.circom', 'AccountHealth'),
+    functional: await templateCount('circuits/bus/functionals.circom', 'Functional', scenarios),
+  };
+}
+
+async function measure(): Promise<Record<string, unknown>> {
+  const block = await templateCount('circomlib/circuits/poseidon.circom', 'Poseidon', 16);
+  const committed = (elements: number): number => Math.round((elements * block) / CHAIN_RATE);
+  const rows = await rowCounts();
+  const parts = await accountParts();
+  const perAccount = 3 + Math.ceil(scenarios / 3) + scenarios + 2 * VALUES;
+  const perTouchedAccount = rows.account + committed(perAccount);
+  // By subtraction: of the old list a one-sided account keeps the funding value alone, and it has neither the
+  // lower bound of the old scan nor the three comparisons that read it.
+  const perAccountOneSided =
+    perTouchedAccount -
+    parts.expectedShortfallLow -
+    parts.functional -
+    3 * (MONEY_BITS + 1) -
+    committed(scenarios + VALUES - 1);
+  return {
+    batchSmallTotal: await countOf(
+      'batch-small',
+      renderMain(STANDARD_SHAPE, SMALL_BATCH).replace('..', 'circuits'),
+    ),
+    perTouchedAccount,
+    perAccountOneSided,
+    perSignature: rows.signature + committed(1),
+    perFurtherOrder: rows.message + committed(2),
+    // Two weights go into the last challenge.
+    perInstrument: rows.instrument + committed(3 + 2),
+    perWithdrawal: rows.withdrawal + committed(2),
+    perLiquidation: rows.liquidation + committed(2),
+    perL1Operation: rows.l1Operation + committed(4),
+    markets: rows.markets,
+    perCommittedElement: Math.round((10 * block) / CHAIN_RATE) / 10,
+    accountParts: { ...parts, commitment: committed(perAccount) },
+  };
+}
+
+if (import.meta.main) {
+  const path = join(import.meta.dirname, 'constraints.json');
+  const known = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, `${JSON.stringify({ ...known, ...(await measure()) }, null, 2)}\n`);
+}
+
+export { measure };
