@@ -9,6 +9,7 @@ import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
 import { CAST } from './cast.ts';
 import { Market } from './market.ts';
 import { Narrator } from './narrator.ts';
+import { NOISE_PPM_MAX } from './oracle-signers.ts';
 import { replaySteps } from './replay.ts';
 import { serve } from './serve.ts';
 import { buildContracts, type PreparedCircuit, prepareCircuit } from './setup.ts';
@@ -115,7 +116,7 @@ async function summarise(
     `  ${figures.batches} batches proved and accepted, ${grouped(figures.batchConstraints)} constraints each; a proof took ${secondsText(batchSec)}`,
     `  ${figures.rounds} oracle rounds proved, ${grouped(figures.roundConstraints)} constraints each; a proof took ${secondsText(roundSec)}`,
     `  L1 gas, data included: ${grouped(BigInt(figures.gasPerBatch))} a batch, ${grouped(BigInt(figures.gasPerFilledOrder))} a filled order`,
-    `  oracle ${world.oracles.liar.slice(0, 10)}… reported half of every price; no median moved`,
+    `  oracle ${world.oracles.liar.slice(0, 10)}… reported half of every price; the accepted ones stayed within ${market.priceErrorPpmMax} ppm of the recorded (venues differ by ${NOISE_PPM_MAX})`,
     '',
     ...liquidationLines(liquidations, nameOf),
     '',

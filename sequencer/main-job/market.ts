@@ -3,6 +3,7 @@ import { Contract } from 'ethers';
 import { randomTradingKey, type TradingKey } from '#client/keys.ts';
 import { L1Account } from '#client/l1.ts';
 import { TEST_TOKENS } from '#contracts/deploy/deploy.ts';
+import { abs, max, PPM_ONE } from '#protocol/units.ts';
 import { BAR_SEC } from '#sequencer/market-data/bars.ts';
 import { amountText } from './amounts.ts';
 import { CAST, type CastMember } from './cast.ts';
@@ -10,6 +11,7 @@ import { httpVenue } from './http-venue.ts';
 import { liveMarks } from './listing.ts';
 import type { Narrator } from './narrator.ts';
 import { actsIn, type Step } from './replay.ts';
+import type { AcceptedRound } from './rounds.ts';
 import { Trader } from './trader.ts';
 import type { World } from './world.ts';
 
@@ -38,6 +40,8 @@ export class Market {
   /** Signed orders sent over HTTP and refused, with their codes. */
   readonly refusedCodes: string[] = [];
   sentMessages = 0;
+  /** Furthest that an accepted price lay from the recorded one, parts per million. */
+  priceErrorPpmMax = 0n;
   readonly #world: World;
   readonly #narrator: Narrator;
   /** Quotes of the last bar must be dead before the next round. */
@@ -66,6 +70,7 @@ export class Market {
     const startSec = closeSec > this.#lastExpirySec ? closeSec : this.#lastExpirySec + 1n;
     const timeSec = await chain.advanceTo(startSec);
     const round = await rounds.run(timeSec, closeSec);
+    this.#compare(round, step);
     await sequencer.syncL1();
     for (const member of CAST) if (member.arrivesAtStep === step.index) await this.#arrive(member);
     for (const participant of this.participants) await this.#laterOnL1(participant, step.index);
@@ -108,6 +113,13 @@ export class Market {
     await chain.mine(1);
     await sequencer.syncL1();
     await this.#claimAll();
+  }
+
+  #compare({ indexMicros }: AcceptedRound, { oracleBar }: Step): void {
+    indexMicros.forEach((accepted, underlying) => {
+      const recorded = oracleBar.closeMicros[underlying];
+      this.priceErrorPpmMax = max(this.priceErrorPpmMax, (abs(accepted - recorded) * PPM_ONE) / recorded);
+    });
   }
 
   async #waitUntil(isReached: (unproved: number, notFinal: number) => boolean): Promise<void> {
@@ -203,5 +215,3 @@ export class Market {
     }
   }
 }
-
-const max = (a: bigint, b: bigint): bigint => (a > b ? a : b);

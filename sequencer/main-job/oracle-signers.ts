@@ -12,7 +12,8 @@ const SIGNER_COUNT = 5;
 const LIAR = 4;
 const LIE_PPM = 500_000;
 const HONEST_PPM = 1_000_000;
-const NOISE_PPM_MAX = 150;
+/** Venues differ by this much at most. */
+export const NOISE_PPM_MAX = 150;
 const START_TIMEOUT_MS = 30_000;
 
 export interface OracleSigners {

@@ -41,6 +41,8 @@ export interface RoundKeeperSettings {
 
 export interface AcceptedRound {
   readonly table: RiskTable;
+  /** Medians that the contract took, one coin, micros. */
+  readonly indexMicros: readonly bigint[];
   /** Reports that were used, of five. */
   readonly reportCount: number;
   readonly postGas: bigint;
@@ -79,7 +81,13 @@ export class RoundKeeper {
       publicInputs.commitment,
       proof,
     ]);
-    return { table, reportCount: reports.length, postGas: posted.gasUsed, proveGas: proved.gasUsed };
+    return {
+      table,
+      indexMicros: values.underlyings.map((underlying) => underlying.indexMicros),
+      reportCount: reports.length,
+      postGas: posted.gasUsed,
+      proveGas: proved.gasUsed,
+    };
   }
 
   #valuesOf(receipt: ContractTransactionReceipt): RoundValuesStruct {
