@@ -1,10 +1,10 @@
 /**
  * The single writer. Commands are applied one at a time; what a command caused is acknowledged, and shown to
- * anyone, only after its record is durable. If a write fails or an invariant breaks, the engine stops for good:
+ * anyone, only after its record is durable; commands that wait share a write. If a write fails or an invariant breaks, the engine stops for good:
  * its memory may then be ahead of the log.
  */
 import { createVerifier, type Verifier } from '#protocol/crypto/eddsa.ts';
-import { type Rejection, type Result, reject } from '#protocol/errors.ts';
+import { accept, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type { SignedMessages } from '#protocol/message.ts';
 import { verifySignedMessages } from '#protocol/signing.ts';
 import { stateRoot } from '#protocol/state.ts';
@@ -15,7 +15,7 @@ import { bodyHashOf } from './identity.ts';
 import { isNewsFromL1 } from './l1.ts';
 import { encode } from './ledger/codec.ts';
 import { CorruptLogError, Log, outcomeHashOf, sha256Hex } from './ledger/log.ts';
-import type { LedgerStore } from './ledger/store.ts';
+import type { LedgerStore, LogRow } from './ledger/store.ts';
 import { EngineState, type MessageResult } from './state.ts';
 import { refuseEnvelope } from './submit.ts';
 
@@ -28,10 +28,20 @@ export interface SubmissionResult {
   readonly isRepeat: boolean;
 }
 
+/** What a job did: its answer, and the record that must be durable before anyone gets it. */
+interface Done<T> {
+  readonly value: T;
+  readonly record?: { readonly row: LogRow; readonly events: readonly EngineEvent[] };
+}
+
 interface Job {
-  readonly run: () => Promise<void>;
+  /** Applies the job; afterwards `finish` gives its answer. */
+  readonly run: () => { readonly record: Done<unknown>['record']; readonly finish: () => void };
   readonly fail: (error: Error) => void;
 }
+
+/** So many waiting jobs share one write: under load the database is asked less often, never later. */
+const GROUP_MAX = 32;
 
 const VERIFIERS_MAX = 4_000;
 const QUEUE_MAX = 10_000;
@@ -91,8 +101,15 @@ export class Engine {
     // All but the last record were followed by another, hence by the writes that belong to them.
     await engine.#keepBatches(last);
     const isConfigured = engine.#log.sequence > 0 && encode(engine.#state.config) === encode(config);
-    if (!isConfigured) await engine.#apply({ kind: 'configure', config });
+    if (!isConfigured) await engine.#configure(config);
     return engine;
+  }
+
+  #configure(config: EngineConfig): Promise<void> {
+    return this.#enqueue(this.#urgent, () => ({
+      value: undefined,
+      record: this.#apply({ kind: 'configure', config }).record,
+    }));
   }
 
   get logSequence(): number {
@@ -145,43 +162,44 @@ export class Engine {
         limit: QUEUE_MAX,
       });
     }
-    return this.#enqueue(queue, async () => {
+    return this.#enqueue(queue, (): Done<Result<SubmissionResult>> => {
       const bodyHash = bodyHashOf(this.#state.config.domain, signed);
       const known = this.#state.bodies.get(bodyHash);
-      if (known !== undefined) {
-        return { ok: true, value: { bodyHash, results: known, isRepeat: true } } as const;
-      }
-      const applied = await this.#apply({ kind: 'submit', signed, options });
-      return { ok: true, value: { bodyHash, results: applied.results, isRepeat: false } } as const;
+      if (known !== undefined) return { value: accept({ bodyHash, results: known, isRepeat: true }) };
+      const { applied, record } = this.#apply({ kind: 'submit', signed, options });
+      return { value: accept({ bodyHash, results: applied.results, isRepeat: false }), record };
     });
   }
 
   /** Any other command. Resolves with its refusal, or undefined when it was taken (or was no news). */
   async command(command: Exclude<Command, { kind: 'submit' }>): Promise<Rejection | undefined> {
     this.#requireRunning();
-    return this.#enqueue(this.#urgent, async () => {
-      if (command.kind === 'l1-block' && !isNewsFromL1(this.#state, command)) return undefined;
+    return this.#enqueue(this.#urgent, () => {
+      if (command.kind === 'l1-block' && !isNewsFromL1(this.#state, command)) return { value: undefined };
       const isProgressReport =
         command.kind === 'batch-proven' ||
         command.kind === 'batch-submitted' ||
         command.kind === 'batch-final';
-      if (isProgressReport && !isProgress(this.#state, command)) return undefined;
-      return (await this.#apply(command)).refusal;
+      if (isProgressReport && !isProgress(this.#state, command)) return { value: undefined };
+      const { applied, record } = this.#apply(command);
+      return { value: applied.refusal, record };
     });
   }
 
-  /** Reads between two commands, so that nothing is shown that is not durable. `view` must not keep the state. */
+  /**
+   * Reads between two commands; the answer comes when everything it saw is durable. `view` must not keep the
+   * state, which changes afterwards.
+   */
   async read<T>(view: (state: EngineState) => T): Promise<T> {
     this.#requireRunning();
-    // A view that throws is its caller's affair and must not stop the writer.
-    const look = async (): Promise<{ value: T } | { error: unknown }> => {
+    const seen = await this.#enqueue(this.#urgent, (): Done<{ value: T } | { error: unknown }> => {
+      // A view that throws is its caller's affair and must not stop the writer.
       try {
-        return { value: view(this.#state) };
+        return { value: { value: view(this.#state) } };
       } catch (error) {
-        return { error };
+        return { value: { error } };
       }
-    };
-    const seen = await this.#enqueue(this.#urgent, look);
+    });
     if ('error' in seen) throw seen.error;
     return seen.value;
   }
@@ -197,9 +215,13 @@ export class Engine {
     if (this.#stopped !== undefined) throw this.#stopped;
   }
 
-  #enqueue<T>(queue: Job[], task: () => Promise<T>): Promise<T> {
+  #enqueue<T>(queue: Job[], task: () => Done<T>): Promise<T> {
     return new Promise<T>((resolve, fail) => {
-      queue.push({ run: async () => resolve(await task()), fail });
+      const run: Job['run'] = () => {
+        const { value, record } = task();
+        return { record, finish: () => resolve(value) };
+      };
+      queue.push({ run, fail });
       void this.#drain();
     });
   }
@@ -207,23 +229,35 @@ export class Engine {
   async #drain(): Promise<void> {
     if (this.#isDraining) return;
     this.#isDraining = true;
-    try {
-      for (let job = this.#next(); job !== undefined; job = this.#next()) {
-        try {
-          if (this.#stopped !== undefined) throw this.#stopped;
-          await job.run();
-        } catch (error) {
-          this.#fail(error as Error);
-          job.fail(error as Error);
-        }
+    // What arrives in the same turn shares the first write.
+    await Promise.resolve();
+    for (let group = this.#nextGroup(); group.length > 0; group = this.#nextGroup()) {
+      try {
+        if (this.#stopped !== undefined) throw this.#stopped;
+        await this.#runGroup(group);
+      } catch (error) {
+        this.#fail(error as Error);
+        for (const job of group) job.fail(error as Error);
       }
-    } finally {
-      this.#isDraining = false;
     }
+    this.#isDraining = false;
   }
 
-  #next(): Job | undefined {
-    return this.#urgent.shift() ?? this.#jobs.shift();
+  #nextGroup(): Job[] {
+    const urgent = this.#urgent.splice(0, GROUP_MAX);
+    return [...urgent, ...this.#jobs.splice(0, GROUP_MAX - urgent.length)];
+  }
+
+  /** Applies the jobs in order, makes their records durable, then answers them in order. */
+  async #runGroup(group: readonly Job[]): Promise<void> {
+    const done = group.map((job) => job.run());
+    const records = done.flatMap(({ record }) => (record === undefined ? [] : [record]));
+    if (records.length > 0) await this.#store.appendLog(records.map(({ row }) => row));
+    for (const { events } of records) {
+      await this.#keepBatches(events);
+      for (const listener of this.#listeners) listener(events, this.#state);
+    }
+    for (const { finish } of done) finish();
   }
 
   #fail(error: Error): void {
@@ -232,16 +266,14 @@ export class Engine {
     this.#onFatal(error);
   }
 
-  async #apply(command: Command): Promise<Applied> {
+  /** Applies a command and forms its record, which the caller makes durable. */
+  #apply(command: Command): { readonly applied: Applied; readonly record: Done<unknown>['record'] } {
     const applied = applyCommand(this.#state, command);
+    const { events } = applied;
     // A refusal that changed nothing leaves no trace. What time or L1 said is recorded even if nothing followed.
-    const isRecorded =
-      applied.events.length > 0 || (command.kind !== 'submit' && applied.refusal === undefined);
-    if (!isRecorded) return applied;
-    await this.#log.append(command, outcomeHashOf(applied.events));
-    await this.#keepBatches(applied.events);
-    for (const listener of this.#listeners) listener(applied.events, this.#state);
-    return applied;
+    const isRecorded = events.length > 0 || (command.kind !== 'submit' && applied.refusal === undefined);
+    if (!isRecorded) return { applied, record: undefined };
+    return { applied, record: { row: this.#log.next(command, outcomeHashOf(events)), events } };
   }
 
   /** Sealed batches and proofs go to their table too: the prover and readers take them from there. */

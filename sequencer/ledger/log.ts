@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { decode, encode } from './codec.ts';
-import type { LedgerStore } from './store.ts';
+import type { LedgerStore, LogRow } from './store.ts';
 
 /** The log cannot be trusted, or does not lead where it led before: the process must not start. */
 export class CorruptLogError extends Error {
@@ -64,14 +64,13 @@ export class Log<Command> {
     }
   }
 
-  /** Resolves when the record is durable. A rejection leaves it unknown whether it is: stop then. */
-  async append(command: Command, outcomeHash: string): Promise<number> {
+  /** The next record. The log has moved on when it returns: the caller makes the row durable, in order, or stops. */
+  next(command: Command, outcomeHash: string): LogRow {
     const sequence = this.#sequence + 1;
     const text = encode(command);
     const recordHash = recordHashOf(this.#lastHash, sequence, text, outcomeHash);
-    await this.#store.appendLog({ sequence, command: text, outcomeHash, recordHash });
     this.#sequence = sequence;
     this.#lastHash = recordHash;
-    return sequence;
+    return { sequence, command: text, outcomeHash, recordHash };
   }
 }

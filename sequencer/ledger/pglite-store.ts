@@ -44,10 +44,11 @@ export class PgliteStore implements LedgerStore {
     }
   }
 
-  async appendLog(row: LogRow): Promise<void> {
+  async appendLog(rows: readonly LogRow[]): Promise<void> {
+    const places = rows.map((_, i) => `($${4 * i + 1}, $${4 * i + 2}, $${4 * i + 3}, $${4 * i + 4})`);
     await this.database.query(
-      'INSERT INTO log (sequence, command, outcome_hash, record_hash) VALUES ($1, $2, $3, $4)',
-      [row.sequence, row.command, row.outcomeHash, row.recordHash],
+      `INSERT INTO log (sequence, command, outcome_hash, record_hash) VALUES ${places.join(', ')}`,
+      rows.flatMap((row) => [row.sequence, row.command, row.outcomeHash, row.recordHash]),
     );
   }
 

@@ -33,7 +33,8 @@ export interface SettlementIntentRow {
 export interface LedgerStore {
   /** Claims the store for one deployment; throws if it belongs to another. */
   bindTo(identity: string): Promise<void>;
-  appendLog(row: LogRow): Promise<void>;
+  /** All rows or none. */
+  appendLog(rows: readonly LogRow[]): Promise<void>;
   /** Rows with sequence > `after`, in order, at most `count`. */
   readLog(after: number, count: number): Promise<LogRow[]>;
   /** Idempotent: the same sealed batch may be written again by a replay. */

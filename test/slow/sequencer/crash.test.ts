@@ -32,7 +32,7 @@ const ROUND_EVERY_COMMANDS = 150;
 const ACCOUNTS = [1, 2, 3, 4, 5, 6];
 /** A life works for so long, then makes up to so many more durable writes. */
 const WORK_MS_MIN = 1_000;
-const WORK_MS_RANGE = 9_000;
+const WORK_MS_RANGE = 5_000;
 const WRITES_LEFT_RANGE = 20;
 /** Signing beside the child would take the time it needs. */
 const SIGNED_AHEAD = ((WORK_MS_MIN + WORK_MS_RANGE) / 1000) * COMMANDS_PER_SEC;
