@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import { measure } from '#circuits/count.ts';
 import { readSource } from '#test/static/repository-files.ts';
+import { measure } from '../../../bench/constraints.ts';
 
 /** The budgets of the design. */
 const BUDGETS = {

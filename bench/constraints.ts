@@ -1,18 +1,18 @@
 /**
  * Measures what the batch circuit costs, row by row, and writes circuits/constraints.json.
  *
- *     node circuits/count.ts
+ *     node bench/constraints.ts
  *
  * A row's figure is its template compiled alone at --O2, plus its share of the commitment: what it commits
  * to, in elements, times the constraints of one Poseidon block over the elements it absorbs.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { renderMain } from '#circuits/limits.ts';
 import { CHAIN_RATE } from '#protocol/crypto/poseidon.ts';
 import { MONEY_BITS, SMALL_BATCH, SPOT_SLOTS, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
-import { renderMain } from './limits.ts';
 
 const ROOT = join(import.meta.dirname, '..');
 const FOLDER = 'build/count';
@@ -138,7 +138,7 @@ async function measure(): Promise<Record<string, unknown>> {
 }
 
 if (import.meta.main) {
-  const path = join(import.meta.dirname, 'constraints.json');
+  const path = join(ROOT, 'circuits/constraints.json');
   const known = JSON.parse(readFileSync(path, 'utf8'));
   writeFileSync(path, `${JSON.stringify({ ...known, ...(await measure()) }, null, 2)}\n`);
 }
