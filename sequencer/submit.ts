@@ -12,7 +12,7 @@ import { isUserIndex } from '#protocol/state.ts';
 import { nonceState, nonceWordOf } from '#protocol/transition/nonces.ts';
 import { inBatch, includeWaiting, recordAction } from './batch/rollup.ts';
 import { backlogRefusal } from './batch/seal-policy.ts';
-import { matchOrder } from './book/matching.ts';
+import { matchOrder, refuseFillOrKill } from './book/matching.ts';
 import type { OrderOptions } from './commands.ts';
 import { bodyHashOf, messageHashOf } from './identity.ts';
 import {
@@ -212,7 +212,7 @@ function checkRisk(state: EngineState, order: OrderMessage, accountIndex: number
   );
 }
 
-function checkOptions(state: EngineState, order: OrderMessage, options: OrderOptions, accountIndex: number) {
+function checkOptions(state: EngineState, order: OrderMessage, options: OrderOptions) {
   const book = state.book(order.instrumentId);
   if (options.isPostOnly && options.timeInForce !== 'gtc') {
     return reject('contradicting-options', 'a post-only order rests; it cannot be ioc or fok', {
@@ -225,13 +225,7 @@ function checkOptions(state: EngineState, order: OrderMessage, options: OrderOpt
       bestMicrosPerLot: book.best(order.side === 'buy' ? 'sell' : 'buy')?.limitMicrosPerLot ?? 0n,
     });
   }
-  if (options.timeInForce !== 'fok') return undefined;
-  const takeableLots = book.takeableLots(order.side, order.limitMicrosPerLot, accountIndex, order.sizeLots);
-  if (takeableLots >= order.sizeLots) return undefined;
-  return reject('fok-not-fillable', 'the book does not hold the whole size within the limit', {
-    sizeLots: order.sizeLots,
-    takeableLots,
-  });
+  return undefined;
 }
 
 function submitOrder(
@@ -257,7 +251,7 @@ function submitOrder(
     checkNonce(state, accountIndex, order) ??
     backlogRefusal(state, order.isReduceOnly ? 'protected' : 'ordinary') ??
     checkRisk(state, order, accountIndex) ??
-    checkOptions(state, order, options, accountIndex);
+    checkOptions(state, order, options);
   if (refusal !== undefined) return refusal;
   const record: OrderRecord = {
     hash,
@@ -266,11 +260,16 @@ function submitOrder(
     position,
     order,
     options,
-    sequence: ++state.orderSequence,
+    sequence: state.orderSequence + 1,
     filledLots: 0n,
     fills: [],
     closed: undefined,
   };
+  if (options.timeInForce === 'fok') {
+    const unfillable = refuseFillOrKill(state, record);
+    if (unfillable !== undefined) return unfillable;
+  }
+  state.orderSequence = record.sequence;
   openOrder(state, record);
   const { instrumentId, side, sizeLots, limitMicrosPerLot } = order;
   state.emit({

@@ -6,7 +6,7 @@ import type { Account } from '#protocol/account.ts';
 import type { BatchHeader, SealedBatch } from '#protocol/batch/batch.ts';
 import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
-import { openBatch as emptyBatch } from '#protocol/transition/open-batch.ts';
+import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import type { LiquidationNumbers } from '../commands.ts';
@@ -79,6 +79,19 @@ export function inBatch(state: EngineState, lane: Lane, operation: Operation): R
     }
     // An empty batch that cannot take it never will: the refusal is about the operation itself.
     if (!isBatchConflict(done) || opened.value.batch.isEmpty) return done;
+    sealBatch(state);
+  }
+}
+
+/** Whether one batch, the open one or the next, takes all these operations one after the other. Keeps none of them. */
+export function wouldTakeAll(state: EngineState, lane: Lane, operations: readonly Operation[]): Result<void> {
+  for (;;) {
+    const opened = openBatch(state, lane);
+    if (!opened.ok) return opened;
+    let tried: Result<OpenBatch> = accept(opened.value.batch);
+    for (const operation of operations) if (tried.ok) tried = tried.value.execute(operation);
+    if (tried.ok) return accept(undefined);
+    if (!isBatchConflict(tried) || opened.value.batch.isEmpty) return tried;
     sealBatch(state);
   }
 }

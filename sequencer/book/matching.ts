@@ -3,10 +3,11 @@
  * does not pass there any more is cancelled with its numbers, and the next in line gets its chance.
  */
 import { sizeOf } from '#protocol/account.ts';
-import { type Rejection, reject } from '#protocol/errors.ts';
+import { accept, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type { TradeOperation } from '#protocol/transition/operation.ts';
 import { divideDown, min, PPM_ONE } from '#protocol/units.ts';
-import { inBatch, recordAction } from '../batch/rollup.ts';
+import { inBatch, recordAction, wouldTakeAll } from '../batch/rollup.ts';
+import { bodyHashOf, messageHashOf } from '../identity.ts';
 import { closeDeadOrders, closeOrder, fillOrder, orderOf, remainingOf } from '../orders.ts';
 import type { EngineState, OrderRecord } from '../state.ts';
 import { crosses, opposite } from './order-book.ts';
@@ -101,8 +102,51 @@ function tellTrade(
 const BACKLOG_CODES = ['proof-backlog', 'batch-full', 'needs-new-batch', 'no-round', 'prices-unusable'];
 
 /** Who caused the refusal of a fill: the account it names, else the incoming order. */
-function isMakersFault(refusal: Rejection, maker: OrderRecord): boolean {
-  return refusal.data.accountIndex === maker.signed.accountIndex;
+const isFaultOf = (refusal: Rejection, accountIndex: number): boolean =>
+  refusal.data.accountIndex === accountIndex;
+
+/** Fills that would serve an order in full, in priority order, or how many lots there are. */
+function fillsFor(state: EngineState, taker: OrderRecord): Result<TradeOperation[]> {
+  const { side, limitMicrosPerLot, instrumentId, sizeLots } = taker.order;
+  const operations: TradeOperation[] = [];
+  let left = sizeLots;
+  for (const resting of state.book(instrumentId).inPriority(opposite(side))) {
+    if (left === 0n || !crosses(side, limitMicrosPerLot, resting.limitMicrosPerLot)) break;
+    if (resting.accountIndex === taker.signed.accountIndex) break;
+    const maker = orderOf(state, resting.hash);
+    const lots = min(left, tradeableLots(state, maker));
+    if (lots === 0n) continue;
+    operations.push(tradeOperation(state, maker, taker, lots, resting.limitMicrosPerLot));
+    left -= lots;
+  }
+  if (left === 0n && tradeableLots(state, taker) >= sizeLots) return accept(operations);
+  return reject('fok-not-fillable', 'the book does not hold the whole size within the limit', {
+    sizeLots,
+    takeableLots: sizeLots - left,
+  });
+}
+
+/**
+ * Why an all-or-nothing order cannot be filled as a whole now: lots, its own margin, or room in one batch. The
+ * fills are tried on a batch that is a value, so a failed attempt leaves nothing behind. A resting order that no
+ * longer passes is ended, as it would be by any other order.
+ */
+export function refuseFillOrKill(state: EngineState, taker: OrderRecord): Rejection | undefined {
+  for (;;) {
+    const fills = fillsFor(state, taker);
+    if (!fills.ok) return fills;
+    const taken = wouldTakeAll(state, taker.order.isReduceOnly ? 'protected' : 'ordinary', fills.value);
+    if (taken.ok) return undefined;
+    const makers = fills.value
+      .map(({ maker }) => maker)
+      .filter(({ signed }) => isFaultOf(taken, signed.accountIndex));
+    if (makers.length === 0) return taken;
+    for (const { signed, position } of makers) {
+      const hash = messageHashOf(bodyHashOf(state.config.domain, signed), position);
+      const maker = orderOf(state, hash);
+      if (maker.closed === undefined) closeOrder(state, maker, 'no-longer-passes', taken);
+    }
+  }
 }
 
 /**
@@ -147,7 +191,7 @@ export function matchOrder(state: EngineState, taker: OrderRecord): void {
       // Opening the next batch ended one of them: its epoch, window or expiry has passed.
     } else if (BACKLOG_CODES.includes(traded.code)) {
       closeOrder(state, taker, 'proof-backlog', traded);
-    } else if (isMakersFault(traded, maker)) {
+    } else if (isFaultOf(traded, maker.signed.accountIndex)) {
       closeOrder(state, maker, 'no-longer-passes', traded);
     } else {
       closeOrder(state, taker, 'no-longer-passes', traded);

@@ -80,18 +80,6 @@ export class OrderBook {
     return at.found ? this.#levels[side][at.index].totalLots : 0n;
   }
 
-  /** Lots that an order of `side` with `limit` could take now, from any account but its own. */
-  takeableLots(side: Side, limitMicrosPerLot: bigint, accountIndex: number, upToLots: bigint): bigint {
-    let lots = 0n;
-    for (const maker of this.inPriority(opposite(side))) {
-      if (lots >= upToLots || !crosses(side, limitMicrosPerLot, maker.limitMicrosPerLot)) break;
-      // Self-trade prevention stops the taker at its own order, so nothing behind it can be taken.
-      if (maker.accountIndex === accountIndex) break;
-      lots += maker.remainingLots;
-    }
-    return lots < upToLots ? lots : upToLots;
-  }
-
   /** Whether an order of `side` with `limit` would take something. */
   wouldCross(side: Side, limitMicrosPerLot: bigint): boolean {
     const top = this.best(opposite(side));

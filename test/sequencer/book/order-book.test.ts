@@ -110,20 +110,6 @@ describe('order book', () => {
     expect(book.best('buy')).to.include({ hash: 'first', remainingLots: 6n });
   });
 
-  it('counts as takeable nothing beyond the limit and nothing behind an own order', () => {
-    const book = new OrderBook();
-    const ask = (hash: string, price: bigint, accountIndex: number, sequence: number) =>
-      book.insert(resting({ hash, side: 'sell', limitMicrosPerLot: price, accountIndex, sequence }));
-    ask('a', 100n, 1, 1);
-    ask('own', 101n, 2, 2);
-    ask('b', 101n, 1, 3);
-    ask('c', 105n, 1, 4);
-    expect(book.takeableLots('buy', 104n, 7, 1000n)).to.equal(30n);
-    expect(book.takeableLots('buy', 104n, 7, 25n)).to.equal(25n);
-    expect(book.takeableLots('buy', 104n, 2, 1000n)).to.equal(10n);
-    expect(book.takeableLots('buy', 99n, 7, 1000n)).to.equal(0n);
-  });
-
   it('crosses at an equal price and not one micro beyond', () => {
     const book = new OrderBook();
     book.insert(resting({ hash: 'bid', side: 'buy', limitMicrosPerLot: 100n }));

@@ -37,6 +37,26 @@ describe('orders in the engine', () => {
     expect((await orderOf(world, hash)).closed?.reason).to.equal('filled');
   });
 
+  it('fills a fok order past a resting order that no longer passes, and leaves nothing of a failed one', async () => {
+    const poor = await World.open();
+    await poor.fund({ 1: 250n, 2: 10_000n, 3: 10_000n });
+    await poor.order(2, 'sell', 10n, 100n);
+    await poor.order(1, 'buy', 10n, 100n);
+    await poor.settle();
+    const dead = hashOf(await poor.order(1, 'buy', 1n, 91n));
+    hashOf(await poor.order(2, 'buy', 3n, 90n));
+    await poor.round(marked(95n));
+    const log = poor.engine.logSequence;
+    const refused = rejectionOf(await poor.order(3, 'sell', 5n, 90n, {}, { timeInForce: 'fok' }));
+    expect(refused.code).to.equal('fok-not-fillable');
+    expect(refused.data).to.deep.equal({ sizeLots: 5n, takeableLots: 4n });
+    expect(poor.engine.logSequence).to.equal(log);
+    const hash = hashOf(await poor.order(3, 'sell', 3n, 90n, {}, { timeInForce: 'fok' }));
+    expect((await orderOf(poor, dead)).closed?.reason).to.equal('no-longer-passes');
+    expect((await orderOf(poor, hash)).fills.map(({ lots }) => lots)).to.deep.equal([3n]);
+    expect(await positionOf(poor, 3)).to.equal(-3n);
+  });
+
   it('refuses a post-only order that would trade at once', async () => {
     await world.order(1, 'sell', 3n, 100n);
     const refused = rejectionOf(await world.order(2, 'buy', 1n, 100n, {}, { isPostOnly: true }));
