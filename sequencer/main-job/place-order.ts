@@ -31,6 +31,9 @@ async function main([side, instrument, lots]: readonly string[]): Promise<void> 
   const [account, round] = await Promise.all([client.account(accountIndex), client.round()]);
   const row = round.rows.find(({ instrumentId }) => instrumentId === Number(instrument));
   if (row === undefined) throw new Error(`instrument ${instrument} is not listed`);
+  const { bids, asks } = await client.book(row.instrumentId);
+  const best = (side === 'buy' ? asks : bids)[0];
+  if (best === undefined) throw new Error('nobody quotes at this moment; try again within a minute');
   // A word of nonces above everything the leaf knows; time makes two runs differ.
   const word =
     account.baseWord + BigInt(STANDARD_SHAPE.nonceWords) + BigInt(Math.floor(Date.now() / 1000) % 1_000_000);
@@ -48,7 +51,7 @@ async function main([side, instrument, lots]: readonly string[]): Promise<void> 
           side,
           isReduceOnly: false,
           sizeLots: BigInt(lots),
-          limitMicrosPerLot: limitAt(row.mark, side === 'buy' ? REACH_PPM : -REACH_PPM, side),
+          limitMicrosPerLot: limitAt(best.limitMicrosPerLot, side === 'buy' ? REACH_PPM : -REACH_PPM, side),
           expirySec: round.timeSec + LIFE_SEC,
           ...nonces.take(),
           feeCapPpm: 1_000n,
