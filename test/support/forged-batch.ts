@@ -68,7 +68,10 @@ export function forge(state: LedgerState, content: BatchContent, forgery: Forger
 export function withLots(account: Account, instrumentId: number, lots: bigint): Account {
   const size = sizeOf(account, instrumentId) + lots;
   if (instrumentId <= 3) {
-    return { ...account, spot: account.spot.map((held, i) => (i === instrumentId - 1 ? size : held) as Lots) };
+    return {
+      ...account,
+      spot: account.spot.map((held, i) => (i === instrumentId - 1 ? size : held) as Lots),
+    };
   }
   const known = account.slots.findIndex((slot) => slot.instrumentId === instrumentId);
   const at = known >= 0 ? known : account.slots.findIndex((slot) => slot.instrumentId === 0);

@@ -42,6 +42,10 @@ const FREE: readonly { readonly name: RegExp; readonly why: string }[] = [
     name: /^main\.instrumentIsWithinCap\[\]$/,
     why: 'open interest is within its cap and not rising: either says so',
   },
+  {
+    name: /^main\.instruments\[\]\.isExpiring$/,
+    why: 'without fills or without an expiry it gates nothing',
+  },
   { name: /^main\.accountThreshold\[\]$/, why: 'another threshold is another valid upper bound' },
 ];
 /** A cause was there: clearing its flag must be noticed. */
