@@ -1,0 +1,13 @@
+/** Runs every benchmark but the long ones one after another: `npm run bench`. Each prints its JSON. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+/** One script per question; `main-job.ts` (the whole way, minutes) and `constraints.ts` are run by themselves. */
+const SCRIPTS = ['screen.ts', 'admission.ts', 'batch-gas.ts'];
+
+let isOk = true;
+for (const script of SCRIPTS) {
+  const { status } = spawnSync(process.execPath, [join(import.meta.dirname, script)], { stdio: 'inherit' });
+  isOk &&= status === 0;
+}
+process.exitCode = isOk ? 0 : 1;
