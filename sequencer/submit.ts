@@ -1,6 +1,6 @@
 /** Signed messages on their way in: cheap checks, then the rules of admission, then book or batch. */
 import { type Account, sizeOf } from '#protocol/account.ts';
-import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
+import { invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type {
   CancelMessage,
   Message,
@@ -367,9 +367,3 @@ function submitWithdrawal(
   });
   return undefined;
 }
-
-export const submissionAccepted = (results: readonly MessageResult[]): Result<void> => {
-  const first = results.find((result) => !result.ok);
-  if (results.some((result) => result.ok) || first === undefined || first.ok) return accept(undefined);
-  return first.rejection;
-};
