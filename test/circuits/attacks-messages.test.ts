@@ -218,8 +218,17 @@ describe('batch circuit, forged messages', function () {
       'AlignedSlot: RangeCheck(SIZE_BITS())(closedLots);',
       () => {
         const { content } = trade().batch;
+        // Opened under low nonces, so that the window still holds those of the trade.
+        const held = ledger.settle(ledger.funded({ 1: 1_000n, 2: 1_000n }), [
+          ledger.trade(
+            ledger.order(1, { side: 'buy', sizeLots: 10n, nonce: 1n }),
+            ledger.order(2, { side: 'sell', sizeLots: 10n, nonce: 1n }),
+            10n,
+            100n,
+          ),
+        ]);
         return {
-          batch: forge(positions(), {
+          batch: forge(held, {
             ...content,
             messages: content.messages.map((m, i) => ({ ...m, isShrinking: i === BUYER })),
           }),
