@@ -249,6 +249,10 @@ describe('a sequencer that is killed', function () {
         acknowledged: acknowledged.size,
         recoveredLog: report?.logSequence ?? 0,
       });
+      const { write, number } = killedAt;
+      console.log(
+        `      kill ${lives}: ${moment} write ${number} (${write}), batches ${JSON.stringify(batches)}`,
+      );
     }
     const life = new Life(settings(undefined, 'before'));
     compare(await life.ready);
