@@ -175,7 +175,8 @@ describe('expected shortfall of known distributions', () => {
       // Every loss twice, so that (1 − β) of the rows is a whole number for every β.
       const rows = (inp.losses ?? []).flatMap((loss) => [BigInt(loss), BigInt(loss)]);
       const k = Math.round(rows.length * (1 - inp.beta));
-      expect(Number(kWorstSum(rows, k)) / k).to.be.closeTo(exp.es, 1e-9);
+      // Not `closeTo`: the contract tests' matchers, loaded in the same run, make it one of integers.
+      expect(Math.abs(Number(kWorstSum(rows, k)) / k - exp.es) < 1e-9).to.equal(true);
     });
   }
 
@@ -193,7 +194,7 @@ describe('expected shortfall of known distributions', () => {
         return BigInt(Math.round(1e12 * (-mu + Math.sqrt(variance) * z)));
       });
       const k = Math.round(count * (1 - beta));
-      expect(Number(kWorstSum(rows, k)) / k / 1e12).to.be.closeTo(exp.es, 1e-4);
+      expect(Math.abs(Number(kWorstSum(rows, k)) / k / 1e12 - exp.es) < 1e-4).to.equal(true);
     });
   }
 
