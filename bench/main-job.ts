@@ -51,7 +51,12 @@ async function main(): Promise<number> {
   const timer = setInterval(() => {
     peakMemoryMib = Math.max(peakMemoryMib, treeMemoryMib(child.pid as number));
   }, SAMPLE_MS);
-  const code = await new Promise<number>((done) => child.once('exit', (exitCode) => done(exitCode ?? 1)));
+  const code = await new Promise<number>((done) =>
+    child.once('exit', (exitCode, signal) => {
+      if (signal !== null) console.error(`the job was ended by ${signal}`);
+      done(exitCode ?? 1);
+    }),
+  );
   clearInterval(timer);
   if (code !== 0) return code;
   const figures = JSON.parse(readFileSync(join(ROOT, 'build/main-job/figures.json'), 'utf8'));
