@@ -8,6 +8,8 @@ import { dirname, join } from 'node:path';
 import { HDNodeWallet, JsonRpcProvider } from 'ethers';
 
 const HARDHAT_CLI = 'node_modules/hardhat/dist/src/cli.js';
+/** The node ends when its input does, so that it never outlives whoever started it, not even one that was killed. */
+const END_WITH_PARENT = 'data:text/javascript,process.stdin.on("end",()=>process.exit()).resume()';
 const READY = /JSON-RPC server at (http:\/\/[^\s/]+)/;
 const START_TIMEOUT_MS = 60_000;
 /** Milliseconds between looks at the chain; ethers' default of 4 s would be the slowest part of a bar. */
@@ -36,10 +38,21 @@ export async function startLocalChain(root: string, logPath: string): Promise<Lo
   const log = createWriteStream(logPath);
   const child = spawn(
     process.execPath,
-    [join(root, HARDHAT_CLI), 'node', '--network', 'replay', '--hostname', '127.0.0.1', '--port', '0'],
+    [
+      '--import',
+      END_WITH_PARENT,
+      join(root, HARDHAT_CLI),
+      'node',
+      '--network',
+      'replay',
+      '--hostname',
+      '127.0.0.1',
+      '--port',
+      '0',
+    ],
     {
       cwd: root,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
       env: { ...process.env, NO_COLOR: '1' },
     },
   );

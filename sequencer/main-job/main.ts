@@ -24,7 +24,7 @@ import {
   secondsText,
 } from './summary.ts';
 import { clock, grouped, type Terminal, terminal } from './terminal.ts';
-import { type Circuits, startWorld, type World } from './world.ts';
+import { type Circuits, Stops, startWorld, type World } from './world.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const TOKEN_IDS = [0, 1, 2];
@@ -134,70 +134,68 @@ const isConserved = ({ conservation }: Reconstruction): boolean =>
   conservation.length === TOKEN_IDS.length &&
   conservation.every(({ differenceUnits }) => differenceUnits === 0n);
 
-async function main(): Promise<number> {
+async function run(options: Options, stops: Stops): Promise<number> {
   const startMs = performance.now();
-  const { isExiting, port } = optionsOf(process.argv.slice(2));
   const screen = terminal(
     (text) => process.stdout.write(text),
     () => performance.now(),
   );
   const circuits = await prepare(screen);
   screen.phase('Chain, contracts, five oracles, sequencer, proof workers');
-  const indexMicros = replaySteps()[0].oracleBar.closeMicros;
-  const report = (text: string): void => screen.note(`again: ${text}`);
-  const world = await startWorld({
-    root: ROOT,
-    circuits,
-    ownerCount: CAST.length + 1,
-    indexMicros,
-    port,
-    report,
+  const world = await startWorld(
+    {
+      root: ROOT,
+      circuits,
+      ownerCount: CAST.length + 1,
+      indexMicros: replaySteps()[0].oracleBar.closeMicros,
+      port: options.port,
+      report: (text) => screen.note(`again: ${text}`),
+    },
+    stops,
+  );
+  const story = new Story();
+  const market: Market = new Market(world, new Narrator(screen, story, (index) => market.nameOf(index)));
+  world.sequencer.engine.subscribe((events) => {
+    for (const event of events) story.see(event);
   });
-  const stopOnSignal = stopOnce(world);
-  try {
-    const story = new Story();
-    const market: Market = new Market(world, new Narrator(screen, story, (index) => market.nameOf(index)));
-    world.sequencer.engine.subscribe((events) => {
-      for (const event of events) story.see(event);
-    });
-    const firstBatchSec = watchFirstBatch(story, screen, startMs);
-    screen.line(
-      `  chain ${world.chain.url} (id ${world.deployment.chainId}), rollup ${world.deployment.rollup}`,
-    );
-    screen.line(`  API ${world.apiUrl}/v1/openapi.json`);
-    await Promise.race([replay(market, screen), world.failed]);
-    const { reconstruction, figures } = await summarise(world, market, story, circuits, screen);
-    const totalSec = (performance.now() - startMs) / 1000;
-    screen.line(`\nDone in ${clock(totalSec * 1000)}.`);
-    writeFigures({ ...figures, firstBatchSec: firstBatchSec(), totalSec });
-    if (!isConserved(reconstruction)) {
-      screen.line('Conservation is broken: the differences above are not all zero.');
-      return 1;
-    }
-    if (!isExiting) await serve(world, market, screen, join(ROOT, 'build/main-job'));
-    return 0;
-  } finally {
-    await stopOnSignal();
+  const firstBatchSec = watchFirstBatch(story, screen, startMs);
+  screen.line(
+    `  chain ${world.chain.url} (id ${world.deployment.chainId}), rollup ${world.deployment.rollup}`,
+  );
+  screen.line(`  API ${world.apiUrl}/v1/openapi.json`);
+  await Promise.race([replay(market, screen), world.failed]);
+  const { reconstruction, figures } = await summarise(world, market, story, circuits, screen);
+  const totalSec = (performance.now() - startMs) / 1000;
+  screen.line(`\nDone in ${clock(totalSec * 1000)}.`);
+  writeFigures({ ...figures, firstBatchSec: firstBatchSec(), totalSec });
+  if (!isConserved(reconstruction)) {
+    screen.line('Conservation is broken: the differences above are not all zero.');
+    return 1;
   }
+  if (!options.isExiting) await serve(world, market, screen, join(ROOT, 'build/main-job'));
+  return 0;
 }
 
-/** Stops the world once, whether the job ends or somebody interrupts it. */
-function stopOnce(world: World): () => Promise<void> {
-  let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => {
-    stopping ??= world.stop();
-    return stopping;
-  };
+const FAILED = 1;
+const INTERRUPTED = 130;
+
+/** Runs the job and ends everything it started, also when it fails or is interrupted. */
+async function main(): Promise<void> {
+  const stops = new Stops();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => void stop().finally(() => process.exit(130)));
+    process.once(signal, () => {
+      console.error(`\nstopped by ${signal}`);
+      stops.run().finally(() => process.exit(INTERRUPTED));
+    });
   }
-  return stop;
+  let code = FAILED;
+  try {
+    code = await run(optionsOf(process.argv.slice(2)), stops);
+  } catch (error) {
+    console.error(`\n${(error as Error).stack ?? error}`);
+  }
+  await stops.run();
+  process.exit(code);
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: Error) => {
-    console.error(`\n${error.stack ?? error.message}`);
-    process.exit(1);
-  },
-);
+await main();

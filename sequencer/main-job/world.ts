@@ -50,7 +50,6 @@ export interface World {
   readonly proofTimes: ProofTimes;
   /** Rejects when the sequencer cannot go on. */
   readonly failed: Promise<never>;
-  stop(): Promise<void>;
 }
 
 export interface WorldSettings {
@@ -63,21 +62,21 @@ export interface WorldSettings {
   readonly report: (text: string) => void;
 }
 
-/** Starts all of it; what was started is stopped again if a later part fails. */
-export async function startWorld(settings: WorldSettings): Promise<World> {
-  const stops: (() => Promise<void>)[] = [];
-  const stop = async (): Promise<void> => {
-    for (const end of stops.splice(0).reverse()) await end();
-  };
-  try {
-    return { ...(await build(settings, stops)), stop };
-  } catch (error) {
-    await stop();
-    throw error;
+/** What has to be ended, latest first; may be asked to at any time, also while things are being started. */
+export class Stops {
+  readonly #ends: (() => Promise<void>)[] = [];
+
+  push(end: () => Promise<void>): void {
+    this.#ends.push(end);
+  }
+
+  async run(): Promise<void> {
+    for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) await end();
   }
 }
 
-async function build(settings: WorldSettings, stops: (() => Promise<void>)[]): Promise<Omit<World, 'stop'>> {
+/** Starts all of it; whoever calls runs `stops` in the end, whether this succeeded or not. */
+export async function startWorld(settings: WorldSettings, stops: Stops): Promise<World> {
   const { root, circuits, ownerCount, indexMicros, report } = settings;
   const pool = new ProofPool({ workerCount: WORKER_COUNT });
   stops.push(() => pool.close());
