@@ -6,6 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { PGlite } from '@electric-sql/pglite';
 import { invariant } from '#protocol/errors.ts';
+import { DirectoryLock } from './directory-lock.ts';
 import type { BatchRow, LedgerStore, LogRow, SettlementIntentRow } from './store.ts';
 
 const SCHEMA_FILE = new URL('./schema.sql', import.meta.url);
@@ -20,16 +21,19 @@ interface LogRecord {
 export class PgliteStore implements LedgerStore {
   /** The proof queue keeps its table in the same database; only composition roots hand it over. */
   readonly database: PGlite;
+  readonly #lock: DirectoryLock | undefined;
 
-  private constructor(database: PGlite) {
+  private constructor(database: PGlite, lock: DirectoryLock | undefined) {
     this.database = database;
+    this.#lock = lock;
   }
 
   /** @param directory where the data lives; undefined keeps it in memory. */
   static async open(directory?: string): Promise<PgliteStore> {
+    const lock = directory === undefined ? undefined : await DirectoryLock.take(directory);
     const database = await PGlite.create(directory === undefined ? {} : { dataDir: directory });
     await database.exec(await readFile(SCHEMA_FILE, 'utf8'));
-    return new PgliteStore(database);
+    return new PgliteStore(database, lock);
   }
 
   async bindTo(identity: string): Promise<void> {
@@ -121,5 +125,6 @@ export class PgliteStore implements LedgerStore {
 
   async close(): Promise<void> {
     await this.database.close();
+    await this.#lock?.release();
   }
 }
