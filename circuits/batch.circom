@@ -15,7 +15,7 @@ include "row/message.circom";
 include "row/signature.circom";
 include "row/withdrawal.circom";
 include "state/markets.circom";
-include "circomlib/circuits/poseidon.circom";
+include "arithmetic/poseidon.circom";
 
 function HEADER_WORDS() { return 15; }
 

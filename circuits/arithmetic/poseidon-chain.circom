@@ -1,6 +1,6 @@
 pragma circom 2.2.0;
 
-include "circomlib/circuits/poseidon.circom";
+include "poseidon.circom";
 
 // Proves       hash = poseidonChain(values) of protocol/crypto/poseidon.ts: 16 values in the first block, the
 //              hash so far and 15 more in each further one, zero padded.

@@ -2,7 +2,7 @@ pragma circom 2.2.0;
 
 include "../arithmetic/poseidon-chain.circom";
 include "../bus/bus.circom";
-include "circomlib/circuits/poseidon.circom";
+include "../arithmetic/poseidon.circom";
 
 // Proves       commitment = poseidonChain of everything that enters a key, an amount or a Freivalds sum before the
 //              challenge, and of every public word but the leaves. Twin of protocol/batch/commitment.ts, same order.

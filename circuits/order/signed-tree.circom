@@ -3,7 +3,7 @@ pragma circom 2.2.0;
 include "../arithmetic/select.circom";
 include "../state/merkle-path.circom";
 include "circomlib/circuits/bitify.circom";
-include "circomlib/circuits/poseidon.circom";
+include "../arithmetic/poseidon.circom";
 
 // Proves       with isUsed = 1: `message` is a leaf of the tree that signature row `signatureIndex` signs, and that
 //              row is used. Depth 0: the root is the message; depth 1 and 2: a 4-ary Poseidon tree.

@@ -9,7 +9,7 @@ include "circomlib/circuits/bitify.circom";
 include "circomlib/circuits/compconstant.circom";
 include "circomlib/circuits/escalarmulany.circom";
 include "circomlib/circuits/escalarmulfix.circom";
-include "circomlib/circuits/poseidon.circom";
+include "../arithmetic/poseidon.circom";
 
 // Proves       the bits of a hash are those of the integer below p.
 // The strict split of circomlib compares all 254 bits. Here the upper 80 bits must lie strictly below those of p: sound for

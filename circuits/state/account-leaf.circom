@@ -1,7 +1,7 @@
 pragma circom 2.2.0;
 
 include "../limits.circom";
-include "circomlib/circuits/poseidon.circom";
+include "../arithmetic/poseidon.circom";
 
 function RECORD_BITS() { return RECORD_OFFSET_BITS() + SIZE_BITS(); }
 function SLOT_BITS() { return INSTRUMENT_ID_BITS() + 1 + SIZE_BITS(); }

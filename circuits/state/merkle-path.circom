@@ -1,7 +1,7 @@
 pragma circom 2.2.0;
 
 include "circomlib/circuits/bitify.circom";
-include "circomlib/circuits/poseidon.circom";
+include "../arithmetic/poseidon.circom";
 
 // Proves       children[place] = node, with place = low + 2·high.
 // Assumes      low and high are bits.
