@@ -4,7 +4,7 @@
  * its memory may then be ahead of the log.
  */
 import { createVerifier, type Verifier } from '#protocol/crypto/eddsa.ts';
-import { accept, type Rejection, type Result, reject } from '#protocol/errors.ts';
+import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type { SignedMessages } from '#protocol/message.ts';
 import { verifySignedMessages } from '#protocol/signing.ts';
 import { stateRoot } from '#protocol/state.ts';
@@ -15,7 +15,7 @@ import { bodyHashOf } from './identity.ts';
 import { isNewsFromL1 } from './l1.ts';
 import { encode } from './ledger/codec.ts';
 import { CorruptLogError, Log, outcomeHashOf, sha256Hex } from './ledger/log.ts';
-import type { LedgerStore, LogRow } from './ledger/store.ts';
+import type { BatchWrite, LedgerStore, LogRow } from './ledger/store.ts';
 import { EngineState, type MessageResult } from './state.ts';
 import { refuseEnvelope } from './submit.ts';
 
@@ -31,7 +31,11 @@ export interface SubmissionResult {
 /** What a job did: its answer, and the record that must be durable before anyone gets it. */
 interface Done<T> {
   readonly value: T;
-  readonly record?: { readonly row: LogRow; readonly events: readonly EngineEvent[] };
+  readonly record?: {
+    readonly row: LogRow;
+    readonly events: readonly EngineEvent[];
+    readonly batches: readonly BatchWrite[];
+  };
 }
 
 interface Job {
@@ -85,7 +89,6 @@ export class Engine {
     // Instruments, fees and limits may change from one run to the next; chain, contract, circuit and shape may not.
     await store.bindTo(sha256Hex(encode([config.domain, config.domainWord, config.shape])));
     const engine = new Engine(config, store, onFatal);
-    let last: readonly EngineEvent[] = [];
     for await (const { sequence, command, outcomeHash } of engine.#log.replay()) {
       let applied: Applied;
       try {
@@ -97,10 +100,7 @@ export class Engine {
       if (outcomeHashOf(applied.events) !== outcomeHash) {
         throw new CorruptLogError(sequence, 'replaying it leads elsewhere than it did');
       }
-      last = applied.events;
     }
-    // All but the last record were followed by another, hence by the writes that belong to them.
-    await engine.#keepBatches(last);
     const isConfigured = engine.#log.sequence > 0 && encode(engine.#state.config) === encode(config);
     if (!isConfigured) await engine.#configure(config);
     return engine;
@@ -253,9 +253,13 @@ export class Engine {
   async #runGroup(group: readonly Job[]): Promise<void> {
     const done = group.map((job) => job.run());
     const records = done.flatMap(({ record }) => (record === undefined ? [] : [record]));
-    if (records.length > 0) await this.#store.appendLog(records.map(({ row }) => row));
+    if (records.length > 0) {
+      await this.#store.appendLog(
+        records.map(({ row }) => row),
+        records.flatMap(({ batches }) => batches),
+      );
+    }
     for (const { events } of records) {
-      await this.#keepBatches(events);
       for (const listener of this.#listeners) listener(events, this.#state);
     }
     for (const { finish } of done) finish();
@@ -274,21 +278,29 @@ export class Engine {
     // A refusal that changed nothing leaves no trace. What time or L1 said is recorded even if nothing followed.
     const isRecorded = events.length > 0 || (command.kind !== 'submit' && applied.refusal === undefined);
     if (!isRecorded) return { applied, record: undefined };
-    return { applied, record: { row: this.#log.next(command, outcomeHashOf(events)), events } };
+    const row = this.#log.next(command, outcomeHashOf(events));
+    return { applied, record: { row, events, batches: this.#batchWrites(events) } };
   }
 
-  /** Sealed batches and proofs go to their table too: the prover and readers take them from there. */
-  async #keepBatches(events: readonly EngineEvent[]): Promise<void> {
-    for (const event of events) {
+  /**
+   * Sealed batches and proofs go to their table too: the prover and readers take them from there. Formed right after
+   * the command, before a later one of the same write can change the batch again.
+   */
+  #batchWrites(events: readonly EngineEvent[]): BatchWrite[] {
+    return events.flatMap((event): BatchWrite[] => {
       const isSeal = event.kind === 'batch-sealed';
-      if (!isSeal && !(event.kind === 'batch-status' && event.status === 'proven')) continue;
-      const entry = this.#state.batches.get(event.batchNumber);
-      if (entry?.attempt !== event.attempt) continue;
-      if (isSeal && entry.sealed !== undefined) {
-        await this.#store.putBatch(entry.number, entry.attempt, encode(entry.sealed));
-      }
-      if (!isSeal) await this.#store.putProof(entry.number, entry.attempt, encode(entry.proof));
-    }
+      if (!isSeal && !(event.kind === 'batch-status' && event.status === 'proven')) return [];
+      const { batchNumber, attempt } = event;
+      const entry = this.#state.batches.get(batchNumber);
+      invariant(entry?.attempt === attempt, 'a command seals a batch number once');
+      return [
+        {
+          batchNumber,
+          attempt,
+          ...(isSeal ? { sealed: encode(entry.sealed) } : { proof: encode(entry.proof) }),
+        },
+      ];
+    });
   }
 
   /**

@@ -1,60 +1,59 @@
 /**
  * One process per ledger directory. PGlite runs its database inside the process and takes no lock of its own: two
- * of them on one directory would destroy it. The lock is a file with the owner's process id; a dead owner's is taken over.
+ * of them on one directory would destroy it. The lock is the operating system's, on a file beside the directory, held
+ * through SQLite because Node offers no other way to one: it ends with its process, however that ends, so there is
+ * nothing stale to judge, no process id to mistake for another's, and no moment at which two can take it over.
  */
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 
 export class LedgerInUse extends Error {
-  constructor(file: string, owner: number) {
-    super(`process ${owner} works on this ledger; if it does not, remove ${file}`);
+  constructor(directory: string, owner: string) {
+    super(`process ${owner} works on the ledger ${directory}`);
     this.name = 'LedgerInUse';
   }
 }
 
+const SQLITE_BUSY = 5;
+
 export class DirectoryLock {
-  readonly #file: string;
+  readonly #held: DatabaseSync;
 
-  private constructor(file: string) {
-    this.#file = file;
+  private constructor(held: DatabaseSync) {
+    this.#held = held;
   }
 
-  /** @throws LedgerInUse while another process that lives holds it */
+  /** @throws LedgerInUse while another process, or another part of this one, holds it */
   static async take(directory: string): Promise<DirectoryLock> {
-    const file = `${directory}.lock`;
-    await mkdir(dirname(file), { recursive: true });
-    for (;;) {
-      try {
-        const handle = await open(file, 'wx');
-        await handle.writeFile(`${process.pid}`);
-        await handle.close();
-        return new DirectoryLock(file);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    await mkdir(dirname(directory), { recursive: true });
+    const ownerFile = `${directory}.owner`;
+    const held = new DatabaseSync(`${directory}.lock`);
+    try {
+      held.exec('BEGIN EXCLUSIVE');
+    } catch (error) {
+      held.close();
+      if ((error as { errcode?: number }).errcode === SQLITE_BUSY) {
+        throw new LedgerInUse(directory, readOwner(ownerFile));
       }
-      const owner = await ownerOf(file);
-      if (owner !== undefined && isAlive(owner)) throw new LedgerInUse(file, owner);
-      await rm(file, { force: true });
+      throw error;
     }
+    // For people only: nothing is decided by it.
+    writeFileSync(ownerFile, `${process.pid}`);
+    return new DirectoryLock(held);
   }
 
-  async release(): Promise<void> {
-    await rm(this.#file, { force: true });
+  /** The file stays: removing it would take the lock from whoever opened it meanwhile. */
+  release(): void {
+    this.#held.close();
   }
 }
 
-/** Undefined for a file that vanished or that its owner died while writing. */
-async function ownerOf(file: string): Promise<number | undefined> {
-  const text = await readFile(file, 'utf8').catch(() => '');
-  return /^[1-9][0-9]*$/.test(text) ? Number(text) : undefined;
-}
-
-function isAlive(processId: number): boolean {
+function readOwner(file: string): string {
   try {
-    process.kill(processId, 0);
-    return true;
-  } catch (error) {
-    // EPERM: it lives and belongs to someone else.
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
+    return readFileSync(file, 'utf8');
+  } catch {
+    return 'unknown';
   }
 }

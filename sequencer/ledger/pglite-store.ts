@@ -3,11 +3,11 @@
  * survives the death of the process at any instruction, not the loss of power: PGlite never calls
  * fsync. Where money is real, the same schema runs on PostgreSQL.
  */
-import { readFile } from 'node:fs/promises';
-import { PGlite } from '@electric-sql/pglite';
+import { readFile, rm } from 'node:fs/promises';
+import { PGlite, type Transaction } from '@electric-sql/pglite';
 import { invariant } from '#protocol/errors.ts';
 import { DirectoryLock } from './directory-lock.ts';
-import type { BatchRow, LedgerStore, LogRow, SettlementIntentRow } from './store.ts';
+import type { BatchRow, BatchWrite, LedgerStore, LogRow, SettlementIntentRow } from './store.ts';
 
 const SCHEMA_FILE = new URL('./schema.sql', import.meta.url);
 
@@ -28,12 +28,30 @@ export class PgliteStore implements LedgerStore {
     this.#lock = lock;
   }
 
-  /** @param directory where the data lives; undefined keeps it in memory. */
+  /** @param directory where the data lives; undefined keeps it in memory. @throws LedgerInUse */
   static async open(directory?: string): Promise<PgliteStore> {
-    const lock = directory === undefined ? undefined : await DirectoryLock.take(directory);
-    const database = await PGlite.create(directory === undefined ? {} : { dataDir: directory });
-    await database.exec(await readFile(SCHEMA_FILE, 'utf8'));
-    return new PgliteStore(database, lock);
+    return PgliteStore.#create(
+      directory,
+      directory === undefined ? undefined : await DirectoryLock.take(directory),
+    );
+  }
+
+  /** The same after everything in the directory was removed; nothing is removed from a ledger in use. */
+  static async openEmpty(directory: string): Promise<PgliteStore> {
+    const lock = await DirectoryLock.take(directory);
+    await rm(directory, { recursive: true, force: true });
+    return PgliteStore.#create(directory, lock);
+  }
+
+  static async #create(directory: string | undefined, lock: DirectoryLock | undefined): Promise<PgliteStore> {
+    try {
+      const database = await PGlite.create(directory === undefined ? {} : { dataDir: directory });
+      await database.exec(await readFile(SCHEMA_FILE, 'utf8'));
+      return new PgliteStore(database, lock);
+    } catch (error) {
+      lock?.release();
+      throw error;
+    }
   }
 
   async bindTo(identity: string): Promise<void> {
@@ -48,12 +66,15 @@ export class PgliteStore implements LedgerStore {
     }
   }
 
-  async appendLog(rows: readonly LogRow[]): Promise<void> {
-    const places = rows.map((_, i) => `($${4 * i + 1}, $${4 * i + 2}, $${4 * i + 3}, $${4 * i + 4})`);
-    await this.database.query(
-      `INSERT INTO log (sequence, command, outcome_hash, record_hash) VALUES ${places.join(', ')}`,
-      rows.flatMap((row) => [row.sequence, row.command, row.outcomeHash, row.recordHash]),
-    );
+  async appendLog(rows: readonly LogRow[], batches: readonly BatchWrite[] = []): Promise<void> {
+    if (batches.length === 0) {
+      await insertLog(this.database, rows);
+      return;
+    }
+    await this.database.transaction(async (transaction) => {
+      await insertLog(transaction, rows);
+      for (const write of batches) await writeBatch(transaction, write);
+    });
   }
 
   async readLog(after: number, count: number): Promise<LogRow[]> {
@@ -67,26 +88,6 @@ export class PgliteStore implements LedgerStore {
       outcomeHash: row.outcome_hash,
       recordHash: row.record_hash,
     }));
-  }
-
-  async putBatch(batchNumber: number, attempt: number, sealed: string): Promise<void> {
-    await this.database.query(
-      'INSERT INTO batch (batch_number, attempt, sealed) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING',
-      [batchNumber, attempt, sealed],
-    );
-    const row = await this.getBatch(batchNumber, attempt);
-    invariant(
-      row?.sealed === sealed,
-      `batch ${batchNumber} attempt ${attempt} was sealed once, to one content`,
-    );
-  }
-
-  async putProof(batchNumber: number, attempt: number, proof: string): Promise<void> {
-    const { affectedRows } = await this.database.query(
-      'UPDATE batch SET proof = $3 WHERE batch_number = $1 AND attempt = $2',
-      [batchNumber, attempt, proof],
-    );
-    invariant(affectedRows === 1, 'a proof belongs to a sealed batch');
   }
 
   async getBatch(batchNumber: number, attempt: number): Promise<BatchRow | undefined> {
@@ -125,6 +126,34 @@ export class PgliteStore implements LedgerStore {
 
   async close(): Promise<void> {
     await this.database.close();
-    await this.#lock?.release();
+    this.#lock?.release();
   }
+}
+
+type Writer = Pick<Transaction, 'query'>;
+
+async function insertLog(writer: Writer, rows: readonly LogRow[]): Promise<void> {
+  const places = rows.map((_, i) => `($${4 * i + 1}, $${4 * i + 2}, $${4 * i + 3}, $${4 * i + 4})`);
+  await writer.query(
+    `INSERT INTO log (sequence, command, outcome_hash, record_hash) VALUES ${places.join(', ')}`,
+    rows.flatMap((row) => [row.sequence, row.command, row.outcomeHash, row.recordHash]),
+  );
+}
+
+/** A batch is sealed once per attempt: a second row of it fails on the primary key. */
+async function writeBatch(writer: Writer, write: BatchWrite): Promise<void> {
+  const { batchNumber, attempt } = write;
+  if ('sealed' in write) {
+    await writer.query('INSERT INTO batch (batch_number, attempt, sealed) VALUES ($1, $2, $3)', [
+      batchNumber,
+      attempt,
+      write.sealed,
+    ]);
+    return;
+  }
+  const { affectedRows } = await writer.query(
+    'UPDATE batch SET proof = $3 WHERE batch_number = $1 AND attempt = $2',
+    [batchNumber, attempt, write.proof],
+  );
+  invariant(affectedRows === 1, 'a proof belongs to a sealed batch');
 }

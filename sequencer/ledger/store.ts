@@ -17,6 +17,12 @@ export interface BatchRow {
   readonly proof: string | undefined;
 }
 
+/** What a record of the log did to a batch: it was sealed, or it got its proof. Encoded as in BatchRow. */
+export type BatchWrite = { readonly batchNumber: number; readonly attempt: number } & (
+  | { readonly sealed: string }
+  | { readonly proof: string }
+);
+
 /** A transaction written down before it was broadcast. */
 export interface SettlementIntentRow {
   readonly batchNumber: number;
@@ -33,13 +39,13 @@ export interface SettlementIntentRow {
 export interface LedgerStore {
   /** Claims the store for one deployment; throws if it belongs to another. */
   bindTo(identity: string): Promise<void>;
-  /** All rows or none. */
-  appendLog(rows: readonly LogRow[]): Promise<void>;
+  /**
+   * Records with the sealed batches and proofs they made, in order: all of it or nothing. Otherwise a death between
+   * two writes would leave a batch in the log that has no row of its own, and its proof no place to go.
+   */
+  appendLog(rows: readonly LogRow[], batches?: readonly BatchWrite[]): Promise<void>;
   /** Rows with sequence > `after`, in order, at most `count`. */
   readLog(after: number, count: number): Promise<LogRow[]>;
-  /** Idempotent: the same sealed batch may be written again by a replay. */
-  putBatch(batchNumber: number, attempt: number, sealed: string): Promise<void>;
-  putProof(batchNumber: number, attempt: number, proof: string): Promise<void>;
   getBatch(batchNumber: number, attempt: number): Promise<BatchRow | undefined>;
   putIntent(row: SettlementIntentRow): Promise<void>;
   /** All intents for this batch number, oldest nonce first. */

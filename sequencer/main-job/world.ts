@@ -1,5 +1,4 @@
 /** Everything that runs: chain, contracts, oracle processes, prover workers, sequencer. Started once, stopped once. */
-import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import type { Deployment } from '#contracts/deploy/deploy.ts';
@@ -114,7 +113,8 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
   // Whoever waits for it sees it; until then it must not end the process by itself.
   failure.promise.catch(() => undefined);
   const domain = { chainId: deployment.chainId, rollupAddress: BigInt(deployment.rollup) };
-  const store = await openStore(root);
+  // A new chain is a new ledger: what an earlier run left belongs to a rollup that is gone.
+  const store = await PgliteStore.openEmpty(join(root, 'build/main-job/ledger'));
   stops.push(() => store.close());
   const sequencer = await startSequencer({
     config: {
@@ -167,11 +167,4 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     proofTimes,
     failed: failure.promise,
   };
-}
-
-/** A new chain is a new ledger: what an earlier run left belongs to a rollup that is gone. */
-async function openStore(root: string): Promise<PgliteStore> {
-  const folder = join(root, 'build/main-job/ledger');
-  await rm(folder, { recursive: true, force: true });
-  return PgliteStore.open(folder);
 }

@@ -193,6 +193,38 @@ describe('the ledger of the engine', () => {
     expect(await again.read((state) => state.orders.size)).to.equal(0);
   });
 
+  it('has sealed batches and proofs of one write in the store with their records, or none of it', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 1_000n, 2: 1_000n });
+    hashOf(await world.order(1, 'buy', 1n, 100n));
+    hashOf(await world.order(2, 'sell', 1n, 100n));
+    const { store } = world;
+    // Dies right after the write: nothing that would follow it happens.
+    const dying: LedgerStore = Object.assign(Object.create(store), {
+      appendLog: async (...values: Parameters<LedgerStore['appendLog']>) => {
+        await store.appendLog(...values);
+        throw new Error('killed');
+      },
+    });
+    const engine = await Engine.start(testConfig(), dying, () => undefined);
+    const length = engine.logSequence;
+    const answers = await Promise.allSettled([
+      engine.command({ kind: 'seal', reason: 'age' }),
+      engine.submit(world.signOrder(1, 'buy', 1n, 90n)),
+      engine.submit(world.signOrder(2, 'sell', 1n, 110n)),
+    ]);
+    expect(answers.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected', 'rejected']);
+    await world.start();
+    expect(world.engine.logSequence).to.equal(length + 3);
+    const [sealed] = await world.engine.read((state) =>
+      state.unprovedBatches.map(({ number, attempt }) => ({ number, attempt })),
+    );
+    expect(await store.getBatch(sealed.number, sealed.attempt)).to.include({ proof: undefined });
+    await world.prove();
+    expect(world.fatal).to.equal(undefined);
+    expect((await store.getBatch(sealed.number, sealed.attempt))?.proof).to.contain('commitment');
+  });
+
   it('never takes an L1 block or queue entry twice', async () => {
     const world = await World.open();
     await world.fund({ 1: 1_000n });

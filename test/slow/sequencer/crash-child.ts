@@ -86,7 +86,7 @@ function die(write: string): never {
   }
 }
 
-const WRITES = ['appendLog', 'putBatch', 'putProof', 'putIntent'] as const;
+const WRITES = ['appendLog', 'putIntent'] as const;
 
 /** The same store, whose writes are counted. */
 function withDeath(store: PgliteStore): LedgerStore {
