@@ -110,7 +110,8 @@ class RunningSequencer implements Sequencer {
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #busy = new Map<string, Promise<void>>();
   #app: ReturnType<typeof createServer> | undefined;
-  #openedAtMs: number | undefined;
+  /** The open batch and since when this process has seen it; a restart finds it open and begins to count. */
+  #openBatch: { readonly name: string; readonly sinceMs: number } | undefined;
   #isStopping = false;
 
   constructor(engine: Engine, options: SequencerOptions, report: (error: Error) => void) {
@@ -131,22 +132,27 @@ class RunningSequencer implements Sequencer {
 
   async open(): Promise<void> {
     const { pollMs = POLL_MS, sealAgeMs = SEAL_AGE_MS, api } = this.#options;
-    this.engine.subscribe((events) => {
-      for (const event of events) {
-        if (event.kind === 'batch-opened') this.#openedAtMs = performance.now();
-        if (event.kind === 'batch-sealed') this.#openedAtMs = undefined;
-      }
-    });
     await this.#proofs.start();
     if (api !== undefined) await this.#openApi(api);
     if (pollMs === 0) return;
     this.#every(pollMs, 'l1', () => this.syncL1());
     this.#every(pollMs, 'submit', () => this.submit());
-    this.#every(Math.min(pollMs, sealAgeMs), 'seal', async () => {
-      if (isSealDue(this.#openedAtMs, performance.now(), sealAgeMs)) {
-        await this.engine.command({ kind: 'seal', reason: 'age' });
-      }
-    });
+    this.#every(Math.min(pollMs, sealAgeMs), 'seal', () => this.#sealByAge(sealAgeMs));
+  }
+
+  /** An empty batch has no age: sealing it would only fill the log. */
+  async #sealByAge(sealAgeMs: number): Promise<void> {
+    const name = await this.engine.read(({ open, attempts }) =>
+      open === undefined || open.batch.isEmpty
+        ? undefined
+        : `${open.number}/${attempts.get(open.number) ?? 0}`,
+    );
+    const nowMs = performance.now();
+    if (name !== this.#openBatch?.name)
+      this.#openBatch = name === undefined ? undefined : { name, sinceMs: nowMs };
+    if (isSealDue(this.#openBatch?.sinceMs, nowMs, sealAgeMs)) {
+      await this.engine.command({ kind: 'seal', reason: 'age' });
+    }
   }
 
   async syncL1(): Promise<void> {
