@@ -122,6 +122,19 @@ export function signedHashOf(domain: SigningDomain, signed: SignedMessages): big
 }
 
 /**
+ * Takes over what an earlier check of the same messages found, `hash` being their `signedHash`: for a writer that reads
+ * its own records again. Nothing is checked here.
+ */
+export function rememberChecked(
+  domain: SigningDomain,
+  publicKey: PublicKey,
+  signed: SignedMessages,
+  hash: bigint,
+): void {
+  checked.set(signed, { domain, hash, publicKey, isValid: true });
+}
+
+/**
  * Whether `publicKey` signed these messages for this chain and contract. `check` may be a verifier
  * prepared for that key (`createVerifier`), which is faster. @throws InputError on a malformed tree.
  */

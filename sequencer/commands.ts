@@ -47,7 +47,13 @@ export type Command =
       readonly kind: 'configure';
       readonly config: EngineConfig;
     }
-  | { readonly kind: 'submit'; readonly signed: SignedMessages; readonly options: readonly OrderOptions[] }
+  | {
+      readonly kind: 'submit';
+      readonly signed: SignedMessages;
+      readonly options: readonly OrderOptions[];
+      /** What was signed, as one field element: most of the time of a replay would go into hashing it again. */
+      readonly signedHash: bigint;
+    }
   | {
       /** Everything L1 said up to and including one block, in order. */
       readonly kind: 'l1-block';

@@ -6,7 +6,7 @@
 import { createVerifier, type Verifier } from '#protocol/crypto/eddsa.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type { SignedMessages } from '#protocol/message.ts';
-import { verifySignedMessages } from '#protocol/signing.ts';
+import { rememberChecked, signedHashOf, verifySignedMessages } from '#protocol/signing.ts';
 import { stateRoot } from '#protocol/state.ts';
 import type { Command, EngineEvent, OrderOptions } from './commands.ts';
 import type { EngineConfig } from './config.ts';
@@ -92,7 +92,7 @@ export class Engine {
     for await (const { sequence, command, outcomeHash } of engine.#log.replay()) {
       let applied: Applied;
       try {
-        if (command.kind === 'submit') engine.#trustRecorded(command.signed);
+        if (command.kind === 'submit') engine.#trustRecorded(command.signed, command.signedHash);
         applied = applyCommand(engine.#state, command);
       } catch (error) {
         throw new CorruptLogError(sequence, `replaying it failed (${(error as Error).message})`);
@@ -167,7 +167,8 @@ export class Engine {
       const bodyHash = bodyHashOf(this.#state.config.domain, signed);
       const known = this.#state.bodies.get(bodyHash);
       if (known !== undefined) return { value: accept({ bodyHash, results: known, isRepeat: true }) };
-      const { applied, record } = this.#apply({ kind: 'submit', signed, options });
+      const signedHash = signedHashOf(this.#state.config.domain, signed);
+      const { applied, record } = this.#apply({ kind: 'submit', signed, options, signedHash });
       return { value: accept({ bodyHash, results: applied.results, isRepeat: false }), record };
     });
   }
@@ -305,12 +306,12 @@ export class Engine {
 
   /**
    * A signature in the log was checked before it got there, and the chain of hashes says that it is still that one:
-   * a replay does not spend most of its time on checking it again. A forged log cannot steal: no batch with a
-   * wrong signature can be proved.
+   * a replay does not spend most of its time on checking and hashing it again. A forged log cannot steal: no batch with
+   * a wrong signature, or messages other than the signed ones, can be proved.
    */
-  #trustRecorded(signed: SignedMessages): void {
+  #trustRecorded(signed: SignedMessages, signedHash: bigint): void {
     const { publicKey } = this.#state.account(signed.accountIndex);
-    verifySignedMessages(this.#state.config.domain, publicKey, signed, () => true);
+    rememberChecked(this.#state.config.domain, publicKey, signed, signedHash);
   }
 
   /** Cheap checks first; the signature last. Keys seen lately have a window table. */

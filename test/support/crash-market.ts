@@ -15,6 +15,7 @@ import {
   riskRoundInputs,
 } from '#protocol/risk/oracle-state.ts';
 import { buildRiskTable } from '#protocol/risk/round.ts';
+import { signedHashOf } from '#protocol/signing.ts';
 import type { Command, EngineEvent } from '#sequencer/commands.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
 import { applyCommand } from '#sequencer/core.ts';
@@ -180,7 +181,12 @@ export class CrashMarket {
           timeInForce: o.timeInForce ?? 'gtc',
           isPostOnly: o.isPostOnly ?? false,
         }));
-        const { results } = this.#apply({ kind: 'submit', signed, options: full });
+        const { results } = this.#apply({
+          kind: 'submit',
+          signed,
+          options: full,
+          signedHash: signedHashOf(domain, signed),
+        });
         return results.flatMap((result) => (result.ok ? [] : [result.rejection]));
       },
     };

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { BatchCapacity } from '#protocol/limits.ts';
 import type { Message, SignedMessages } from '#protocol/message.ts';
+import { signedHashOf } from '#protocol/signing.ts';
 import { ledgerTotals, stateRoot } from '#protocol/state.ts';
 import type { Command } from '#sequencer/commands.ts';
 import { applyCommand } from '#sequencer/core.ts';
@@ -11,6 +12,7 @@ import { remainingOf } from '#sequencer/orders.ts';
 import { EngineState } from '#sequencer/state.ts';
 import { testConfig } from '../../support/engine.ts';
 import {
+  DOMAIN,
   l1,
   marked,
   NOW_SEC,
@@ -162,10 +164,12 @@ class History {
 
   submit(accountIndex: number, message: Message, timeInForce: 'gtc' | 'ioc' = 'gtc'): void {
     const { epoch } = this.state.account(accountIndex);
+    const body = signed(accountIndex, message, epoch);
     this.give({
       kind: 'submit',
-      signed: signed(accountIndex, message, epoch),
+      signed: body,
       options: [{ timeInForce, isPostOnly: false }],
+      signedHash: signedHashOf(DOMAIN, body),
     });
   }
 
