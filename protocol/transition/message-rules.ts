@@ -2,6 +2,7 @@
 import type { Account } from '../account.ts';
 import type { BatchContent, BatchHeader, MessageExecution, WithdrawalExecution } from '../batch/batch.ts';
 import { type Rejection, reject } from '../errors.ts';
+import { ORDER_CASH_BITS, ORDER_FEE_BITS } from '../limits.ts';
 import type { OrderMessage, SignedMessages, WithdrawMessage } from '../message.ts';
 import { rowOf } from '../risk/table.ts';
 import { verifySignedMessages } from '../signing.ts';
@@ -66,6 +67,15 @@ function refuseOrder(order: OrderMessage, row: MessageExecution, header: BatchHe
       fillLots,
       cashMicros,
       feeMicros,
+    });
+  }
+  if (cashMicros >> BigInt(ORDER_CASH_BITS) > 0n || feeMicros >> BigInt(ORDER_FEE_BITS) > 0n) {
+    return reject('out-of-range', 'cash or fee of the fill does not fit an order row; fill less of it', {
+      ...data,
+      cashMicros,
+      cashMicrosMax: (1n << BigInt(ORDER_CASH_BITS)) - 1n,
+      feeMicros,
+      feeMicrosMax: (1n << BigInt(ORDER_FEE_BITS)) - 1n,
     });
   }
   const atLimit = fillLots * order.limitMicrosPerLot;

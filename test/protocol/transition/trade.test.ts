@@ -101,6 +101,19 @@ describe('a trade', () => {
     refusal(batch.execute(trade(sell, buy, 10n, 100n, { maker: 500_001n })), 'fee-cap');
   });
 
+  it('refuses cash that does not fit an order row, which no proof could hold', () => {
+    const batch = open(funded({ 1: 1000n, 2: 1000n }));
+    const terms = { sizeLots: 1n << 33n, limitMicrosPerLot: 1n << 39n };
+    const fill = trade(
+      order(2, { side: 'sell', ...terms }),
+      order(1, { side: 'buy', ...terms }),
+      1n << 33n,
+      0n,
+    );
+    const priced = { ...fill, priceMicrosPerLot: 1n << 39n } as typeof fill;
+    expect(refusal(batch.execute(priced), 'out-of-range').data.cashMicros).to.equal(1n << 72n);
+  });
+
   it('refuses steps that would undo others: no lots, negative lots, price or fee', () => {
     const batch = run(open(funded({ 1: 1000n, 2: 1000n })), match(1, 2, 5n, 100n));
     for (const change of [

@@ -1,0 +1,322 @@
+/**
+ * A market driven by random steps, each judged by an independent second model of health: small, written from
+ * the margin rule and not from the code, in plain numbers of dollars.
+ */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { type Account, sizeOf } from '#protocol/account.ts';
+import type { SealedBatch } from '#protocol/batch/batch.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
+import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
+import { heldInstruments } from '#protocol/risk/margin.ts';
+import { genesisState, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
+import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
+import type { OpenBatch } from '#protocol/transition/open-batch.ts';
+import type { MessageReference, Operation } from '#protocol/transition/operation.ts';
+import { isBatchConflict } from '#protocol/transition/refusals.ts';
+import { abs, type MicrosPerLot, min } from '#protocol/units.ts';
+import {
+  l1,
+  match,
+  NO_PENDING,
+  OTHER,
+  open,
+  order,
+  PERP,
+  ROOMY,
+  requireBooksBalance,
+  riskTable,
+  SPOT,
+  settle,
+  trade,
+  USD,
+  withdrawal,
+} from './ledger.ts';
+
+export const ACCOUNTS = [1, 2, 3, 4];
+const IDS = [SPOT, PERP, OTHER];
+
+export interface Step {
+  readonly kind: 'trade' | 'close' | 'withdraw' | 'force' | 'deposit' | 'pay-fund' | 'round' | 'cancel-all';
+  readonly a: number;
+  readonly b: number;
+  readonly id: number;
+  readonly lots: bigint;
+  readonly percent: bigint;
+  readonly isReduceOnly: boolean;
+}
+
+const often = (kind: Step['kind'], weight: number) => ({ weight, arbitrary: fc.constant(kind) });
+
+export const step: fc.Arbitrary<Step> = fc.record({
+  kind: fc.oneof(
+    often('trade', 8),
+    often('close', 8),
+    often('round', 4),
+    often('withdraw', 2),
+    often('force', 1),
+    often('deposit', 1),
+    often('pay-fund', 2),
+    often('cancel-all', 1),
+  ),
+  a: fc.constantFrom(...ACCOUNTS),
+  b: fc.constantFrom(...ACCOUNTS),
+  id: fc.constantFrom(...IDS),
+  lots: fc.bigInt({ min: 1n, max: 30n }),
+  percent: fc.oneof(
+    { weight: 4, arbitrary: fc.bigInt({ min: 97n, max: 103n }) },
+    { weight: 1, arbitrary: fc.bigInt({ min: 55n, max: 150n }) },
+  ),
+  isReduceOnly: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+});
+
+const tableAt = (percent: bigint): RiskTable => {
+  const moved = (id: number) => ({
+    mark: (percent * USD) as MicrosPerLot,
+    fundingIndex: (id === SPOT ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
+  });
+  return riskTable({}, { [SPOT]: moved(SPOT), [PERP]: moved(PERP) });
+};
+
+/** The second model: equity and requirements in micros from the rule's text. */
+function health(account: Account, table: RiskTable) {
+  let equity = Number(account.cashStar);
+  let debt = Number(account.cashStar);
+  let spotValue = 0;
+  let charges = 0;
+  const worst: number[] = Array(8).fill(0);
+  for (const row of table.rows) {
+    const size = Number(sizeOf(account, row.instrumentId));
+    equity += size * (Number(row.mark) - Number(row.fundingIndex));
+    if (row.isSpot) spotValue += size * (Number(row.mark) - Number(row.chargeImLong));
+    else debt += size * (Number(row.mark) - Number(row.fundingIndex));
+    charges += Math.abs(size) * Number(size > 0 ? row.chargeImLong : row.chargeImShort);
+    row.losses.forEach((loss, s) => {
+      worst[s] += size * Number(loss);
+    });
+  }
+  return { equity, debt, spotValue, im: Math.max(0, ...worst) + charges };
+}
+
+const isDebtor = (account: Account) => heldInstruments(account).length === 0 && account.cashStar < 0n;
+
+/** Four accounts with $800 and ten spot lots each, already leveraged against each other. */
+const START = (() => {
+  let state = genesisState(TINY_SHAPE);
+  for (const index of ACCOUNTS) {
+    state = settle(state, [
+      { kind: 'l1', operation: l1('register', index) },
+      { kind: 'l1', operation: l1('deposit', index, 0, 800n * USD) },
+      { kind: 'l1', operation: l1('deposit', index, SPOT, 10n) },
+    ]);
+  }
+  return settle(state, [match(1, 2, 40n, 100n), match(3, 4, 45n, 100n, OTHER), match(3, 1, 8n, 100n, SPOT)]);
+})();
+
+export interface RandomMarketOptions {
+  /** Accepted operations by kind, added up over all markets that share the object. */
+  readonly counts?: Record<string, number>;
+  readonly capacity?: BatchCapacity;
+  /** Called with every sealed batch and the ledger before it. */
+  readonly onSeal?: (batch: SealedBatch, start: LedgerState) => void;
+}
+
+export class RandomMarket {
+  state = START;
+  table = tableAt(100n);
+  batch: OpenBatch;
+  fund = 400n * USD;
+  vaultQuote = 800n * USD * BigInt(ACCOUNTS.length);
+  treasury = 0n;
+  readonly counts: Record<string, number>;
+  readonly #capacity: BatchCapacity;
+  readonly #onSeal: RandomMarketOptions['onSeal'];
+
+  constructor(options: RandomMarketOptions = {}) {
+    this.counts = options.counts ?? {};
+    this.#capacity = options.capacity ?? ROOMY;
+    this.#onSeal = options.onSeal;
+    this.batch = this.opened();
+  }
+
+  opened(): OpenBatch {
+    return open(
+      this.state,
+      { table: this.table, fundBookedMicros: this.fund, liquid: [this.vaultQuote, 1000n, 0n, 0n] },
+      this.#capacity,
+    );
+  }
+
+  seal(): void {
+    const { batch, state } = this.batch.seal();
+    expect(stateRoot(state)).to.equal(batch.newStateRoot);
+    requireBooksBalance(state);
+    this.#onSeal?.(batch, this.state);
+    this.treasury += batch.feesMicros + batch.penaltiesMicros - batch.fundPaymentsMicros;
+    this.fund -= batch.fundPaymentsMicros;
+    for (const { operation, outcome } of batch.content.l1Operations) {
+      if (operation.tokenId === 0)
+        this.vaultQuote +=
+          operation.kind === 'deposit'
+            ? outcome.served
+            : operation.kind === 'withdraw'
+              ? -outcome.served
+              : 0n;
+    }
+    for (const row of batch.content.withdrawals) {
+      const message = batch.content.signatures[row.signatureIndex].messages[row.position];
+      if (message.kind === 'withdraw' && message.tokenId === 0) this.vaultQuote -= row.servedAmount;
+    }
+    this.state = state;
+    // Every micro that came in is on an account, in the treasury, or has left.
+    expect(ledgerTotals(state).cashStarMicros + this.treasury).to.equal(this.vaultQuote);
+    this.batch = this.opened();
+  }
+
+  operation(step: Step): Operation {
+    const { a, b, id, lots, percent } = step;
+    const mark = Number(this.table.rows.find((row) => row.instrumentId === id)?.mark ?? 0n);
+    const priceMicrosPerLot = BigInt(Math.round((mark * Number(percent)) / 100));
+    const epoch = (index: number) => this.batch.accountAt(index).epoch;
+    const sign = (
+      index: number,
+      side: 'buy' | 'sell',
+      isReduceOnly = false,
+      instrumentId = id,
+      size = lots,
+    ) => order(index, { side, sizeLots: size, instrumentId, isReduceOnly }, epoch(index));
+    switch (step.kind) {
+      case 'trade':
+        return {
+          ...trade(sign(a, 'buy', step.isReduceOnly), sign(b, 'sell'), lots, 1n, {
+            maker: lots * 1000n,
+            taker: lots * 2000n,
+          }),
+          priceMicrosPerLot,
+        } as Operation;
+      case 'close':
+        return this.closing(step, (index, side, instrumentId, lots) =>
+          sign(index, side, false, instrumentId, lots),
+        );
+      case 'withdraw':
+        return {
+          kind: 'withdraw',
+          ...withdrawal(a, lots * (id === SPOT ? 1n : 20n * USD), id === SPOT ? SPOT : 0, epoch(a)),
+        };
+      case 'force':
+        return {
+          kind: 'l1',
+          operation: l1('withdraw', a, id === SPOT ? SPOT : 0, lots * (id === SPOT ? 1n : 50n * USD)),
+        };
+      case 'deposit':
+        return {
+          kind: 'l1',
+          operation: l1('deposit', a, id === SPOT ? SPOT : 0, lots * (id === SPOT ? 1n : USD)),
+        };
+      case 'pay-fund':
+        return {
+          kind: 'pay-fund',
+          accountIndex: ACCOUNTS.find((index) => isDebtor(this.batch.accountAt(index))) ?? a,
+        };
+      default:
+        return { kind: 'l1', operation: l1('cancelAll', a) };
+    }
+  }
+
+  reasonOf(index: number): 1 | 2 | undefined {
+    return liquidationReason(this.batch.accountAt(index), this.table, TINY_SHAPE);
+  }
+
+  /** Aims at an account that needs it, and at something it holds, if there is any. */
+  closing(
+    step: Step,
+    sign: (index: number, side: 'buy' | 'sell', instrumentId: number, lots: bigint) => MessageReference,
+  ): Operation {
+    const a = ACCOUNTS.find((index) => this.reasonOf(index) !== undefined && index !== step.b) ?? step.a;
+    const account = this.batch.accountAt(a);
+    const held = heldInstruments(account);
+    const id = held.length > 0 ? held[step.id % held.length] : PERP;
+    const size = sizeOf(account, id);
+    const row = this.table.rows.find((listed) => listed.instrumentId === id);
+    const lots = min(2n * step.lots, abs(size as bigint));
+    const edge = ((row?.band ?? 0n) * (step.percent - 100n)) / 3n;
+    return {
+      kind: 'liquidate',
+      accountIndex: a,
+      instrumentId: id,
+      lots,
+      priceMicrosPerLot: (row?.mark ?? 0n) + edge,
+      reason: this.reasonOf(a) ?? 1,
+      pending: NO_PENDING,
+      against: sign(step.b, size < 0n ? 'sell' : 'buy', id, lots),
+      feeMicros: step.lots,
+    };
+  }
+
+  run(step: Step): void {
+    const isCalm = ACCOUNTS.every((index) => this.reasonOf(index) === undefined);
+    if (step.kind === 'round' || (step.kind === 'close' && isCalm)) {
+      this.seal();
+      // Mostly a move of some percent, now and then a crash.
+      const isSmall = step.percent >= 97n && step.percent <= 103n;
+      this.table = tableAt(isSmall ? 100n + 9n * (step.percent - 100n) : step.percent);
+      this.batch = this.opened();
+      return;
+    }
+    let operation = this.operation(step);
+    let result = this.batch.execute(operation);
+    if (!result.ok && isBatchConflict(result)) {
+      this.seal();
+      operation = this.operation(step);
+      result = this.batch.execute(operation);
+      // A fresh batch is never the reason: whoever retries makes progress.
+      if (!result.ok) expect(isBatchConflict(result), `${operation.kind}: ${result.message}`).to.equal(false);
+    }
+    if (!result.ok) return;
+    this.counts[operation.kind] = (this.counts[operation.kind] ?? 0) + 1;
+    const before = this.batch;
+    this.batch = result.value;
+    this.check(before, operation);
+  }
+
+  /** What no accepted operation may have done, by the second model. */
+  check(previous: OpenBatch, operation: Operation): void {
+    for (const index of this.batch.touched) {
+      const change = this.batch.changeOf(index);
+      if (change === undefined) continue;
+      const [before, after] = [health(change.before, this.table), health(change.after, this.table)];
+      const grew = IDS.some((id) => {
+        const [old, now] = [sizeOf(change.before, id), sizeOf(change.after, id)];
+        return now * old < 0n || (now < 0n ? -now : now) > (old < 0n ? -old : old);
+      });
+      const label = `${operation.kind} of account ${index}`;
+      if (change.events.orders.length > 0 && grew && after.equity < after.im) {
+        // Only a hedge may grow below IM: never an account that was below MM, and equity may not fall into MM.
+        expect(change.marginBefore.health, label).to.not.be.oneOf(['liquidatable', 'bankrupt']);
+        expect(
+          change.marginAfter.maintenanceMarginTimes10k <= change.marginBefore.maintenanceMarginTimes10k,
+          label,
+        ).to.equal(true);
+      }
+      const pays =
+        change.events.withdrawals.length > 0 ||
+        change.events.l1Operations.some(
+          ({ operation: o, outcome }) => o.kind === 'withdraw' && outcome.served > 0n,
+        );
+      if (pays) expect(after.equity, label).to.be.at.least(1.25 * after.im);
+      if (change.events.liquidations.length > 0 && change.events.liquidated?.reason === 1) {
+        expect(change.marginBefore.health, label).to.be.oneOf(['liquidatable', 'bankrupt']);
+        const closed = change.events.liquidations.reduce(
+          (sum, row) =>
+            sum +
+            Number(row.closedLots) *
+              Number(this.table.rows.find((r) => r.instrumentId === row.instrumentId)?.mark),
+          0,
+        );
+        expect(before.equity - after.equity, label).to.be.at.most(0.02 * closed + 1);
+      }
+      expect(change.after.spot.every((size) => size >= 0n)).to.equal(true);
+    }
+    expect(this.batch.touched.length).to.be.at.least(previous.touched.length);
+  }
+}
