@@ -1,0 +1,88 @@
+/**
+ * Mark, delta and risk arrays of the call and the put at one strike: twin of
+ * circuits/risk/option/option-row.circom. Every distinct revaluation is made once and wired into the columns.
+ */
+import { type MicrosPerLot, max, microsPerLot } from '../../units.ts';
+import { priceCall } from './black76.ts';
+import { type Deviation, deviationOf } from './deviation.ts';
+import { logNearest } from './fixed-log.ts';
+import {
+  type ForwardMoves,
+  forwardLoss,
+  isTail,
+  MOVE_PAIRS,
+  pairOfColumns,
+  QUARTER_MOVES,
+  type UnderlyingOptionMoves,
+  type VolMove,
+} from './moves.ts';
+import { PRICE_FRACTION_BITS, TAIL_WEIGHT_BITS } from './scales.ts';
+
+/** What is known of one strike in a round. */
+export interface StrikeInputs {
+  /** Micros per lot, below 2^35. */
+  readonly strike: bigint;
+  readonly volsPpm: Readonly<Record<VolMove, bigint>>;
+}
+
+/** One option of a strike. Losses are of one long lot, one for each of MOVE_PAIRS. */
+export interface OptionValues {
+  readonly mark: MicrosPerLot;
+  readonly delta: MicrosPerLot;
+  readonly losses: readonly MicrosPerLot[];
+}
+
+const shiftNearest = (value: bigint, bits: bigint): bigint => (value + (1n << (bits - 1n))) >> bits;
+
+/** Call and put of a strike. Their values differ by exactly those of the forward: put–call parity holds to the micro. */
+export function priceStrike(
+  { strike, volsPpm }: StrikeInputs,
+  forward: ForwardMoves,
+  underlying: UnderlyingOptionMoves,
+): { call: OptionValues; put: OptionValues } {
+  const deviations: Record<VolMove, Deviation> = {
+    same: deviationOf(volsPpm.same, forward.rootOfTime),
+    up: deviationOf(volsPpm.up, forward.rootOfTime),
+    down: deviationOf(volsPpm.down, forward.rootOfTime),
+  };
+  const logMoneyness = forward.log - logNearest(strike);
+  const base = priceCall(forward.forward, strike, logMoneyness, deviations.same);
+  const callLosses = MOVE_PAIRS.map((pair) => {
+    const moved = priceCall(
+      forward.moved[pair.move],
+      strike,
+      logMoneyness + underlying.logs[pair.move],
+      deviations[pair.volMove],
+    );
+    const lossQ52 = base.callQ52 - moved.callQ52;
+    return isTail(pair)
+      ? shiftNearest(
+          lossQ52 * underlying.tailWeights[pair.move - QUARTER_MOVES],
+          PRICE_FRACTION_BITS + TAIL_WEIGHT_BITS,
+        )
+      : shiftNearest(lossQ52, PRICE_FRACTION_BITS);
+  });
+  // No option is worth less than its exercise: that keeps both marks from falling below 0 by an error of the formula.
+  const intrinsic = max(0n, forward.forward - strike);
+  const callMark = max(intrinsic, shiftNearest(base.callQ52, PRICE_FRACTION_BITS));
+  const callDelta = shiftNearest(base.callDeltaQ52, PRICE_FRACTION_BITS);
+  return {
+    call: {
+      mark: microsPerLot(callMark),
+      delta: microsPerLot(callDelta),
+      losses: callLosses.map(microsPerLot),
+    },
+    put: {
+      mark: microsPerLot(callMark - forward.forward + strike),
+      delta: microsPerLot(callDelta - forward.forward),
+      losses: callLosses.map((loss, i) => microsPerLot(loss - forwardLoss(MOVE_PAIRS[i], forward))),
+    },
+  };
+}
+
+/** The losses in the order of the scenario list. */
+export const riskArrayOf = (
+  { losses }: OptionValues,
+  scenarioCount: number,
+  underlying: number,
+): MicrosPerLot[] => pairOfColumns(scenarioCount, underlying).map((pair) => losses[pair]);
