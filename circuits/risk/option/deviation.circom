@@ -1,0 +1,99 @@
+pragma circom 2.2.0;
+
+include "./bits.circom";
+include "./option-limits.circom";
+
+// Hint: the integer square root of n < 2^60, by Newton's method from above.
+function squareRootDown(n) {
+    if (n == 0) {
+        return 0;
+    }
+    var root = 1 << ROOT_OF_TIME_BITS();
+    var better = (root + n \ root) >> 1;
+    while (better < root) {
+        root = better;
+        better = (root + n \ root) >> 1;
+    }
+    return root;
+}
+
+// Proves       root = floor(√(timeSec · TIME_SCALE)).
+// Assumes      timeSec < 2^27; root is any hint.
+// Guarantees   root < 2^30.
+template RootOfTimeWithHint() {
+    signal input timeSec;
+    signal input root;
+
+    component rootBits = Bits(ROOT_OF_TIME_BITS());
+    rootBits.value <== root;
+    // 0 ≤ n − root² ≤ 2·root, each side below 2^32 for the right root; below 2^62 nothing wraps.
+    signal square <== root * root;
+    component below = Bits(ROOT_OF_TIME_BITS() + 2);
+    below.value <== timeSec * TIME_SCALE() - square;
+    component above = Bits(ROOT_OF_TIME_BITS() + 2);
+    above.value <== square + 2 * root - timeSec * TIME_SCALE();
+}
+
+// Proves       root = floor(√(timeSec · TIME_SCALE)): twin of rootOfTimeDown.
+// Guarantees   timeSec < 2^27, root < 2^30.
+template RootOfTime() {
+    signal input timeSec;
+    signal output root;
+
+    component range = Bits(OPTION_TIME_BITS());
+    range.value <== timeSec;
+    root <-- squareRootDown(timeSec * TIME_SCALE());
+    RootOfTimeWithHint()(timeSec, root);
+}
+
+// Proves       reciprocal = floor(RECIPROCAL_SCALE / fineSteps).
+// Assumes      0 ≤ fineSteps < 2^28; reciprocal is any hint.
+// Guarantees   reciprocal < 2^23, so fineSteps ≥ 14 564: below it there is no witness.
+template ReciprocalWithHint() {
+    signal input fineSteps;
+    signal input reciprocal;
+
+    component reciprocalBits = Bits(RECIPROCAL_BITS());
+    reciprocalBits.value <== reciprocal;
+    signal product <== reciprocal * fineSteps;
+    // 0 ≤ remainder < fineSteps leaves one quotient; products stay below 2^51.
+    component remainder = Bits(FINE_STEPS_BITS());
+    remainder.value <== RECIPROCAL_SCALE() - product;
+    component rest = Bits(FINE_STEPS_BITS());
+    rest.value <== fineSteps - 1 - (RECIPROCAL_SCALE() - product);
+}
+
+// Proves       the total volatility of volPpm over the time behind rootOfTime on both grids, and its reciprocal: twin of
+//              deviationOf in protocol/risk/option/deviation.ts.
+// Assumes      rootOfTime < 2^30 (RootOfTime).
+// Guarantees   volPpm < 2^23; 14 564 ≤ fineSteps < 2^28; fineSteps = coarseSteps · 2^13 + excess with
+//              −2^12 ≤ excess < 2^12; coarseSteps < 2^16; reciprocal < 2^23.
+template Deviation() {
+    signal input volPpm;
+    signal input rootOfTime;
+    signal output fineSteps;
+    signal output coarseSteps;
+    signal output excess;
+    signal output reciprocal;
+
+    component volBits = Bits(VOL_BITS());
+    volBits.value <== volPpm;
+    signal product <== volPpm * rootOfTime;
+    // One decomposition rounds twice: to fine steps, and with 2^12 of them added to coarse steps.
+    var dropped = DEVIATION_DROPPED_BITS();
+    var total = VOL_BITS() + ROOT_OF_TIME_BITS() + 1;
+    component split = Bits(total);
+    split.value <== product + (1 << (dropped - 1)) + (1 << (dropped + FINE_BITS() - 1));
+    var low = 0;
+    var high = 0;
+    for (var i = 0; i < FINE_BITS(); i++) { low += split.bits[dropped + i] * (1 << i); }
+    for (var i = dropped + FINE_BITS(); i < total; i++) {
+        high += split.bits[i] * (1 << (i - dropped - FINE_BITS()));
+    }
+    excess <== low - (1 << (FINE_BITS() - 1));
+    coarseSteps <== high;
+    fineSteps <== high * (1 << FINE_BITS()) + excess;
+
+    reciprocal <-- fineSteps == 0 ? 0 : RECIPROCAL_SCALE() \ fineSteps;
+    ReciprocalWithHint()(fineSteps, reciprocal);
+}
