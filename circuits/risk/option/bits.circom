@@ -1,5 +1,7 @@
 pragma circom 2.2.0;
 
+include "../../arithmetic/range.circom";
+
 // Proves       value = Σ bits[i] · 2^i with every bit 0 or 1.
 // Guarantees   0 ≤ value < 2^COUNT as an integer; the bits are the only ones, because 2^COUNT is below the field's size.
 template Bits(COUNT) {
@@ -17,8 +19,8 @@ template Bits(COUNT) {
 }
 
 // Proves       rounded = value / 2^DROPPED_BITS to nearest, halves up, for a value of either sign.
-// Guarantees   −2^(KEPT_BITS − 1) ≤ rounded < 2^(KEPT_BITS − 1); there is no witness for a value outside. Both the kept and
-//              the dropped bits are checked: with the dropped ones alone the quotient could be any field element.
+// Guarantees   −2^(KEPT_BITS − 1) ≤ rounded < 2^(KEPT_BITS − 1); there is no witness for a value outside. Kept and
+//              dropped bits are both checked: with the dropped ones alone the quotient could be any field element.
 template RoundSigned(KEPT_BITS, DROPPED_BITS) {
     assert(DROPPED_BITS > 0 && KEPT_BITS + DROPPED_BITS < 253);
     signal input value;
@@ -45,8 +47,7 @@ template LargerWithHint(BITS) {
     isFirst * (isFirst - 1) === 0;
     larger <== b + isFirst * (a - b);
     // |a − b| for the larger, −|a − b| for the smaller.
-    component excess = Bits(BITS);
-    excess.value <== 2 * larger - a - b;
+    RangeCheck(BITS)(2 * larger - a - b);
 }
 
 // Proves       larger = max(a, b).

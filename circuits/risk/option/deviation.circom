@@ -24,14 +24,11 @@ template RootOfTimeWithHint() {
     signal input timeSec;
     signal input root;
 
-    component rootBits = Bits(ROOT_OF_TIME_BITS());
-    rootBits.value <== root;
+    RangeCheck(ROOT_OF_TIME_BITS())(root);
     // 0 ≤ n − root² ≤ 2·root, each side below 2^32 for the right root; below 2^62 nothing wraps.
     signal square <== root * root;
-    component below = Bits(ROOT_OF_TIME_BITS() + 2);
-    below.value <== timeSec * TIME_SCALE() - square;
-    component above = Bits(ROOT_OF_TIME_BITS() + 2);
-    above.value <== square + 2 * root - timeSec * TIME_SCALE();
+    RangeCheck(ROOT_OF_TIME_BITS() + 2)(timeSec * TIME_SCALE() - square);
+    RangeCheck(ROOT_OF_TIME_BITS() + 2)(square + 2 * root - timeSec * TIME_SCALE());
 }
 
 // Proves       root = floor(√(timeSec · TIME_SCALE)): twin of rootOfTimeDown.
@@ -40,8 +37,7 @@ template RootOfTime() {
     signal input timeSec;
     signal output root;
 
-    component range = Bits(OPTION_TIME_BITS());
-    range.value <== timeSec;
+    RangeCheck(OPTION_TIME_BITS())(timeSec);
     root <-- squareRootDown(timeSec * TIME_SCALE());
     RootOfTimeWithHint()(timeSec, root);
 }
@@ -53,14 +49,11 @@ template ReciprocalWithHint() {
     signal input fineSteps;
     signal input reciprocal;
 
-    component reciprocalBits = Bits(RECIPROCAL_BITS());
-    reciprocalBits.value <== reciprocal;
+    RangeCheck(RECIPROCAL_BITS())(reciprocal);
     signal product <== reciprocal * fineSteps;
     // 0 ≤ remainder < fineSteps leaves one quotient; products stay below 2^51.
-    component remainder = Bits(FINE_STEPS_BITS());
-    remainder.value <== RECIPROCAL_SCALE() - product;
-    component rest = Bits(FINE_STEPS_BITS());
-    rest.value <== fineSteps - 1 - (RECIPROCAL_SCALE() - product);
+    RangeCheck(FINE_STEPS_BITS())(RECIPROCAL_SCALE() - product);
+    RangeCheck(FINE_STEPS_BITS())(fineSteps - 1 - (RECIPROCAL_SCALE() - product));
 }
 
 // Proves       the total volatility of volPpm over the time behind rootOfTime on both grids, and its reciprocal: twin of
@@ -76,8 +69,7 @@ template Deviation() {
     signal output excess;
     signal output reciprocal;
 
-    component volBits = Bits(VOL_BITS());
-    volBits.value <== volPpm;
+    RangeCheck(VOL_BITS())(volPpm);
     signal product <== volPpm * rootOfTime;
     // One decomposition rounds twice: to fine steps, and with 2^12 of them added to coarse steps.
     var dropped = DEVIATION_DROPPED_BITS();

@@ -63,7 +63,6 @@ template StrikeLog() {
     signal input strike;
     signal output logarithm;
 
-    component range = Bits(STRIKE_BITS());
-    range.value <== strike;
+    RangeCheck(STRIKE_BITS())(strike);
     logarithm <== Log(0, STRIKE_BITS() - 1, 0, 22)(strike);
 }

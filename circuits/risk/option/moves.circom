@@ -89,8 +89,7 @@ template OptionForward() {
     signal output moved[MOVES()];
     signal output rootOfTime;
 
-    component range = Bits(FORWARD_BITS());
-    range.value <== forward;
+    RangeCheck(FORWARD_BITS())(forward);
     forwardLog <== Log(0, FORWARD_BITS() - 1, 0, 22)(forward);
 
     // As the row of a dated future: a call less a put is that future in every scenario, to the micro.

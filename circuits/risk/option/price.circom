@@ -4,8 +4,8 @@ include "./bits.circom";
 include "./normal.circom";
 include "./option-limits.circom";
 
-// Proves       callQ52 = forward · Φ(d1) − strike · Φ(d2) and callDeltaQ52 = forward · Φ(d1) in 2^-52 micros per lot: twin
-//              of priceCall in protocol/risk/option/black76.ts. Nothing is rounded.
+// Proves       callQ52 = forward · Φ(d1) − strike · Φ(d2) and callDeltaQ52 = forward · Φ(d1) in 2^-52 micros per lot:
+//              twin of priceCall in protocol/risk/option/black76.ts. Nothing is rounded.
 // Assumes      forward < 2^36, strike < 2^35, |logMoneyness| < 2^21 (Log), the four values of Deviation. The hints are
 //              any: the signs of d2 and d1, and an inverse that only matters where |d2| ≥ 24.
 // Guarantees   |callQ52|, |callDeltaQ52| < 2^89.
