@@ -69,7 +69,7 @@ const payFund: Operation = { kind: 'pay-fund', accountIndex: 1 };
 const indebted = (): LedgerState =>
   ledger.settle(ledger.funded({ 1: 700n, 2: 0n }, { 2: 50n }), [ledger.match(1, 2, 10n, 100n, SPOT)]);
 
-export const TRACES: Readonly<Record<string, () => SealedBatch>> = {
+const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
   'nothing at all': () => sealTiny(ledger.funded({}), []),
   'a registration and a first deposit': () =>
     sealTiny(ledger.funded({}), [l1('register', 3), l1('deposit', 3, 0, 50n * USD)]),
@@ -230,3 +230,14 @@ export const TRACES: Readonly<Record<string, () => SealedBatch>> = {
   'a forced withdrawal of more than all quote while prices are not usable': () =>
     sealTiny(ledger.funded({ 1: 100n }), [l1('withdraw', 1, 0, 101n * USD)], { pricesUsable: false }),
 };
+
+/** The batches by name, each the same bytes whenever it is made. */
+export const TRACES: Readonly<Record<string, () => SealedBatch>> = Object.fromEntries(
+  Object.entries(BATCHES).map(([name, make]) => [
+    name,
+    () => {
+      ledger.resetNonces();
+      return make();
+    },
+  ]),
+);

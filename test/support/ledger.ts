@@ -123,6 +123,8 @@ export const sign = (accountIndex: number, messages: Message[], epoch = 1n): Sig
   signMessages(DOMAIN, secretOf(accountIndex), { accountIndex, epoch, messages });
 
 const lastNonces = new Map<number, bigint>();
+/** Starts over: what is built next has the same nonces whatever was built before. */
+export const resetNonces = (): void => lastNonces.clear();
 /** Unique per account over a test run, so that two orders never meet by accident. */
 export function freshNonce(accountIndex: number): bigint {
   const nonce = (lastNonces.get(accountIndex) ?? -1n) + 1n;
