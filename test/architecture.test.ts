@@ -36,7 +36,7 @@ const CLOCK_AND_CHANCE = [
 const ROOMS: Record<string, Room> = {
   protocol: {
     files: ['protocol'],
-    packages: only('@noble/', 'poseidon-lite'),
+    packages: only('@noble/'),
     node: none,
     banned: CLOCK_AND_CHANCE,
   },
