@@ -59,12 +59,27 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         uint40 postedAtSec;
     }
 
+    /// @dev One slot: every batch and every L1 operation reads it.
     struct Clock {
-        uint64 lastRound;
-        uint64 lastProvedRound;
+        uint48 lastRound;
+        uint48 lastProvedRound;
         uint40 lastTimeSec;
         uint40 lastNormalTimeSec;
+        /// @dev 0 when every posted round is proved or older than a proved one.
+        uint40 oldestUnprovedPostedAtSec;
+        uint32 acceptedCount;
         bool isAfterJump;
+    }
+
+    /// @dev An AcceptedTable in two slots, with the paused seconds up to its acceptance.
+    struct StoredTable {
+        uint48 roundNumber;
+        uint40 roundTimeSec;
+        uint40 acceptedAtSec;
+        uint40 pausedBeforeSec;
+        bool isJump;
+        uint8 esCount;
+        uint256 tableHash;
     }
 
     /// @notice The registry, created with this oracle.
@@ -81,9 +96,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     /// @dev Running Σ price · Δt, micros of one coin times seconds, up to clock.lastTimeSec.
     uint128[UNDERLYING_COUNT] private _indexSeconds;
     mapping(uint256 roundNumber => PostedRound) public postedRounds;
-    AcceptedTable[] private _tables;
-    /// @dev Paused seconds up to the acceptance of the newest table.
-    uint256 private _pausedBeforeSec;
+    mapping(uint256 index => StoredTable) private _tables;
 
     /// @notice With the registry of `round.registryHash` this rebuilds and proves the round.
     event RoundPosted(uint64 indexed roundNumber, RoundValues round, uint128[UNDERLYING_COUNT] indexSeconds);
@@ -101,6 +114,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     error RoundNotProvable(uint256 roundNumber, uint256 lastProvedRound, uint256 lastRound);
     error ValuesNotPosted(uint256 roundNumber);
     error RegistryNotOfRound(bytes32 expected, bytes32 actual);
+    error UnknownTable(uint256 index, uint256 acceptedCount);
     error NotAFieldElement(uint256 value);
     error InvalidRiskProof(uint256 roundNumber);
 
@@ -147,7 +161,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         (values.registryHash, values.esCount, underlyings) = parameters.roundParameters();
         _fillMedians(reports, time.isAfterJump, underlyings, values);
         uint128[UNDERLYING_COUNT] memory indexSeconds = _updateFeeds(time, underlyings, values);
-        time.lastRound = values.roundNumber;
+        if (time.lastProvedRound == time.lastRound) time.oldestUnprovedPostedAtSec = uint40(block.timestamp);
+        time.lastRound = uint48(values.roundNumber);
         time.lastTimeSec = uint40(values.timeSec);
         time.isAfterJump = values.isJump;
         if (!values.isJump) time.lastNormalTimeSec = uint40(values.timeSec);
@@ -193,7 +208,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     function _requireTime(RiskReport[] calldata reports, uint256 lastTimeSec) private view returns (uint256 timeSec) {
         int256[] memory times = new int256[](reports.length);
         for (uint256 i = 0; i < reports.length; ++i) times[i] = int256(uint256(reports[i].timeSec));
-        timeSec = uint256(_medianDown(times));
+        timeSec = uint256(RiskFeed.medianDown(times));
         if (timeSec <= lastTimeSec) revert RoundTimeNotLater(lastTimeSec, timeSec);
         if (timeSec > block.timestamp + FUTURE_SEC_MAX || timeSec + stalenessSec < block.timestamp) {
             revert RoundTimeOutsideWindow(timeSec, block.timestamp);
@@ -250,19 +265,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
             prices[i] = int256(uint256(reports[i].indexMicros[u]));
             premiums[i] = reports[i].premiumPpm[u];
         }
-        int256 premium = RiskFeed.clampPremium(_medianDown(premiums));
-        return (uint48(uint256(_medianDown(prices))), int24(premium));
-    }
-
-    /// @dev The lower of the two middle values when there are four. Sorts by insertion, in place.
-    function _medianDown(int256[] memory list) private pure returns (int256) {
-        for (uint256 i = 1; i < list.length; ++i) {
-            int256 value = list[i];
-            uint256 place = i;
-            for (; place > 0 && list[place - 1] > value; --place) list[place] = list[place - 1];
-            list[place] = value;
-        }
-        return list[(list.length - 1) / 2];
+        int256 premium = RiskFeed.clampPremium(RiskFeed.medianDown(premiums));
+        return (uint48(uint256(RiskFeed.medianDown(prices))), int24(premium));
     }
 
     // ---- proving ----
@@ -300,19 +304,22 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     }
 
     function _accept(RoundValues calldata values, uint256 tableHash) private {
-        _pausedBeforeSec = pausedSeconds();
-        clock.lastProvedRound = values.roundNumber;
-        emit RoundProved(values.roundNumber, _tables.length, tableHash);
-        _tables.push(
-            AcceptedTable({
-                roundNumber: values.roundNumber,
-                roundTimeSec: values.timeSec,
-                acceptedAtSec: uint64(block.timestamp),
-                isJump: values.isJump,
-                esCount: values.esCount,
-                tableHash: tableHash
-            })
-        );
+        Clock memory time = clock;
+        uint256 index = time.acceptedCount;
+        _tables[index] = StoredTable({
+            roundNumber: uint48(values.roundNumber),
+            roundTimeSec: uint40(values.timeSec),
+            acceptedAtSec: uint40(block.timestamp),
+            pausedBeforeSec: uint40(_pausedSeconds(index)),
+            isJump: values.isJump,
+            esCount: values.esCount,
+            tableHash: tableHash
+        });
+        time.lastProvedRound = uint48(values.roundNumber);
+        time.oldestUnprovedPostedAtSec = postedRounds[values.roundNumber + 1].postedAtSec;
+        time.acceptedCount = uint32(index + 1);
+        clock = time;
+        emit RoundProved(values.roundNumber, index, tableHash);
     }
 
     function _commitment(bytes32 valuesHash) private pure returns (uint216) {
@@ -322,30 +329,58 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     // ---- reading ----
 
     /// @inheritdoc IRiskOracle
+    function priceStatus(uint256 index) external view returns (PriceStatus memory status) {
+        Clock memory time = clock;
+        status.acceptedCount = time.acceptedCount;
+        status.oldestUnprovedPostedAtSec = time.oldestUnprovedPostedAtSec;
+        status.pausedSec = _pausedSeconds(time.acceptedCount);
+        if (index >= time.acceptedCount) return status;
+        status.table = _acceptedTable(index);
+        if (index + 1 < time.acceptedCount) status.nextAcceptedAtSec = _tables[index + 1].acceptedAtSec;
+    }
+
+    /// @inheritdoc IRiskOracle
     function acceptedCount() external view returns (uint256) {
-        return _tables.length;
+        return clock.acceptedCount;
     }
 
     /// @inheritdoc IRiskOracle
     function acceptedTable(uint256 index) external view returns (AcceptedTable memory) {
-        return _tables[index];
+        if (index >= clock.acceptedCount) revert UnknownTable(index, clock.acceptedCount);
+        return _acceptedTable(index);
     }
 
     /// @inheritdoc IRiskOracle
     function oldestUnprovedPostedAtSec() external view returns (uint64) {
-        return postedRounds[clock.lastProvedRound + 1].postedAtSec;
+        return clock.oldestUnprovedPostedAtSec;
     }
 
     /// @inheritdoc IRiskOracle
-    function pausedSeconds() public view returns (uint256) {
-        uint256 count = _tables.length;
+    function pausedSeconds() external view returns (uint256) {
+        return _pausedSeconds(clock.acceptedCount);
+    }
+
+    function _acceptedTable(uint256 index) private view returns (AcceptedTable memory) {
+        StoredTable storage table = _tables[index];
+        return
+            AcceptedTable({
+                roundNumber: table.roundNumber,
+                roundTimeSec: table.roundTimeSec,
+                acceptedAtSec: table.acceptedAtSec,
+                isJump: table.isJump,
+                esCount: table.esCount,
+                tableHash: table.tableHash
+            });
+    }
+
+    function _pausedSeconds(uint256 count) private view returns (uint256) {
         if (count == 0) return block.timestamp - _deployedAtSec;
-        AcceptedTable storage newest = _tables[count - 1];
+        StoredTable storage newest = _tables[count - 1];
         uint256 usableUntilSec = newest.acceptedAtSec;
         if (!newest.isJump && newest.roundTimeSec + stalenessSec > usableUntilSec) {
             usableUntilSec = newest.roundTimeSec + stalenessSec;
         }
-        return _pausedBeforeSec + (block.timestamp > usableUntilSec ? block.timestamp - usableUntilSec : 0);
+        return newest.pausedBeforeSec + (block.timestamp > usableUntilSec ? block.timestamp - usableUntilSec : 0);
     }
 
     /// @notice Running Σ price · Δt of one coin up to clock.lastTimeSec, and the price carried since.

@@ -18,6 +18,20 @@ interface IRiskOracle {
         uint256 tableHash;
     }
 
+    /// @notice Everything that a batch asks about the prices, so that it asks once.
+    /// @param table zero if there is no such index yet
+    /// @param nextAcceptedAtSec L1 time at which the table after it was accepted; 0 if there is none
+    struct PriceStatus {
+        AcceptedTable table;
+        uint256 acceptedCount;
+        uint256 nextAcceptedAtSec;
+        uint256 oldestUnprovedPostedAtSec;
+        uint256 pausedSec;
+    }
+
+    /// @notice The accepted table of this index and, as of now, what the other functions say.
+    function priceStatus(uint256 index) external view returns (PriceStatus memory);
+
     /// @notice Number of accepted tables; indices 0 … count − 1, acceptedAtSec never falls with the index.
     function acceptedCount() external view returns (uint256);
 

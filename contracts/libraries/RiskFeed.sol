@@ -141,4 +141,15 @@ library RiskFeed {
     function _clamp(int256 value, int256 limit) private pure returns (int256) {
         return value > limit ? limit : value < -limit ? -limit : value;
     }
+
+    /// @dev The lower of the two middle values when there are four. Sorts by insertion, in place.
+    function medianDown(int256[] memory list) internal pure returns (int256) {
+        for (uint256 i = 1; i < list.length; ++i) {
+            int256 value = list[i];
+            uint256 place = i;
+            for (; place > 0 && list[place - 1] > value; --place) list[place] = list[place - 1];
+            list[place] = value;
+        }
+        return list[(list.length - 1) / 2];
+    }
 }

@@ -212,6 +212,34 @@ describe('RiskOracle: proving a round', () => {
     expect(await fixture.oracle.acceptedCount()).to.equal(2);
   });
 
+  it('tells a batch at once what it tells one by one', async () => {
+    const { oracle } = fixture;
+    const sameAt = async (index: bigint) => {
+      const status = await oracle.priceStatus(index);
+      const count: bigint = await oracle.acceptedCount();
+      expect(status.acceptedCount).to.equal(count);
+      expect(status.oldestUnprovedPostedAtSec).to.equal(await oracle.oldestUnprovedPostedAtSec());
+      expect(status.pausedSec).to.equal(await oracle.pausedSeconds());
+      const next = index + 1n < count ? (await oracle.acceptedTable(index + 1n)).acceptedAtSec : 0n;
+      expect(status.nextAcceptedAtSec).to.equal(next);
+      const table = status.table.toArray();
+      if (index < count) expect(table).to.deep.equal((await oracle.acceptedTable(index)).toArray());
+      else expect(table).to.deep.equal([0n, 0n, 0n, false, 0n, 0n]);
+    };
+    await sameAt(0n);
+    await postHonestRound(fixture, reportAt(1n, firstTime));
+    await sameAt(0n);
+    await accepted(2n, firstTime + 60n);
+    await accepted(3n, firstTime + 120n);
+    await accepted(4n, firstTime + 500n, [START_PRICES[0] * 2n, START_PRICES[1]]);
+    await mineAt(firstTime + 600n);
+    await postHonestRound(fixture, reportAt(5n, firstTime + 601n));
+    for (const index of [0n, 1n, 2n, 3n, 2n ** 256n - 1n]) await sameAt(index);
+    await expect(oracle.acceptedTable(3))
+      .to.be.revertedWithCustomError(oracle, 'UnknownTable')
+      .withArgs(3, 3);
+  });
+
   it('refuses a round that was never posted', async () => {
     const posted = await postHonestRound(fixture, reportAt(1n, firstTime));
     const submission = await proved(posted);

@@ -21,6 +21,14 @@ contract OracleStub is IRiskOracle {
         pausedSeconds = pausedSec;
     }
 
+    function priceStatus(uint256 index) external view returns (PriceStatus memory status) {
+        status.acceptedCount = _tables.length;
+        if (index < _tables.length) status.table = _tables[index];
+        if (index + 1 < _tables.length) status.nextAcceptedAtSec = _tables[index + 1].acceptedAtSec;
+        status.oldestUnprovedPostedAtSec = oldestUnprovedPostedAtSec;
+        status.pausedSec = pausedSeconds;
+    }
+
     function acceptedCount() external view returns (uint256) {
         return _tables.length;
     }
