@@ -12,6 +12,7 @@ import {ITokenVault} from "./interfaces/ITokenVault.sol";
 import {BabyJubjub} from "./libraries/BabyJubjub.sol";
 import {EventWords} from "./libraries/EventWords.sol";
 import {L1Queue} from "./libraries/L1Queue.sol";
+import {Movements} from "./libraries/Movements.sol";
 import {TokenVault} from "./TokenVault.sol";
 
 /// @title What users do on L1: open accounts, deposit, ask, and stop the rollup when they are not served.
@@ -31,7 +32,8 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     uint32 public accountCount;
 
     mapping(uint256 accountIndex => address) public ownerOf;
-    mapping(address payee => uint256) public feeClaimsWei;
+    /// @dev Of the submitter less the fees that are still counted in the queue.
+    mapping(address payee => uint256) internal _feeClaimsWei;
 
     L1Queue.Queue internal _queue;
     /// @dev Deposits in the queue, as public pending word.
@@ -123,36 +125,43 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
 
     /// @notice Stops all batches for good once an operation of the queue is overdue. For anyone.
     function freeze() external {
-        if (_queue.frozenAtSec != 0) revert IsFrozen();
+        if (_queue.bounds.frozenAtSec != 0) revert IsFrozen();
         if (!isOverdue()) revert NothingOverdue();
-        _queue.frozenAtSec = uint40(block.timestamp);
-        emit Frozen(_queue.head, block.timestamp);
+        _queue.bounds.frozenAtSec = uint40(block.timestamp);
+        emit Frozen(_queue.bounds.head, block.timestamp);
     }
 
     /// @notice In a frozen rollup undoes an operation that no batch took up: a deposit goes back to its owner as a
     /// claim, a donation to the fund, and the fee to the owner (of a donation: to the caller). For anyone.
     function reclaim(uint64 queueIndex) external {
-        if (_queue.frozenAtSec == 0) revert NotFrozen();
-        L1Queue.Entry memory entry = _queue.entries[queueIndex];
-        uint256 kind = L1Queue.kindOf(entry.word);
+        if (_queue.bounds.frozenAtSec == 0) revert NotFrozen();
+        (uint256 word, uint256 feeUnits) = _queue.remove(queueIndex);
+        uint256 kind = L1Queue.kindOf(word);
         if (kind == 0) revert NoWaitingOperation(queueIndex);
-        delete _queue.entries[queueIndex];
-        uint256 accountIndex = L1Queue.accountOf(entry.word);
-        if (kind == L1Queue.DEPOSIT) _refundDeposit(accountIndex, entry.word);
-        if (kind == L1Queue.FUND_DONATION) vault.creditDonation(L1Queue.amountOf(entry.word));
-        address payee = kind == L1Queue.FUND_DONATION ? msg.sender : ownerOf[accountIndex];
-        feeClaimsWei[payee] += entry.feeUnits * L1Queue.FEE_UNIT_WEI;
+        uint256[] memory movements = new uint256[](1);
+        if (kind == L1Queue.DEPOSIT) movements[0] = _refund(word);
+        if (kind == L1Queue.FUND_DONATION) movements[0] = _movement(Movements.DONATE, word);
+        if (movements[0] != 0) vault.book(movements, 0, 0);
+        address payee = kind == L1Queue.FUND_DONATION ? msg.sender : ownerOf[L1Queue.accountOf(word)];
+        _feeClaimsWei[payee] += feeUnits * L1Queue.FEE_UNIT_WEI;
     }
 
     // FEES
 
     /// @notice Pays the Ether due to the caller: fees earned as submitter, or paid in excess.
     function claimFees() external nonReentrant returns (uint256 amountWei) {
-        amountWei = feeClaimsWei[msg.sender];
+        if (msg.sender == _submitter()) _settleFees();
+        amountWei = _feeClaimsWei[msg.sender];
         if (amountWei == 0) revert NoFees(msg.sender);
-        feeClaimsWei[msg.sender] = 0;
+        _feeClaimsWei[msg.sender] = 0;
         (bool isPaid, ) = msg.sender.call{value: amountWei}("");
         if (!isPaid) revert FeeTransferFailed(msg.sender);
+    }
+
+    /// @notice What `payee` may take with claimFees.
+    function feeClaimsWei(address payee) external view returns (uint256) {
+        uint256 earnedUnits = payee == _submitter() ? _queue.bounds.earnedFeeUnits : 0;
+        return _feeClaimsWei[payee] + earnedUnits * L1Queue.FEE_UNIT_WEI;
     }
 
     /// @notice What the next L1 operation pays. It rises with the queue; what is sent in excess can be claimed back.
@@ -167,11 +176,11 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
 
     /// @notice L1 time of the freeze, 0 while the rollup runs. There is no way back.
     function frozenAtSec() external view returns (uint256) {
-        return _queue.frozenAtSec;
+        return _queue.bounds.frozenAtSec;
     }
 
     function queueBounds() external view returns (uint64 head, uint64 tail) {
-        return (_queue.head, _queue.tail);
+        return (_queue.bounds.head, _queue.bounds.tail);
     }
 
     function queueEntry(uint64 queueIndex) external view returns (L1Queue.Entry memory, L1Queue.Key memory) {
@@ -184,16 +193,34 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
 
     // INTERNALS
 
-    function _refundDeposit(uint256 accountIndex, uint256 word) internal {
-        (uint256 tokenId, uint256 amount) = (L1Queue.tokenOf(word), L1Queue.amountOf(word));
-        _pending[accountIndex] -= EventWords.pending(tokenId, amount);
-        vault.refundDeposit(ownerOf[accountIndex], tokenId, amount);
+    /// @dev Adds what the submitter has earned to what it may claim.
+    function _settleFees() internal {
+        _feeClaimsWei[_submitter()] += _queue.bounds.earnedFeeUnits * L1Queue.FEE_UNIT_WEI;
+        _queue.bounds.earnedFeeUnits = 0;
+    }
+
+    function _submitter() internal view virtual returns (address);
+
+    /// @dev A deposit leaves the queue for its owner's claims.
+    function _refund(uint256 word) internal returns (uint256 movement) {
+        _dequeueDeposit(word);
+        return _movement(Movements.REFUND, word);
+    }
+
+    function _dequeueDeposit(uint256 word) internal {
+        _pending[L1Queue.accountOf(word)] -= EventWords.pending(L1Queue.tokenOf(word), L1Queue.amountOf(word));
+    }
+
+    /// @dev Of the whole amount of a queue entry.
+    function _movement(uint256 kind, uint256 word) internal view returns (uint256) {
+        return Movements.pack(kind, L1Queue.tokenOf(word), L1Queue.amountOf(word), ownerOf[L1Queue.accountOf(word)]);
     }
 
     function _register(address owner, uint256 x, uint256 y) private returns (uint32 accountIndex) {
         accountIndex = ++accountCount;
         if (accountIndex > accountMax) revert AccountsExhausted(accountMax);
         ownerOf[accountIndex] = owner;
+        vault.open(owner);
         emit AccountOpened(accountIndex, owner);
         _enqueueKey(accountIndex, x, y);
     }
@@ -203,7 +230,7 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
         (uint256 keyX, uint256 keyY) = BabyJubjub.timesEight(x, y);
         // The identity, from a point of small order: anyone could sign for it.
         if (keyX == 0) revert BadKey(x, y);
-        _queue.keys[_queue.tail] = L1Queue.Key(keyX, keyY);
+        _queue.keys[_queue.bounds.tail] = L1Queue.Key(keyX, keyY);
         return _push(L1Queue.pack(L1Queue.REGISTER, accountIndex, 0, 0), keyX, keyY);
     }
 
@@ -216,7 +243,7 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
         _requireRunning(pausedSec);
         uint256 feeWei = queueFeeWei();
         if (msg.value < feeWei) revert FeeTooLow(feeWei, msg.value);
-        if (msg.value > feeWei) feeClaimsWei[msg.sender] += msg.value - feeWei;
+        if (msg.value > feeWei) _feeClaimsWei[msg.sender] += msg.value - feeWei;
         uint40 dueNetSec;
         (queueIndex, dueNetSec) = _queue.push(word, pausedSec);
         emit OperationQueued(queueIndex, uint32(L1Queue.accountOf(word)), word, keyX, keyY, dueNetSec);
@@ -228,8 +255,8 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
 
     /// @dev Neither frozen nor bound to be.
     function _requireRunning(uint256 pausedSec) internal view {
-        if (_queue.frozenAtSec != 0) revert IsFrozen();
-        if (_queue.isOverdue(pausedSec)) revert OperationOverdue(_queue.head);
+        if (_queue.bounds.frozenAtSec != 0) revert IsFrozen();
+        if (_queue.isOverdue(pausedSec)) revert OperationOverdue(_queue.bounds.head);
     }
 
     function _require(bool isMet, string memory reason) internal pure {

@@ -3,10 +3,11 @@ pragma solidity ^0.8.28;
 
 import {ITokenVault} from "./interfaces/ITokenVault.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
-import {BatchWords} from "./libraries/BatchWords.sol";
+import {BatchWords, HEADER_WORDS} from "./libraries/BatchWords.sol";
 import {EventWords} from "./libraries/EventWords.sol";
 import {L1Operations} from "./L1Operations.sol";
 import {L1Queue} from "./libraries/L1Queue.sol";
+import {Movements} from "./libraries/Movements.sol";
 
 /// @title Referee of the margin rollup.
 /// @notice Accepts a new state root only with a proof that the batch obeys docs/protocol.md.
@@ -22,7 +23,6 @@ contract MarginRollup is L1Operations {
     /// @dev So that nobody can hold back an unwelcome round: without its table there are no batches.
     uint256 private constant UNPROVED_SEC_MAX = 10 minutes;
 
-    uint256 private constant HEADER_WORDS = 15;
     uint256 private constant OPERATION_WORDS = 4;
     uint256 private constant FIRST_EVENT = BatchWords.STATEMENT_PREFIX + HEADER_WORDS;
 
@@ -68,9 +68,11 @@ contract MarginRollup is L1Operations {
         Proof calldata proof
     ) external {
         _requireSubmitter();
+        IRiskOracle.PriceStatus memory prices = oracle.priceStatus(header.acceptedIndex);
+        _requireRunning(prices.pausedSec);
         BatchSize memory size = _sizes[header.sizeIndex];
         if (address(size.verifier) == address(0)) revert UnknownBatchSize(header.sizeIndex);
-        uint256[] memory statement = _bind(header, size, body, commitment);
+        uint256[] memory statement = _bind(header, size, prices, body, commitment);
         uint256[3] memory publicInputs = BatchWords.publicInputs(statement);
         if (!size.verifier.verifyProof(proof.a, proof.b, proof.c, publicInputs)) {
             revert InvalidBatchProof(batchNumber + 1);
@@ -83,6 +85,7 @@ contract MarginRollup is L1Operations {
     /// @notice Replaces the key that sends batches; nothing else is in the operator's power.
     function setSubmitter(address newSubmitter) external {
         if (msg.sender != operator) revert NotOperator(msg.sender);
+        _settleFees();
         submitter = newSubmitter;
         emit SubmitterChanged(newSubmitter);
     }
@@ -97,6 +100,7 @@ contract MarginRollup is L1Operations {
     function _bind(
         BatchHeader calldata header,
         BatchSize memory size,
+        IRiskOracle.PriceStatus memory prices,
         bytes calldata body,
         uint256 commitment
     ) private view returns (uint256[] memory statement) {
@@ -107,39 +111,46 @@ contract MarginRollup is L1Operations {
         statement = new uint256[](accountsAt + accountBodyWords);
         statement[0] = commitment;
         statement[1] = statement.length - BatchWords.STATEMENT_PREFIX;
-        _bindHeader(statement, header, size.circuitHash);
+        _bindHeader(statement, header, prices, size.circuitHash);
         _bindOperations(statement, bodyWords, header.l1OperationCount, size.l1Operations);
         _bindEvents(statement, bodyWords, header, size);
         BatchWords.copy(bodyWords, eventBodyWords, statement, accountsAt, accountBodyWords);
     }
 
-    function _bindHeader(uint256[] memory statement, BatchHeader calldata header, uint256 circuitHash) private view {
+    function _bindHeader(
+        uint256[] memory statement,
+        BatchHeader calldata header,
+        IRiskOracle.PriceStatus memory prices,
+        uint256 circuitHash
+    ) private view {
         if (header.newStateRoot >= BatchWords.FIELD_MODULUS) revert RootNotInField(header.newStateRoot);
         uint256 booked = vault.fundBookedMicros();
         if (header.fundPaymentsMicros > booked) revert FundOverdrawn(booked, header.fundPaymentsMicros);
-        IRiskOracle.AcceptedTable memory table = _currentTable(header);
+        _requireCurrent(header, prices);
+        IRiskOracle.AcceptedTable memory table = prices.table;
         bool pricesUsable = !table.isJump && header.batchTimeSec <= table.roundTimeSec + ROUND_AGE_SEC_MAX;
         bytes32 domain = keccak256(abi.encode(block.chainid, address(this), circuitHash));
-        uint256 position = BatchWords.STATEMENT_PREFIX;
-        statement[position] = uint256(domain) % BatchWords.FIELD_MODULUS;
-        statement[position + 1] = block.chainid;
-        statement[position + 2] = uint160(address(this));
-        statement[position + 3] = batchNumber + 1;
-        statement[position + 4] = stateRoot;
-        statement[position + 5] = header.newStateRoot;
-        statement[position + 6] = header.batchTimeSec;
-        statement[position + 7] = table.tableHash;
-        statement[position + 8] = table.esCount;
-        statement[position + 9] = pricesUsable ? 1 : 0;
-        statement[position + 10] = booked;
-        statement[position + 11] = header.feesMicros;
-        statement[position + 12] = header.penaltiesMicros;
-        statement[position + 13] = header.fundPaymentsMicros;
-        statement[position + 14] = header.hasTrades ? 1 : 0;
+        uint256[HEADER_WORDS] memory words;
+        words[0] = uint256(domain) % BatchWords.FIELD_MODULUS;
+        words[1] = block.chainid;
+        words[2] = uint160(address(this));
+        words[3] = batchNumber + 1;
+        words[4] = stateRoot;
+        words[5] = header.newStateRoot;
+        words[6] = header.batchTimeSec;
+        words[7] = table.tableHash;
+        words[8] = table.esCount;
+        words[9] = pricesUsable ? 1 : 0;
+        words[10] = booked;
+        words[11] = header.feesMicros;
+        words[12] = header.penaltiesMicros;
+        words[13] = header.fundPaymentsMicros;
+        words[14] = header.hasTrades ? 1 : 0;
+        BatchWords.copyHeader(words, statement, BatchWords.STATEMENT_PREFIX);
     }
 
     /// @dev The newest table accepted when the batch was sealed; the lag bounds how long ago that was.
-    function _currentTable(BatchHeader calldata header) private view returns (IRiskOracle.AcceptedTable memory table) {
+    function _requireCurrent(BatchHeader calldata header, IRiskOracle.PriceStatus memory prices) private view {
         uint256 timeSec = header.batchTimeSec;
         uint256 index = header.acceptedIndex;
         if (timeSec < batchTimeSec) revert BatchTimeFell(batchTimeSec, timeSec);
@@ -147,15 +158,12 @@ contract MarginRollup is L1Operations {
         uint256 lagMaxSec = header.hasTrades ? LAG_WITH_TRADES_SEC_MAX : LAG_SEC_MAX;
         if (block.timestamp - timeSec > lagMaxSec) revert BatchTooLate(block.timestamp - timeSec, lagMaxSec);
         if (index < acceptedIndex) revert TableFell(acceptedIndex, index);
-        uint256 count = oracle.acceptedCount();
-        if (index >= count) revert UnknownTable(index, count);
-        table = oracle.acceptedTable(index);
-        if (table.acceptedAtSec > timeSec) revert TableNotYetAccepted(table.acceptedAtSec, timeSec);
-        if (index + 1 < count) {
-            uint256 nextAcceptedAtSec = oracle.acceptedTable(index + 1).acceptedAtSec;
-            if (nextAcceptedAtSec <= timeSec) revert TableNotNewest(index, nextAcceptedAtSec);
-        }
-        uint256 postedAtSec = oracle.oldestUnprovedPostedAtSec();
+        if (index >= prices.acceptedCount) revert UnknownTable(index, prices.acceptedCount);
+        uint256 acceptedAtSec = prices.table.acceptedAtSec;
+        if (acceptedAtSec > timeSec) revert TableNotYetAccepted(acceptedAtSec, timeSec);
+        uint256 nextAcceptedAtSec = prices.nextAcceptedAtSec;
+        if (nextAcceptedAtSec != 0 && nextAcceptedAtSec <= timeSec) revert TableNotNewest(index, nextAcceptedAtSec);
+        uint256 postedAtSec = prices.oldestUnprovedPostedAtSec;
         if (postedAtSec != 0 && block.timestamp - postedAtSec > UNPROVED_SEC_MAX) revert RoundUnproved(postedAtSec);
     }
 
@@ -166,8 +174,8 @@ contract MarginRollup is L1Operations {
         uint256 count,
         uint256 rows
     ) private view {
-        uint256 head = _queue.head;
-        uint256 countMax = _queue.tail - head < rows ? _queue.tail - head : rows;
+        (uint256 head, uint256 countMax) = (_queue.bounds.head, _queue.bounds.tail - _queue.bounds.head);
+        if (countMax > rows) countMax = rows;
         if (count > countMax) revert TooManyOperations(count, countMax);
         for (uint256 i = 0; i < rows; ++i) {
             uint256 position = FIRST_EVENT + OPERATION_WORDS * i;
@@ -217,8 +225,8 @@ contract MarginRollup is L1Operations {
                 revert DepositOfLiquidatedAccount(accountIndex);
             }
         }
-        (uint256 end, uint256 tail) = (header.pendingEnd, _queue.tail);
-        if (end < _queue.head || end > tail) revert PendingDepositsCut(end);
+        (uint256 end, uint256 tail) = (header.pendingEnd, _queue.bounds.tail);
+        if (end < _queue.bounds.head || end > tail) revert PendingDepositsCut(end);
         if (end < tail && _queue.entries[end].enqueuedAtSec <= header.batchTimeSec) revert PendingDepositsCut(end);
         pendingWord = _pending[accountIndex];
         for (uint256 i = end; i < tail; ++i) {
@@ -233,79 +241,103 @@ contract MarginRollup is L1Operations {
 
     /// @dev The order of ledger changes, which decides what liquidity is left for whom, is part of docs/protocol.md §6.
     function _apply(BatchHeader calldata header, BatchSize memory size, uint256[] memory statement) private {
-        uint32 number = ++batchNumber;
+        uint32 number = batchNumber + 1;
+        (batchNumber, batchTimeSec, acceptedIndex) = (number, header.batchTimeSec, header.acceptedIndex);
         stateRoot = header.newStateRoot;
-        batchTimeSec = header.batchTimeSec;
-        acceptedIndex = header.acceptedIndex;
-        uint256 feeUnits = 0;
-        for (uint256 i = 0; i < header.l1OperationCount; ++i) {
-            feeUnits += _applyOperation(statement[FIRST_EVENT + OPERATION_WORDS * i + 3]);
-        }
-        if (feeUnits > 0) feeClaimsWei[msg.sender] += feeUnits * L1Queue.FEE_UNIT_WEI;
-        uint256 position = _withdrawalsAt(size);
-        for (uint256 i = 0; i < size.withdrawals; ++i) _applyWithdrawal(statement[position + i]);
-        position = _liquidationsAt(size);
+        uint256[] memory movements = new uint256[](header.l1OperationCount + size.withdrawals);
+        uint64 newQueueHead = _applyOperations(header.l1OperationCount, statement, movements);
+        bool hasMovements = _applyWithdrawals(header.l1OperationCount, size, statement, movements);
+        uint256 position = _liquidationsAt(size);
         for (uint256 i = 0; i < size.liquidations; ++i) {
             _tellLiquidation(number, statement[position + 2 * i], statement[position + 2 * i + 1]);
         }
         uint256 incomeMicros = uint256(header.feesMicros) + header.penaltiesMicros;
-        if (incomeMicros + header.fundPaymentsMicros > 0) vault.bookTreasury(incomeMicros, header.fundPaymentsMicros);
-        emit BatchAccepted(number, header.newStateRoot, header.batchTimeSec, header.acceptedIndex, _queue.head);
-    }
-
-    /// @return feeUnits what the operation had paid
-    function _applyOperation(uint256 outcomeWord) private returns (uint256 feeUnits) {
-        uint64 queueIndex = _queue.head;
-        L1Queue.Entry memory entry = _queue.pop();
-        EventWords.Outcome memory outcome = EventWords.outcome(outcomeWord);
-        uint256 kind = L1Queue.kindOf(entry.word);
-        uint256 accountIndex = L1Queue.accountOf(entry.word);
-        bool isAllowed;
-        if (kind == L1Queue.DEPOSIT) isAllowed = _applyDeposit(accountIndex, entry.word, outcome);
-        else if (kind == L1Queue.WITHDRAW) isAllowed = _applyForcedWithdrawal(accountIndex, entry.word, outcome);
-        else {
-            isAllowed = outcome.isApplied && outcome.reason == EventWords.REASON_NONE && outcome.served == 0;
-            if (kind == L1Queue.FUND_DONATION) vault.creditDonation(L1Queue.amountOf(entry.word));
+        if (hasMovements || incomeMicros + header.fundPaymentsMicros > 0) {
+            vault.book(movements, incomeMicros, header.fundPaymentsMicros);
         }
-        if (!isAllowed) revert BadOutcome(queueIndex, outcomeWord);
-        emit OperationServed(queueIndex, uint32(accountIndex), outcomeWord);
-        return entry.feeUnits;
+        emit BatchAccepted(number, header.newStateRoot, header.batchTimeSec, header.acceptedIndex, newQueueHead);
     }
 
-    function _applyDeposit(
-        uint256 accountIndex,
+    /// @param movements gets what each operation means for the vault; zero for nothing
+    /// @return newHead of the queue
+    function _applyOperations(
+        uint256 count,
+        uint256[] memory statement,
+        uint256[] memory movements
+    ) private returns (uint64 newHead) {
+        L1Queue.Bounds memory bounds = _queue.bounds;
+        if (count == 0) return bounds.head;
+        for (uint256 i = 0; i < count; ++i) {
+            uint256 outcomeWord = statement[FIRST_EVENT + OPERATION_WORDS * i + 3];
+            (uint256 word, uint256 feeUnits) = _queue.remove(bounds.head);
+            bool isAllowed;
+            (isAllowed, movements[i]) = _applyOperation(word, EventWords.outcome(outcomeWord));
+            if (!isAllowed) revert BadOutcome(bounds.head, outcomeWord);
+            emit OperationServed(bounds.head, uint32(L1Queue.accountOf(word)), outcomeWord);
+            ++bounds.head;
+            bounds.earnedFeeUnits += uint48(feeUnits);
+        }
+        _queue.bounds = bounds;
+        return bounds.head;
+    }
+
+    function _applyOperation(
         uint256 word,
         EventWords.Outcome memory outcome
-    ) private returns (bool isAllowed) {
-        (uint256 tokenId, uint256 amount) = (L1Queue.tokenOf(word), L1Queue.amountOf(word));
-        if (!outcome.isApplied) {
-            _refundDeposit(accountIndex, word);
-            return tokenId != QUOTE && outcome.reason == EventWords.REASON_POSITION_CAP && outcome.served == 0;
+    ) private returns (bool isAllowed, uint256 movement) {
+        uint256 kind = L1Queue.kindOf(word);
+        (uint256 amount, uint256 served, uint256 reason) = (L1Queue.amountOf(word), outcome.served, outcome.reason);
+        if (kind == L1Queue.WITHDRAW) {
+            bool isLiquidity = reason == EventWords.REASON_LIQUIDITY;
+            isAllowed = served == amount
+                ? reason == EventWords.REASON_NONE
+                : served < amount && (isLiquidity || reason == EventWords.REASON_MARGIN);
+            isAllowed = isAllowed && outcome.isApplied == (served > 0);
+            address owner = ownerOf[L1Queue.accountOf(word)];
+            return (isAllowed, _serving(isLiquidity, L1Queue.tokenOf(word), served, owner));
         }
-        _pending[accountIndex] -= EventWords.pending(tokenId, amount);
-        vault.creditDeposit(tokenId, amount);
-        return outcome.reason == EventWords.REASON_NONE && outcome.served == amount;
+        if (kind == L1Queue.DEPOSIT && !outcome.isApplied) {
+            isAllowed = L1Queue.tokenOf(word) != QUOTE && reason == EventWords.REASON_POSITION_CAP && served == 0;
+            return (isAllowed, _refund(word));
+        }
+        isAllowed = outcome.isApplied && reason == EventWords.REASON_NONE;
+        if (kind == L1Queue.DEPOSIT) {
+            _dequeueDeposit(word);
+            movement = Movements.pack(Movements.CREDIT, L1Queue.tokenOf(word), amount, address(0));
+            return (isAllowed && served == amount, movement);
+        }
+        if (kind == L1Queue.FUND_DONATION) movement = Movements.pack(Movements.DONATE, QUOTE, amount, address(0));
+        return (isAllowed && served == 0, movement);
     }
 
-    function _applyForcedWithdrawal(
-        uint256 accountIndex,
-        uint256 word,
-        EventWords.Outcome memory outcome
-    ) private returns (bool isAllowed) {
-        (uint256 amount, uint256 reason) = (L1Queue.amountOf(word), outcome.reason);
-        if (outcome.isApplied != (outcome.served > 0) || outcome.served > amount) return false;
-        bool isLiquidity = reason == EventWords.REASON_LIQUIDITY;
-        vault.serve(ownerOf[accountIndex], L1Queue.tokenOf(word), outcome.served, isLiquidity);
-        if (outcome.served == amount) return reason == EventWords.REASON_NONE;
-        return isLiquidity || reason == EventWords.REASON_MARGIN;
+    /// @param movements gets what each row means for the vault, from index `from` on
+    /// @return hasMovements whether anything but zero is in the list
+    function _applyWithdrawals(
+        uint256 from,
+        BatchSize memory size,
+        uint256[] memory statement,
+        uint256[] memory movements
+    ) private view returns (bool hasMovements) {
+        hasMovements = from > 0;
+        uint256 position = _withdrawalsAt(size);
+        for (uint256 i = 0; i < size.withdrawals; ++i) {
+            uint256 word = statement[position + i];
+            if (word == 0) continue;
+            EventWords.Withdrawal memory row = EventWords.withdrawal(word);
+            address owner = ownerOf[row.accountIndex];
+            if (owner == address(0)) revert UnknownAccount(row.accountIndex);
+            movements[from + i] = _serving(row.isShort, row.tokenId, row.served, owner);
+            hasMovements = true;
+        }
     }
 
-    function _applyWithdrawal(uint256 word) private {
-        if (word == 0) return;
-        EventWords.Withdrawal memory row = EventWords.withdrawal(word);
-        address owner = ownerOf[row.accountIndex];
-        if (owner == address(0)) revert UnknownAccount(row.accountIndex);
-        vault.serve(owner, row.tokenId, row.served, row.isShort);
+    function _serving(
+        bool isShortOfLiquidity,
+        uint256 tokenId,
+        uint256 served,
+        address owner
+    ) private pure returns (uint256 movement) {
+        return Movements.pack(isShortOfLiquidity ? Movements.SERVE_ALL : Movements.SERVE, tokenId, served, owner);
     }
 
     function _tellLiquidation(uint32 number, uint256 word, uint256 pendingWord) private {
@@ -329,11 +361,16 @@ contract MarginRollup is L1Operations {
     }
 
     function _withdrawalsAt(BatchSize memory size) private pure returns (uint256) {
-        return FIRST_EVENT + OPERATION_WORDS * size.l1Operations;
+        // A few words of 16 bits each cannot overflow.
+        unchecked {
+            return FIRST_EVENT + OPERATION_WORDS * size.l1Operations;
+        }
     }
 
     function _liquidationsAt(BatchSize memory size) private pure returns (uint256) {
-        return _withdrawalsAt(size) + size.withdrawals;
+        unchecked {
+            return _withdrawalsAt(size) + size.withdrawals;
+        }
     }
 
     /// @dev The batch must be the input of its transaction, where everyone can read it: a plain account calls.
@@ -342,7 +379,9 @@ contract MarginRollup is L1Operations {
         // An origin without code is no contract, so nothing stands between the transaction and this call.
         // solhint-disable-next-line avoid-tx-origin
         if (msg.sender != tx.origin || msg.sender.code.length != 0) revert NotTopLevelCall(msg.sender);
-        // An empty queue is never overdue, so the oracle need not be asked.
-        _requireRunning(_queue.head == _queue.tail ? 0 : oracle.pausedSeconds());
+    }
+
+    function _submitter() internal view override returns (address) {
+        return submitter;
     }
 }

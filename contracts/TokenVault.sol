@@ -4,9 +4,12 @@ pragma solidity ^0.8.28;
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {InsuranceFund} from "./InsuranceFund.sol";
 import {ITokenVault} from "./interfaces/ITokenVault.sol";
+import {EventWords} from "./libraries/EventWords.sol";
+import {Movements} from "./libraries/Movements.sol";
 import {OutflowLimit} from "./libraries/OutflowLimit.sol";
 
 /// @title The money of the rollup: what is held, whom it is owed to, and how it leaves.
@@ -23,26 +26,34 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     /// @dev A tenth of what is held may leave in 24 hours.
     uint256 private constant OUTFLOW_DIVISOR = 10;
 
-    /// @dev In units; the tokens' own amounts appear only where tokens move. Two slots: a credited deposit touches one.
+    /// @dev Above all layouts of claims: keeps the slot of an owner from being empty.
+    uint256 private constant OPENED = 2 ** 255;
+
+    /// @dev In units; the tokens' own amounts appear only where tokens move. Two slots: deposits, donations, fees and
+    /// fund payments touch the first alone.
     struct Ledger {
         /// @dev What the L2 accounts own in sum; negative after fees on a dry vault.
-        int96 liquid;
-        uint80 claims;
+        int88 liquid;
         /// @dev Principal of deposits and donations in the L1 queue.
-        uint80 queued;
-        uint96 held;
-        uint64 outflowBookedUntilUs;
+        uint72 queued;
+        /// @dev Of the quote token: what the insurance fund owns.
+        uint88 fundBooked;
+        /// @dev Keeps the first slot from being empty, so that no batch pays for filling it.
+        bool isListed;
+        uint72 held;
+        uint72 claims;
+        uint56 outflowBookedUntilUs;
         /// @dev Of the token's configuration, because it is read with the rest.
-        uint96 outflowFloor;
+        uint56 outflowFloor;
     }
 
     /// @notice The rollup creates its vault, so there is nothing to initialise and nobody else to obey.
     address public immutable rollup;
     InsuranceFund public immutable fund;
 
-    uint128 public fundBookedMicros;
     uint128 public fundHeldMicros;
-    mapping(address owner => mapping(uint256 tokenId => uint256)) public claimsUnits;
+    /// @dev Claims of all tokens in one word, laid out as pending deposits are (EventWords.pending), and OPENED.
+    mapping(address owner => uint256) private _claims;
     mapping(uint256 delayedId => DelayedClaim) public delayedClaims;
     uint256 public delayedCount;
 
@@ -65,10 +76,10 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
             _require(tokens[i].weiPerUnit > 0 && tokens[i].depositMinUnits > 0, "unit or minimum is zero");
             _require(tokens[i].capUnits <= capMax, "cap too large");
             uint256 floor = tokens[i].outflowFloorUnits;
-            _require(floor >= OutflowLimit.LIMIT_MIN && floor <= type(uint80).max, "outflow floor out of range");
+            _require(floor >= OutflowLimit.LIMIT_MIN && floor <= type(uint56).max, "outflow floor out of range");
             for (uint256 j = 0; j < i; ++j) _require(address(tokens[i].token) != address(tokens[j].token), "token listed twice");
             _tokens[i] = tokens[i];
-            _ledgers[i].outflowFloor = uint96(tokens[i].outflowFloorUnits);
+            (_ledgers[i].isListed, _ledgers[i].outflowFloor) = (true, uint56(floor));
         }
         fund = new InsuranceFund(tokens[QUOTE].token);
     }
@@ -79,13 +90,13 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     function claim(uint256 tokenId) external nonReentrant returns (uint256 amountUnits) {
         Token storage token = _token(tokenId);
         Ledger storage ledger = _ledgers[tokenId];
-        amountUnits = claimsUnits[msg.sender][tokenId];
+        amountUnits = claimsUnits(msg.sender, tokenId);
         if (amountUnits == 0) revert NothingToClaim();
         // A booked fund payment may still lie in the fund.
         if (tokenId == QUOTE && ledger.held < ledger.queued + amountUnits) _moveTreasury();
-        claimsUnits[msg.sender][tokenId] = 0;
-        ledger.claims -= uint80(amountUnits);
-        ledger.held -= uint96(amountUnits);
+        _claims[msg.sender] -= EventWords.pending(tokenId, amountUnits);
+        ledger.claims -= uint72(amountUnits);
+        ledger.held -= uint72(amountUnits);
         emit ClaimPaid(msg.sender, uint8(tokenId), amountUnits);
         token.token.safeTransfer(msg.sender, amountUnits * token.weiPerUnit);
     }
@@ -103,8 +114,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         amountUnits = dueUnits - delayed.releasedUnits;
         if (amountUnits == 0) revert NothingToClaim();
         delayed.releasedUnits = uint128(dueUnits);
-        claimsUnits[delayed.owner][delayed.tokenId] += amountUnits;
-        emit ClaimCredited(delayed.owner, delayed.tokenId, amountUnits);
+        _creditClaim(delayed.owner, delayed.tokenId, amountUnits);
     }
 
     /// @notice Brings the tokens of the insurance fund in line with its booked money. For anyone.
@@ -116,6 +126,15 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         return _token(tokenId);
     }
 
+    /// @notice What `owner` may claim of a token now.
+    function claimsUnits(address owner, uint256 tokenId) public view returns (uint256) {
+        return EventWords.pendingOf(_claims[owner], tokenId);
+    }
+
+    function fundBookedMicros() external view returns (uint256) {
+        return _ledgers[QUOTE].fundBooked;
+    }
+
     function conservation(uint256 tokenId) external view returns (Conservation memory sums) {
         _token(tokenId);
         Ledger storage ledger = _ledgers[tokenId];
@@ -123,7 +142,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         sums.claimsUnits = ledger.claims;
         sums.queuedUnits = ledger.queued;
         sums.liquidUnits = ledger.liquid;
-        if (tokenId == QUOTE) (sums.fundBookedMicros, sums.fundHeldMicros) = (fundBookedMicros, fundHeldMicros);
+        if (tokenId == QUOTE) (sums.fundBookedMicros, sums.fundHeldMicros) = (ledger.fundBooked, fundHeldMicros);
     }
 
     // FOR THE ROLLUP
@@ -140,57 +159,67 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         if (amountUnits < token.depositMinUnits) revert AmountTooSmall(amountUnits, token.depositMinUnits);
         uint256 roomUnits = token.capUnits > _ledgers[tokenId].held ? token.capUnits - _ledgers[tokenId].held : 0;
         if (amountUnits > roomUnits) revert AmountTooLarge(amountUnits, roomUnits);
-        _ledgers[tokenId].held += uint96(amountUnits);
-        _ledgers[tokenId].queued += uint80(amountUnits);
+        _ledgers[tokenId].held += uint72(amountUnits);
+        _ledgers[tokenId].queued += uint72(amountUnits);
         uint256 balanceWei = token.token.balanceOf(address(this));
         token.token.safeTransferFrom(payer, address(this), amountWei);
         uint256 receivedWei = token.token.balanceOf(address(this)) - balanceWei;
         if (receivedWei != amountWei) revert TransferNotExact(amountWei, receivedWei);
     }
 
-    /// @notice A deposit was credited on L2.
-    function creditDeposit(uint256 tokenId, uint256 amount) external onlyRollup {
-        Ledger storage ledger = _ledgers[tokenId];
-        (int96 liquid, uint80 queued) = (ledger.liquid, ledger.queued);
-        (ledger.liquid, ledger.queued) = (liquid + int96(uint96(amount)), queued - uint80(amount));
+    /// @notice An owner's first account: later claims find a slot that is in use, and cost its owner, not the batch.
+    function open(address owner) external onlyRollup {
+        _claims[owner] |= OPENED;
     }
 
-    function creditDonation(uint256 amount) external onlyRollup {
-        _ledgers[QUOTE].queued -= uint80(amount);
-        fundBookedMicros += uint128(amount);
-    }
-
-    /// @notice An account withdraws: its L1 owner gets a claim. What the L2 accounts do not own together cannot
-    /// leave, and who is served short for want of liquidity gets all there is.
-    function serve(address owner, uint256 tokenId, uint256 served, bool isShortOfLiquidity) external onlyRollup {
-        if (tokenId >= tokenCount) revert UnknownToken(tokenId);
-        Ledger memory ledger = _ledgers[tokenId];
-        uint256 available = ledger.liquid > 0 ? uint96(ledger.liquid) : 0;
-        if (served > available) revert ServedBeyondLiquidity(tokenId, served, available);
-        if (isShortOfLiquidity && served < available) revert ShortWithLiquidityLeft(tokenId, served, available);
-        if (served == 0) return;
-        ledger.liquid -= int96(uint96(served));
-        ledger.claims += uint80(served);
-        ledger.outflowBookedUntilUs = _creditWithinLimit(owner, tokenId, served, ledger);
-        _ledgers[tokenId] = ledger;
-    }
-
-    /// @notice A deposit was not credited on L2. It goes back as a claim, outside the outflow limit: it never was
-    /// part of the state.
-    function refundDeposit(address owner, uint256 tokenId, uint256 amount) external onlyRollup {
-        _ledgers[tokenId].queued -= uint80(amount);
-        _ledgers[tokenId].claims += uint80(amount);
-        claimsUnits[owner][tokenId] += amount;
-        emit ClaimCredited(owner, uint8(tokenId), amount);
-    }
-
-    /// @notice One booking per batch. Tokens follow later (moveTreasury), so nothing about a token can stop a batch.
-    function bookTreasury(uint256 incomeMicros, uint256 paymentsMicros) external onlyRollup {
-        fundBookedMicros = fundBookedMicros + uint128(incomeMicros) - uint128(paymentsMicros);
-        _ledgers[QUOTE].liquid += int96(int256(paymentsMicros) - int256(incomeMicros));
+    /// @notice The ledger changes of a batch: `movements` (libraries/Movements; zero: none) in their order, the treasury
+    /// last.
+    /// Tokens follow later (claim, moveTreasury), so nothing about a token can stop a batch.
+    function book(uint256[] calldata movements, uint256 incomeMicros, uint256 paymentsMicros) external onlyRollup {
+        for (uint256 i = 0; i < movements.length; ++i) {
+            if (movements[i] != 0) _move(movements[i]);
+        }
+        if (incomeMicros == 0 && paymentsMicros == 0) return;
+        Ledger storage ledger = _ledgers[QUOTE];
+        (uint256 booked, int256 liquid) = (ledger.fundBooked, ledger.liquid);
+        booked = booked + incomeMicros - paymentsMicros;
+        liquid = liquid + int256(paymentsMicros) - int256(incomeMicros);
+        (ledger.fundBooked, ledger.liquid) = (SafeCast.toUint88(booked), SafeCast.toInt88(liquid));
     }
 
     // INTERNALS
+
+    function _move(uint256 word) private {
+        (uint256 kind, uint256 tokenId) = (Movements.kindOf(word), Movements.tokenOf(word));
+        (uint256 amount, address owner) = (Movements.amountOf(word), Movements.ownerOf(word));
+        if (kind >= Movements.SERVE) return _serve(owner, tokenId, amount, kind == Movements.SERVE_ALL);
+        Ledger storage ledger = _ledgers[tokenId];
+        uint72 queued = ledger.queued - uint72(amount);
+        if (kind == Movements.CREDIT) {
+            (ledger.queued, ledger.liquid) = (queued, ledger.liquid + int88(uint88(amount)));
+        } else if (kind == Movements.DONATE) {
+            (ledger.queued, ledger.fundBooked) = (queued, ledger.fundBooked + uint88(amount));
+        } else {
+            // Outside the outflow limit: it never was part of the state.
+            (ledger.queued, ledger.claims) = (queued, ledger.claims + uint72(amount));
+            _creditClaim(owner, tokenId, amount);
+        }
+    }
+
+    /// @dev An account withdraws: its L1 owner gets a claim. What the L2 accounts do not own together cannot
+    /// leave, and who is served short for want of liquidity gets all there is.
+    function _serve(address owner, uint256 tokenId, uint256 served, bool isShortOfLiquidity) private {
+        if (tokenId >= tokenCount) revert UnknownToken(tokenId);
+        Ledger memory ledger = _ledgers[tokenId];
+        uint256 available = ledger.liquid > 0 ? uint88(ledger.liquid) : 0;
+        if (served > available) revert ServedBeyondLiquidity(tokenId, served, available);
+        if (isShortOfLiquidity && served < available) revert ShortWithLiquidityLeft(tokenId, served, available);
+        if (served == 0) return;
+        ledger.liquid -= int88(uint88(served));
+        ledger.claims += SafeCast.toUint72(served);
+        ledger.outflowBookedUntilUs = _creditWithinLimit(owner, tokenId, served, ledger);
+        _ledgers[tokenId] = ledger;
+    }
 
     /// @dev Credits what the outflow limit lets through now and delays the rest.
     function _creditWithinLimit(
@@ -198,30 +227,33 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         uint256 tokenId,
         uint256 amount,
         Ledger memory ledger
-    ) private returns (uint64 newBookedUntilUs) {
+    ) private returns (uint56 newBookedUntilUs) {
         uint256 limit = ledger.held / OUTFLOW_DIVISOR;
         if (limit < ledger.outflowFloor) limit = ledger.outflowFloor;
-        (uint256 immediate, uint256 startsAtSec, uint256 endsAtSec, uint256 bookedUntilUs) = OutflowLimit.book(
+        uint256 immediate;
+        uint256 startsAtSec;
+        uint256 endsAtSec;
+        (immediate, startsAtSec, endsAtSec, newBookedUntilUs) = OutflowLimit.book(
             ledger.outflowBookedUntilUs,
             amount,
             limit
         );
-        newBookedUntilUs = uint64(bookedUntilUs);
-        if (immediate > 0) {
-            claimsUnits[owner][tokenId] += immediate;
-            emit ClaimCredited(owner, uint8(tokenId), immediate);
-        }
-        if (immediate < amount) {
-            delayedClaims[delayedCount] = DelayedClaim({
-                owner: owner,
-                tokenId: uint8(tokenId),
-                startsAtSec: uint40(startsAtSec),
-                endsAtSec: uint40(endsAtSec),
-                amountUnits: uint128(amount - immediate),
-                releasedUnits: 0
-            });
-            emit ClaimDelayed(delayedCount++, owner, uint8(tokenId), amount - immediate, startsAtSec, endsAtSec);
-        }
+        if (immediate > 0) _creditClaim(owner, tokenId, immediate);
+        if (immediate == amount) return newBookedUntilUs;
+        delayedClaims[delayedCount] = DelayedClaim({
+            owner: owner,
+            tokenId: uint8(tokenId),
+            startsAtSec: uint40(startsAtSec),
+            endsAtSec: uint40(endsAtSec),
+            amountUnits: uint128(amount - immediate),
+            releasedUnits: 0
+        });
+        emit ClaimDelayed(delayedCount++, owner, uint8(tokenId), amount - immediate, startsAtSec, endsAtSec);
+    }
+
+    function _creditClaim(address owner, uint256 tokenId, uint256 amount) private {
+        _claims[owner] += EventWords.pending(tokenId, amount);
+        emit ClaimCredited(owner, uint8(tokenId), amount);
     }
 
     /// @dev The fund keeps its booked money, less what a dry vault lacks: then the rollup holds exactly its claims,
@@ -230,11 +262,11 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         Ledger storage ledger = _ledgers[QUOTE];
         Token storage token = _tokens[QUOTE];
         int256 shortfall = ledger.liquid < 0 ? int256(ledger.liquid) : int256(0);
-        uint256 target = uint256(int256(uint256(fundBookedMicros)) + shortfall);
+        uint256 target = uint256(int256(uint256(ledger.fundBooked)) + shortfall);
         uint256 present = fundHeldMicros;
         if (target == present) return;
         fundHeldMicros = uint128(target);
-        ledger.held = uint96(ledger.held + present - target);
+        ledger.held = SafeCast.toUint72(ledger.held + present - target);
         emit TreasuryMoved(target);
         if (target > present) token.token.safeTransfer(address(fund), (target - present) * token.weiPerUnit);
         else fund.payVault((present - target) * token.weiPerUnit);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: GPL-3.0-only
 pragma solidity ^0.8.28;
 
+/// @dev Words of a batch before its events.
+uint256 constant HEADER_WORDS = 15;
+
 /// @title Public words of a batch: how they travel and how the proof sees them.
 /// @dev Twin of protocol/batch/calldata.ts (body) and protocol/batch/words.ts (challenge, evaluation).
 library BatchWords {
@@ -21,34 +24,41 @@ library BatchWords {
     function decode(bytes calldata body, uint256 wordCount) internal pure returns (uint256[] memory words) {
         uint256 bitmapBytes = (wordCount + 7) / 8;
         if (body.length < bitmapBytes) revert BodyLength(bitmapBytes, body.length);
+        if (wordCount % 8 != 0 && uint8(body[bitmapBytes - 1]) >> (wordCount % 8) != 0) {
+            revert BodyBitBeyondCount(wordCount);
+        }
         words = new uint256[](wordCount);
-        uint256 length = bitmapBytes;
+        uint256 length;
         bool hasZeroWord;
-        uint256 bits;
-        // For each word i: bits = body[i / 8] >> (i % 8); if (bits & 1) words[i] = body[length : length += 31].
+        // For each word i: if ((body[i / 8] >> (i % 8)) & 1) words[i] = body[length : length += 31].
         // Reading past the end of the body is harmless: the lengths are compared below.
         assembly ("memory-safe") {
-            let target := add(words, 32)
+            let data := add(body.offset, bitmapBytes)
+            let group := add(words, 32)
             for {
-                let i := 0
-            } lt(i, wordCount) {
-                i := add(i, 1)
+                let bitmap := body.offset
+                let bitmapEnd := data
+            } lt(bitmap, bitmapEnd) {
+                bitmap := add(bitmap, 1)
+                group := add(group, 256)
             } {
-                if iszero(and(i, 7)) {
-                    bits := byte(0, calldataload(add(body.offset, shr(3, i))))
+                let target := group
+                for {
+                    let bits := byte(0, calldataload(bitmap))
+                } bits {
+                    bits := shr(1, bits)
+                    target := add(target, 32)
+                } {
+                    if and(bits, 1) {
+                        let word := shr(8, calldataload(data))
+                        hasZeroWord := or(hasZeroWord, iszero(word))
+                        mstore(target, word)
+                        data := add(data, WORD_BYTES)
+                    }
                 }
-                if and(bits, 1) {
-                    let word := shr(8, calldataload(add(body.offset, length)))
-                    hasZeroWord := or(hasZeroWord, iszero(word))
-                    mstore(target, word)
-                    length := add(length, WORD_BYTES)
-                }
-                bits := shr(1, bits)
-                target := add(target, 32)
             }
+            length := sub(data, body.offset)
         }
-        // After the loop `bits` holds what the last bitmap byte says of words that do not exist.
-        if (bits != 0) revert BodyBitBeyondCount(wordCount);
         if (hasZeroWord) revert BodyZeroWord();
         if (length != body.length) revert BodyLength(length, body.length);
     }
@@ -67,6 +77,14 @@ library BatchWords {
         }
     }
 
+    /// @notice target[to …] = the header's words.
+    /// @dev The caller sized the target.
+    function copyHeader(uint256[HEADER_WORDS] memory header, uint256[] memory target, uint256 to) internal pure {
+        assembly ("memory-safe") {
+            mcopy(add(add(target, 32), mul(32, to)), header, mul(32, HEADER_WORDS))
+        }
+    }
+
     /// @notice [C, r, y]: the order in which `template Batch` (circuits/) declares its public inputs.
     /// @param statement commitment, word count, words: r binds all three (docs/protocol.md §7)
     function publicInputs(uint256[] memory statement) internal pure returns (uint256[3] memory inputs) {
@@ -80,20 +98,37 @@ library BatchWords {
         inputs[2] = _evaluate(statement, challenge);
     }
 
-    /// @dev Σ word_i · r^i by Horner's rule from the last word. Equals:
+    /// @dev Σ word_i · r^i by Horner's rule from the last word, four words a turn. Equals:
     /// `for (i = last; i >= STATEMENT_PREFIX; --i) y = addmod(mulmod(y, r, p), statement[i], p);`
     function _evaluate(uint256[] memory statement, uint256 challenge) private pure returns (uint256 evaluation) {
         uint256 prefixBytes = 32 * STATEMENT_PREFIX;
         assembly ("memory-safe") {
             let p := FIELD_MODULUS
-            let firstWord := add(add(statement, 32), prefixBytes)
+            let r := challenge
+            let y := 0
+            let first := add(add(statement, 32), prefixBytes)
+            // Behind the word that is next.
+            let end := add(add(statement, 32), mul(mload(statement), 32))
             for {
-                let position := add(statement, mul(mload(statement), 32))
-            } iszero(lt(position, firstWord)) {
-                position := sub(position, 32)
+
+            } mod(sub(end, first), 128) {
+
             } {
-                evaluation := addmod(mulmod(evaluation, challenge, p), mload(position), p)
+                end := sub(end, 32)
+                y := addmod(mulmod(y, r, p), mload(end), p)
             }
+            for {
+
+            } lt(first, end) {
+
+            } {
+                y := addmod(mulmod(y, r, p), mload(sub(end, 32)), p)
+                y := addmod(mulmod(y, r, p), mload(sub(end, 64)), p)
+                y := addmod(mulmod(y, r, p), mload(sub(end, 96)), p)
+                end := sub(end, 128)
+                y := addmod(mulmod(y, r, p), mload(end), p)
+            }
+            evaluation := y
         }
     }
 }

@@ -69,6 +69,11 @@ library EventWords {
         return tokenId == 0 ? amount : amount << (80 + 47 * (tokenId - 1));
     }
 
+    /// @notice The reverse: the amount at a token's place.
+    function pendingOf(uint256 word, uint256 tokenId) internal pure returns (uint256) {
+        return tokenId == 0 ? word & (2 ** 80 - 1) : (word >> (80 + 47 * (tokenId - 1))) & (2 ** 47 - 1);
+    }
+
     function _requireWidth(uint256 word, uint256 bits) private pure {
         if (word >> bits != 0) revert UnusedBitsSet(word);
     }

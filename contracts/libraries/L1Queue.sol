@@ -34,13 +34,20 @@ library L1Queue {
         uint256 y;
     }
 
-    struct Queue {
+    /// @dev One storage slot.
+    struct Bounds {
         /// @dev Index of the oldest waiting operation; equals `tail` when none waits.
         uint64 head;
         uint64 tail;
         uint40 lastDueNetSec;
         /// @dev L1 time at which the queue stopped for good; 0 while it runs. Here because it is read with the rest.
         uint40 frozenAtSec;
+        /// @dev Fees of served operations, which the submitter has not taken yet. Here because a batch writes it anyway.
+        uint48 earnedFeeUnits;
+    }
+
+    struct Queue {
+        Bounds bounds;
         mapping(uint256 index => Entry) entries;
         /// @dev Only of registrations.
         mapping(uint256 index => Key) keys;
@@ -73,15 +80,15 @@ library L1Queue {
 
     /// @notice What the next operation pays, in FEE_UNIT_WEI.
     function feeUnits(Queue storage queue) internal view returns (uint256) {
-        return 1 + uint256(queue.tail - queue.head) / WAITING_PER_FEE_UNIT;
+        return 1 + uint256(queue.bounds.tail - queue.bounds.head) / WAITING_PER_FEE_UNIT;
     }
 
     /// @param pausedSec the oracle's paused seconds up to now
     function push(Queue storage queue, uint120 word, uint256 pausedSec) internal returns (uint64 index, uint40 due) {
         due = uint40(block.timestamp - pausedSec + DEADLINE_SEC);
-        uint40 spaced = queue.lastDueNetSec + uint40(DUE_SPACING_SEC);
+        uint40 spaced = queue.bounds.lastDueNetSec + uint40(DUE_SPACING_SEC);
         if (due < spaced) due = spaced;
-        index = queue.tail;
+        index = queue.bounds.tail;
         queue.entries[index] = Entry({
             word: word,
             dueNetSec: due,
@@ -89,26 +96,26 @@ library L1Queue {
             pausedBeforeSec: uint32(pausedSec),
             feeUnits: uint32(feeUnits(queue))
         });
-        queue.tail = index + 1;
-        queue.lastDueNetSec = due;
+        queue.bounds.tail = index + 1;
+        queue.bounds.lastDueNetSec = due;
     }
 
     /// @notice Whether the oldest operation is overdue. No later one can be overdue before it: dues rise with the
     /// index, and a later operation has used up less of its pause.
     function isOverdue(Queue storage queue, uint256 pausedSec) internal view returns (bool) {
-        if (queue.head == queue.tail) return false;
-        Entry memory oldest = queue.entries[queue.head];
+        (uint256 head, uint256 tail) = (queue.bounds.head, queue.bounds.tail);
+        if (head == tail) return false;
+        Entry memory oldest = queue.entries[head];
         uint256 pauseSec = pausedSec - oldest.pausedBeforeSec;
         if (pauseSec > PAUSE_SEC_MAX) pauseSec = PAUSE_SEC_MAX;
         return block.timestamp - oldest.pausedBeforeSec - pauseSec >= oldest.dueNetSec;
     }
 
-    /// @notice Removes the oldest operation.
-    function pop(Queue storage queue) internal returns (Entry memory entry) {
-        uint256 index = queue.head;
-        entry = queue.entries[index];
+    /// @notice Removes an operation; who removes the oldest moves the head.
+    function remove(Queue storage queue, uint256 index) internal returns (uint256 word, uint256 feeUnits_) {
+        Entry storage entry = queue.entries[index];
+        (word, feeUnits_) = (entry.word, entry.feeUnits);
         delete queue.entries[index];
-        if (kindOf(entry.word) == REGISTER) delete queue.keys[index];
-        queue.head = uint64(index + 1);
+        if (kindOf(word) == REGISTER) delete queue.keys[index];
     }
 }

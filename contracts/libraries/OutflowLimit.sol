@@ -20,16 +20,18 @@ library OutflowLimit {
     )
         internal
         view
-        returns (uint256 immediate, uint256 startsAtSec, uint256 endsAtSec, uint256 newBookedUntilUs)
+        returns (uint256 immediate, uint256 startsAtSec, uint256 endsAtSec, uint56 newBookedUntilUs)
     {
         uint256 nowUs = block.timestamp * US_PER_SEC;
         uint256 fromUs = bookedUntilUs > nowUs ? bookedUntilUs : nowUs;
         // Rounded up: an amount never takes less of the flow than it is.
-        newBookedUntilUs = fromUs + _divUp(amount * DAY_US, (limit * 3) / 4);
+        uint256 untilUs = fromUs + _divUp(amount * DAY_US, (limit * 3) / 4);
         uint256 burstEndUs = nowUs + BURST_US;
-        if (newBookedUntilUs <= burstEndUs) return (amount, 0, 0, newBookedUntilUs);
+        // The end of this clock is two thousand years away: what would come later comes then.
+        newBookedUntilUs = untilUs < type(uint56).max ? uint56(untilUs) : type(uint56).max;
+        if (untilUs <= burstEndUs) return (amount, 0, 0, newBookedUntilUs);
         if (fromUs < burstEndUs) {
-            immediate = (amount * (burstEndUs - fromUs)) / (newBookedUntilUs - fromUs);
+            immediate = (amount * (burstEndUs - fromUs)) / (untilUs - fromUs);
             fromUs = burstEndUs;
         }
         startsAtSec = _divUp(fromUs - BURST_US, US_PER_SEC);

@@ -258,5 +258,29 @@ describe('L1Operations, accounts', () => {
       );
       await expect(fixture.send(await fixture.submission(), next)).to.emit(fixture.rollup, 'BatchAccepted');
     });
+
+    it('keeps the fees of the operations it served when it is replaced, and takes them once', async () => {
+      const { rollup, submitter, operator, signers } = fixture;
+      const next = signers[7];
+      const fee = await rollup.queueFeeWei();
+      const earned = async (who: { address: string }) => BigInt(await rollup.feeClaimsWei(who.address));
+      const before = await earned(submitter);
+      await fixture.open(signers[3]);
+      await fixture.serveQueue();
+      expect((await earned(submitter)) - before).to.equal(fee);
+      await fixture.as(operator).setSubmitter(next.address);
+      expect(await earned(submitter)).to.equal(before + fee);
+      expect(await earned(next), "nothing of them is the successor's").to.equal(0n);
+      await fixture.as(operator).setSubmitter(next.address);
+      await fixture.open(signers[3]);
+      await fixture.send(await fixture.submission({ body: { outcomes: [outcome(true)] } }), next);
+      expect(await earned(next)).to.equal(fee);
+      for (const who of [submitter, next]) {
+        const due = await earned(who);
+        await expect(fixture.as(who).claimFees()).to.changeEtherBalance(fixture.connection.ethers, who, due);
+        await expect(fixture.as(who).claimFees()).to.be.revertedWithCustomError(rollup, 'NoFees');
+      }
+      expect(await fixture.connection.ethers.provider.getBalance(await rollup.getAddress())).to.equal(0n);
+    });
   });
 });

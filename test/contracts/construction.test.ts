@@ -47,6 +47,10 @@ const REFUSED: Record<string, readonly [change: (values: Constructor) => Constru
     token(1, { outflowFloorUnits: 3n }),
     'outflow floor out of range',
   ],
+  'an outflow floor that its place cannot hold': [
+    token(0, { outflowFloorUnits: 2n ** 56n }),
+    'outflow floor out of range',
+  ],
 };
 
 describe('MarginRollup, construction', () => {

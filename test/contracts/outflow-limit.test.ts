@@ -51,6 +51,28 @@ describe('TokenVault, outflow limit', () => {
     expect([liquidUnits, claimsUnits]).to.deep.equal([0n, HELD]);
   });
 
+  it('never wraps around: what would come due after the end of its clock comes due then', async () => {
+    // The money lies in the fund, so next to nothing is held and the limit is the least there is.
+    const rich = await deployRollup({ tokens: [{ ...USDC, capUnits: 2n ** 62n, outflowFloorUnits: 4n }] });
+    const [owner] = rich.signers;
+    const index = await rich.open(owner);
+    await rich.donate(owner, 2n ** 60n);
+    await rich.serveQueue();
+    await rich.vault.moveTreasury();
+    await rich.submit({ fundPaymentsMicros: 2n ** 60n });
+    await rich.submit({ body: { withdrawals: [withdrawal(index, 2n ** 59n)] } });
+    await rich.submit({ body: { withdrawals: [withdrawal(index, 2n ** 59n)] } });
+    const endOfClock = 2n ** 56n / 1_000_000n - 8n * 3_600n + 1n;
+    const claims = [await rich.vault.delayedClaims(0), await rich.vault.delayedClaims(1)];
+    for (const { endsAtSec } of claims) expect(endsAtSec).to.equal(endOfClock);
+    // One unit is what the burst of the least limit lets through, ¾ of a day's four in eight hours.
+    const atOnce: bigint = await rich.vault.claimsUnits(owner.address, 0);
+    expect(atOnce).to.be.at.most(1n);
+    expect(claims[0].amountUnits + claims[1].amountUnits + atOnce).to.equal(2n ** 60n);
+    await rich.wait(1_000n * 365n * BigInt(DAY_SEC));
+    await expect(rich.vault.release(1)).to.be.revertedWithCustomError(rich.vault, 'NothingToClaim');
+  });
+
   it('makes a delayed claim due evenly and pays it out in full', async () => {
     await withdraw(HELD);
     const { startsAtSec, endsAtSec, amountUnits } = await fixture.vault.delayedClaims(0);

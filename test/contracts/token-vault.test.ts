@@ -253,11 +253,9 @@ describe('TokenVault', () => {
       const user = fixture.signers[4].address;
       for (const call of [
         () => stranger.pull(user, 0, 10_000_000n),
-        () => stranger.creditDeposit(0, 1n),
-        () => stranger.creditDonation(1n),
-        () => stranger.serve(user, 0, 1n, false),
-        () => stranger.refundDeposit(user, 0, 1n),
-        () => stranger.bookTreasury(0n, 1n),
+        () => stranger.book([4n | (1n << 8n) | (BigInt(user) << 96n)], 0n, 0n),
+        () => stranger.book([], 0n, 1n),
+        () => stranger.open(user),
       ]) {
         await expect(call()).to.be.revertedWithCustomError(fixture.vault, 'NotRollup').withArgs(user);
       }
@@ -268,6 +266,57 @@ describe('TokenVault', () => {
   });
 
   describe('claims', () => {
+    it('of all tokens stay apart, up to the most that a token can have', async () => {
+      const most = [2n ** 70n - 1n, 2n ** 34n, 2n ** 34n, 2n ** 34n];
+      const token = (i: number): TokenChoice => ({
+        contract: 'TestToken',
+        values: [`T${i}`, `T${i}`, 6],
+        weiPerUnit: 1n,
+        capUnits: most[i],
+        outflowFloorUnits: 2n ** 56n - 1n,
+      });
+      const fixture = await deployRollup({ tokens: [0, 1, 2, 3].map(token) });
+      const [owner] = fixture.signers;
+      const account = await fixture.open(owner);
+      for (const [i, units] of most.entries()) await fixture.deposit(owner, account, i, units);
+      await fixture.serveQueue();
+      for (const [i, units] of most.entries()) {
+        await fixture.submit({ body: { withdrawals: [withdrawal(account, i, units)] } });
+      }
+      const claims = () =>
+        Promise.all([0, 1, 2, 3].map((i) => fixture.vault.claimsUnits(owner.address, i) as Promise<bigint>));
+      // Of the quote token the outflow limit lets a part through at once.
+      const [atOnce] = await claims();
+      const delayed = (await fixture.vault.delayedClaims(0)).amountUnits;
+      expect(await claims()).to.deep.equal([most[0] - delayed, ...most.slice(1)]);
+      await fixture.wait(30n * 86_400n);
+      await fixture.vault.release(0);
+      expect(atOnce).to.be.below(most[0]);
+      expect(await claims()).to.deep.equal(most);
+      const left = [...most];
+      for (const i of [2, 0, 3, 1]) {
+        await vaultOf(fixture, 0).claim(i);
+        left[i] = 0n;
+        expect(await claims()).to.deep.equal(left);
+        expect(await fixture.tokens[i].balanceOf(owner.address)).to.equal(most[i]);
+        await expect(vaultOf(fixture, 0).claim(i)).to.be.revertedWithCustomError(
+          fixture.vault,
+          'NothingToClaim',
+        );
+      }
+    });
+
+    it('cannot be made of a token that does not exist', async () => {
+      const fixture = await deployRollup({ tokens: [USDC] });
+      await fixture.open(fixture.signers[0]);
+      await fixture.serveQueue();
+      for (const tokenId of [1, 4, 5, 15]) {
+        await expect(vaultOf(fixture, 0).claim(tokenId))
+          .to.be.revertedWithCustomError(fixture.vault, 'UnknownToken')
+          .withArgs(tokenId);
+      }
+    });
+
     it('of Ether by a recipient that refuses it stay with that recipient', async () => {
       const fixture = await deployRollup();
       const recipient = await deployTestMock(fixture.connection, 'SubmitThroughContract');
