@@ -7,7 +7,7 @@ import type { Artifact } from '#contracts/deploy/artifact.ts';
 import type { ExportedVerifier } from '#prover/setup/export-verifier.ts';
 
 /** As in hardhat.config.ts: gas and size of all contracts come from one setting. */
-const SETTINGS = { optimizer: { enabled: true, runs: 10_000 }, viaIR: false, evmVersion: 'cancun' };
+const SETTINGS = { optimizer: { enabled: true, runs: 200 }, viaIR: false, evmVersion: 'cancun' };
 
 interface CompilerOutput {
   readonly errors?: readonly { readonly severity: string; readonly formattedMessage: string }[];
