@@ -57,6 +57,8 @@ export interface DeployChoices {
   readonly settings?: Partial<OracleSettings>;
   readonly stalenessSec?: number;
   readonly circuitHash?: bigint;
+  /** By default a chain of its own. */
+  readonly connection?: HardhatConnection;
   /** Deploys the verifier; by default any code. */
   readonly verifier?: (connection: HardhatConnection) => Promise<string>;
 }
@@ -68,7 +70,7 @@ async function anyCode({ ethers }: HardhatConnection): Promise<string> {
 }
 
 export async function deployOracle(choices: DeployChoices = {}): Promise<OracleFixture> {
-  const connection = await network.connect();
+  const connection = choices.connection ?? (await network.connect());
   const { ethers } = connection;
   const [governor] = await ethers.getSigners();
   const settings = oracleSettings(governor.address, choices.settings);

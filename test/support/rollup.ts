@@ -70,6 +70,8 @@ export interface RollupChoices {
   readonly verifier?: { readonly abi: unknown; readonly bytecode: string };
   readonly circuitHash?: bigint;
   readonly chainId?: number;
+  /** An oracle with an accepted table, on its chain; by default a stub on a chain of its own. */
+  readonly oracle?: { readonly connection: Connection; readonly contract: Contract };
 }
 
 /** The words of a body, given only where they are not zero. */
@@ -270,12 +272,12 @@ export async function deployRollup(
   change: (values: Constructor) => Constructor = (values) => values,
 ): Promise<RollupFixture> {
   const { chainId = 31337 } = choices;
-  const connection = await network.connect({ override: { chainId } });
+  const connection = choices.oracle?.connection ?? (await network.connect({ override: { chainId } }));
   const { ethers } = connection;
   const shape = choices.shape ?? TINY_SHAPE;
   const capacity = choices.capacity ?? TINY_BATCH;
   const [, operator, submitter, ...signers] = await ethers.getSigners();
-  const oracle = await deployMock(connection, 'OracleStub');
+  const oracle = choices.oracle?.contract ?? (await deployMock(connection, 'OracleStub'));
   const verifier = await deployArtifact(connection, choices.verifier ?? compileMock('PermissiveVerifier'));
   const tokens: Contract[] = [];
   const configs: Record<string, unknown>[] = [];
@@ -323,7 +325,7 @@ export async function deployRollup(
     operator,
     submitter,
   });
-  await fixture.acceptTable();
+  if (choices.oracle === undefined) await fixture.acceptTable();
   return fixture;
 }
 
