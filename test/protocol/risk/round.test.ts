@@ -48,6 +48,34 @@ describe('risk round', () => {
     );
   });
 
+  it('keeps what the batch assumes of spot, at the edges of what the registry admits', () => {
+    // RiskParameters: haircut ≤ 45 % and base range ≤ 25 %, both at most doubled by the factor.
+    fc.assert(
+      fc.property(
+        fc.bigInt({ min: 10_000n, max: (1n << 38n) / 1000n }),
+        fc.bigInt({ min: 1n, max: 450_000n }),
+        fc.bigInt({ min: 1n, max: 250_000n }),
+        fc.bigInt({ min: 1_000_000_000n, max: 2_000_000_000n }),
+        (indexMicros, chargeImPpm, baseRangePpm, factorE9) => {
+          const scanRangePpm = (baseRangePpm * factorE9) / 1_000_000_000n;
+          const round = roundOf(
+            { btc: indexMicros * 1000n, eth: price.eth },
+            {
+              scanRangePpm: [scanRangePpm > 0n ? scanRangePpm : 1n, 180_000n],
+              scanFactorE9: [factorE9, 1_000_000_000n],
+            },
+          );
+          const changed = changedInstrument(round, 0, { chargeImPpm, chargeMmPpm: 1n });
+          const spot = buildRiskTable(changed, STANDARD_SHAPE).rows[0];
+          // Its worth after haircut is never negative, and no scenario takes 80 % of it (docs/protocol.md §5).
+          expect(spot.chargeImLong <= spot.mark).to.equal(true);
+          for (const loss of spot.losses) expect(10n * abs(loss) < 8n * spot.mark).to.equal(true);
+        },
+      ),
+      { seed: 11 },
+    );
+  });
+
   it('moves nothing in the row where nothing moves, and the same both ways elsewhere', () => {
     for (const row of buildRiskTable(roundOf(price), STANDARD_SHAPE).rows) {
       expect(row.losses.slice(6, 8)).to.deep.equal([0n, 0n]);
