@@ -4,7 +4,9 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
 import type { BatchProof } from '#protocol/batch/batch.ts';
+import { isGroth16Supported, openGroth16 } from './groth16/groth16.ts';
 import { openRapidsnark } from './rapidsnark.ts';
 import type { CompiledCircuit } from './setup/compile.ts';
 import type { ProvingKey } from './setup/development-keys.ts';
@@ -56,8 +58,11 @@ export interface PointMaker {
   close(): Promise<void>;
 }
 
-/** Names the path of a rapidsnark binary, which then replaces snarkjs. */
+/** Names the path of a rapidsnark binary, which then makes the proofs. */
 export const RAPIDSNARK_VARIABLE = 'BALLAST_RAPIDSNARK';
+/** `snarkjs` or `ballast` names the prover in this process; by default ours, where the machine can run it. */
+export const PROVER_VARIABLE = 'BALLAST_PROVER';
+const THREADS_MAX = 8;
 
 export function artifactsOf(circuit: CompiledCircuit, key: ProvingKey): CircuitArtifacts {
   return {
@@ -71,8 +76,9 @@ export function artifactsOf(circuit: CompiledCircuit, key: ProvingKey): CircuitA
 }
 
 /**
- * Opens rapidsnark where the environment names its binary, snarkjs otherwise.
- * @throws ArtifactError when a file does not have its recorded hash.
+ * Opens rapidsnark where the environment names its binary, otherwise our own prover (prover/groth16), or
+ * snarkjs where the environment says so or the machine lacks what ours needs.
+ * @throws ArtifactError when a file does not have its recorded hash; RangeError for an unknown prover.
  */
 export async function openBackend(
   artifacts: CircuitArtifacts,
@@ -81,11 +87,7 @@ export async function openBackend(
   const wasm = await readChecked(artifacts.wasmPath, artifacts.wasmSha256);
   const zkey = await readChecked(artifacts.zkeyPath, artifacts.zkeySha256);
   const calculator = await WitnessCalculator.create(wasm);
-  const binary = environment[RAPIDSNARK_VARIABLE];
-  const maker: PointMaker =
-    binary === undefined || binary === ''
-      ? { name: 'snarkjs', make: (witness) => provePoints(zkey, witness), close: async () => {} }
-      : await openRapidsnark(binary, zkey, artifacts.verificationKey.nPublic);
+  const maker = await openPointMaker(zkey, artifacts.verificationKey.nPublic, environment);
   const release = await holdCurve();
   return {
     name: maker.name,
@@ -103,6 +105,19 @@ export async function openBackend(
       await release();
     },
   };
+}
+
+async function openPointMaker(
+  zkey: Uint8Array,
+  publicCount: number,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<PointMaker> {
+  const binary = environment[RAPIDSNARK_VARIABLE];
+  if (binary) return openRapidsnark(binary, zkey, publicCount);
+  const prover = environment[PROVER_VARIABLE] || ((await isGroth16Supported()) ? 'ballast' : 'snarkjs');
+  if (prover === 'ballast') return openGroth16(zkey, Math.min(availableParallelism(), THREADS_MAX));
+  if (prover !== 'snarkjs') throw new RangeError(`${PROVER_VARIABLE} names no prover: ${prover}`);
+  return { name: 'snarkjs', make: (witness) => provePoints(zkey, witness), close: async () => {} };
 }
 
 /** Whether a proof in the contract's form verifies under a key. */
