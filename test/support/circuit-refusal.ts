@@ -7,6 +7,7 @@ const FRAME = /Error in template (\w+)_\d+ line: (\d+)/g;
 /** Templates that check a value for whoever calls them: the caller's line says what was checked. */
 const HELPERS = new Set([
   'RangeCheck',
+  'Bits',
   'Num2Bits',
   'RequireBit',
   'BusEntry',
