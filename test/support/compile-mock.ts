@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { InterfaceAbi } from 'ethers';
-import solc from 'solc';
 
+const require = createRequire(import.meta.url);
 const ROOT = join(import.meta.dirname, '../..');
 const FOLDER = 'test/contracts/mocks';
 const compiled = new Map<string, { abi: InterfaceAbi; bytecode: string }>();
@@ -16,6 +17,8 @@ const readImport = (path: string) => ({ contents: readFileSync(join(ROOT, path),
 export function compileMock(name: string): { abi: InterfaceAbi; bytecode: string } {
   const known = compiled.get(name);
   if (known !== undefined) return known;
+  // Loaded where it is needed: it takes longer than everything else a process of the tests loads.
+  const solc = require('solc');
   const path = `${FOLDER}/${name}.sol`;
   const input = {
     language: 'Solidity',

@@ -5,6 +5,7 @@
  */
 import { Contract, ContractFactory, type InterfaceAbi, type Provider, type Signer } from 'ethers';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
+import type { CircuitPlan } from '#contracts/deploy/deploy.ts';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
 import { domainWord } from '#protocol/batch/words.ts';
 import { deriveRegistrationPoint } from '#protocol/crypto/eddsa.ts';
@@ -16,18 +17,6 @@ import type { AcceptedTable } from '#sequencer/commands.ts';
 import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
 import { compileMock } from './compile-mock.ts';
 import { riskTable, secretOf } from './ledger.ts';
-
-/** Room for a second of trading, so that batches are sealed by age too. */
-export const WIDE_BATCH: BatchCapacity = {
-  name: 'test-wide',
-  accounts: 6,
-  signatures: 16,
-  messages: 16,
-  instruments: 4,
-  l1Operations: 8,
-  withdrawals: 2,
-  liquidations: 2,
-};
 
 const CIRCUIT_HASH = 0xc1c1n;
 const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 34n, outflowFloorUnits: 2n ** 34n };
@@ -44,10 +33,12 @@ export interface TestRollup {
 export const tableOfRound = (roundNumber: bigint, timeSec: bigint): RiskTable =>
   riskTable({ roundNumber, timeSec });
 
+/** @param circuit with its generated verifier, where proofs are real; without it every proof is taken */
 export async function deployTestRollup(
   deployer: Signer,
   submitter: string,
   capacity: BatchCapacity,
+  circuit?: Pick<CircuitPlan, 'verifier' | 'circuitHash'>,
 ): Promise<TestRollup> {
   const create = async (abi: InterfaceAbi, bytecode: string, values: unknown[] = []): Promise<Contract> => {
     const contract = await new ContractFactory(abi, bytecode, deployer).deploy(...values);
@@ -58,8 +49,11 @@ export async function deployTestRollup(
     const { abi, bytecode } = compileMock(name);
     return create(abi, bytecode);
   };
+  const { circuitHash } = circuit ?? { circuitHash: CIRCUIT_HASH };
   const oracle = await mock('ClockedOracle');
-  const verifier = await mock('PermissiveVerifier');
+  const verifier = await (circuit === undefined
+    ? mock('PermissiveVerifier')
+    : create(circuit.verifier.abi as InterfaceAbi, circuit.verifier.bytecode));
   const testToken = readArtifact('mocks/TestToken');
   const usd = await create(testToken.abi, testToken.bytecode, ['Test USD Coin', 'USDC', 6]);
   const spot = await create(testToken.abi, testToken.bytecode, ['Test Wrapped Bitcoin', 'WBTC', 8]);
@@ -77,7 +71,7 @@ export async function deployTestRollup(
       { ...UNIT, capUnits: 2n ** 60n, token: await usd.getAddress() },
       { ...UNIT, token: await spot.getAddress() },
     ],
-    [{ ...capacity, verifier: await verifier.getAddress(), circuitHash: CIRCUIT_HASH }],
+    [{ ...capacity, verifier: await verifier.getAddress(), circuitHash }],
   ]);
   return {
     rollup: await rollup.getAddress(),
@@ -88,11 +82,16 @@ export async function deployTestRollup(
   };
 }
 
-export const domainOf = (chainId: bigint, rollup: string) => {
+export const domainOf = (chainId: bigint, rollup: string, circuitHash: bigint = CIRCUIT_HASH) => {
   const rollupAddress = BigInt(rollup);
   const domain = { chainId, rollupAddress };
-  return { domain, domainWord: domainWord(chainId, rollupAddress, CIRCUIT_HASH) };
+  return { domain, domainWord: domainWord(chainId, rollupAddress, circuitHash) };
 };
+
+const ORACLE_ABI = [
+  'function acceptedCount() view returns (uint256)',
+  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint8 esCount, uint256 tableHash))',
+];
 
 /** Reads tables from the stub, which tells no round values: the table follows from the round's number and time. */
 export class TestContracts extends L1Contracts {
@@ -100,7 +99,7 @@ export class TestContracts extends L1Contracts {
 
   constructor(provider: Provider, place: TestRollup) {
     super(provider, place.rollup, { shape: TINY_SHAPE, tokenCount: 2, firstBlock: place.firstBlock });
-    this.#oracle = new Contract(place.oracle, compileMock('ClockedOracle').abi, provider);
+    this.#oracle = new Contract(place.oracle, ORACLE_ABI as InterfaceAbi, provider);
   }
 
   override async tables(from: number, block: number): Promise<AcceptedTable[]> {

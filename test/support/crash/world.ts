@@ -1,0 +1,123 @@
+/** What outlives every sequencer of the campaign: the chain, the contracts, the keys and a prover. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Contract, NonceManager } from 'ethers';
+import { readArtifact } from '#contracts/deploy/artifact.ts';
+import { TINY_BATCH } from '#protocol/limits.ts';
+import { encode } from '#sequencer/ledger/codec.ts';
+import { type LocalChain, startLocalChain, stopProcess } from '#sequencer/main-job/chain.ts';
+import { prepareCircuit } from '#sequencer/main-job/setup.ts';
+import { USD } from '../ledger.ts';
+import { deployTestRollup, L1World, type TestRollup } from '../settlement.ts';
+import type { LifeSettings } from './plan.ts';
+import { ACCOUNTS } from './traffic.ts';
+
+const ROOT = join(import.meta.dirname, '../../..');
+const DEPOSIT_MICROS = 1_000_000n * USD;
+const SMALL_DEPOSIT_MICROS = 10n * USD;
+
+export class CrashWorld {
+  readonly chain: LocalChain;
+  readonly place: TestRollup;
+  readonly l1: L1World;
+  readonly settings: Omit<LifeSettings, 'plan'>;
+  readonly workFolder: string;
+  readonly #folder: string;
+  readonly #prover: ChildProcess;
+  #isMining = false;
+  #miner: Promise<void> = Promise.resolve();
+
+  private constructor(parts: {
+    chain: LocalChain;
+    place: TestRollup;
+    l1: L1World;
+    settings: Omit<LifeSettings, 'plan'>;
+    workFolder: string;
+    folder: string;
+    prover: ChildProcess;
+  }) {
+    this.chain = parts.chain;
+    this.place = parts.place;
+    this.l1 = parts.l1;
+    this.settings = parts.settings;
+    this.workFolder = parts.workFolder;
+    this.#folder = parts.folder;
+    this.#prover = parts.prover;
+  }
+
+  /** @param name of a folder under build/ for what is worth keeping */
+  static async open(name: string): Promise<CrashWorld> {
+    const workFolder = join(ROOT, 'build', name);
+    mkdirSync(workFolder, { recursive: true });
+    const folder = mkdtempSync(join(tmpdir(), 'ballast-crash-'));
+    const { artifacts, plan } = await prepareCircuit(ROOT, 'batch-tiny');
+    const chain = await startLocalChain(ROOT, join(workFolder, 'chain.log'));
+    const proverPlace = { artifacts, socket: join(folder, 'prover') };
+    const prover = fork(join(import.meta.dirname, 'prover-process.ts'), [encode(proverPlace)]);
+    await once(prover, 'message');
+    const owner = new NonceManager(chain.wallet(0));
+    const place = await deployTestRollup(owner, chain.wallet(1).address, TINY_BATCH, plan);
+    const l1 = new L1World(place, owner);
+    await l1.acceptRound();
+    for (const account of ACCOUNTS) {
+      await l1.open(account);
+      await l1.deposit(account, DEPOSIT_MICROS);
+    }
+    await CrashWorld.#fundDeposits(place, l1, owner);
+    await chain.mine(2);
+    await chain.provider.send('evm_setAutomine', [false]);
+    const settings = {
+      directory: join(folder, 'ledger'),
+      rpcUrl: chain.url,
+      submitterKey: chain.wallet(1).privateKey,
+      place,
+      circuitHash: plan.circuitHash,
+      proverPlace,
+    };
+    return new CrashWorld({ chain, place, l1, settings, workFolder, folder, prover });
+  }
+
+  /** Later deposits are one transaction each. */
+  static async #fundDeposits(place: TestRollup, l1: L1World, owner: NonceManager): Promise<void> {
+    const token = new Contract(place.tokens[0], readArtifact('mocks/TestToken').abi, owner);
+    await (await token.mint(await owner.getAddress(), DEPOSIT_MICROS)).wait();
+    await (await token.approve(await l1.rollup.vault(), DEPOSIT_MICROS)).wait();
+  }
+
+  /** Blocks come every so many milliseconds until `pauseMining`. */
+  mineEvery(periodMs: number): void {
+    if (this.#isMining) return;
+    this.#isMining = true;
+    this.#miner = (async () => {
+      while (this.#isMining) {
+        await this.chain.provider.send('evm_mine', []);
+        await new Promise((resolve) => setTimeout(resolve, periodMs));
+      }
+    })();
+  }
+
+  async pauseMining(): Promise<void> {
+    this.#isMining = false;
+    await this.#miner;
+  }
+
+  /** A round and, for an account, a queue entry, in whichever block takes them. */
+  async news(accountIndex: number | undefined): Promise<void> {
+    const round = this.l1.acceptRound();
+    if (accountIndex !== undefined) {
+      const value = (await this.l1.rollup.queueFeeWei()) * 2n;
+      await this.l1.rollup.deposit(accountIndex, 0, SMALL_DEPOSIT_MICROS, { value });
+    }
+    await round;
+  }
+
+  async close(): Promise<void> {
+    await this.pauseMining();
+    await stopProcess(this.#prover);
+    await this.chain.stop();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
