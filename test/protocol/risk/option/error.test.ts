@@ -1,16 +1,20 @@
 import { expect } from 'chai';
+import { derivedBounds } from '#test/support/option/error-bound.ts';
 import { type Errors, gridPoints, isInDomain, measure, noErrors } from '#test/support/option/error-grid.ts';
 
 /** The bounds of docs/options.md; bench/option-error.ts measures on a grid ten times as dense. */
-const BOUNDS: Partial<Errors> = {
-  mark: 5e-7,
-  regularLoss: 8e-7,
-  tailLoss: 5e-7,
-  putLoss: 8e-7,
-  delta: 3.5e-3,
-};
+const BOUNDS = { mark: 5e-7, regularLoss: 9e-7, tailLoss: 6.5e-7, putLoss: 9e-7, delta: 3.5e-3 };
+/** The largest scan range of the grid. */
+const SCAN_RANGE_MAX = 0.36;
 
 describe('error of the option price', () => {
+  it('is derived to be below 5e-7 of the forward in a mark and 9e-7 in a loss', function () {
+    this.timeout(60_000);
+    const derived = derivedBounds(SCAN_RANGE_MAX);
+    for (const name of ['mark', 'regularLoss', 'tailLoss'] as const)
+      expect(derived[name], name).to.be.below(BOUNDS[name]);
+  });
+
   it('stays within its bounds over the domain: 1 day to 2 years, 5 to 500 %, strikes 0.05 to 20 forwards', function () {
     this.timeout(60_000);
     const errors = noErrors();

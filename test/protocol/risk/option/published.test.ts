@@ -45,7 +45,7 @@ const HAUG_TOLERANCE = 1e-4;
 const STEP = 3 / 2 ** 12;
 const CDF_TOLERANCE = 6.3e-9 + 0.5 * 0.242 * (STEP / 2) ** 2 + 2.5e-5 * (STEP / 2);
 const DENSITY_TOLERANCE = 2.5e-5 + 0.242 * (STEP / 2);
-const LOG_TOLERANCE = 1.05e-5;
+const LOG_TOLERANCE = 9.8e-6;
 
 /** Mark and delta of call and put, in dollars of an undiscounted option. */
 function price(forward: number, strike: number, vol: number, seconds: number) {
