@@ -15,7 +15,7 @@ import type { SnarkjsProof } from '../snarkjs.ts';
 import { readInteger, readWitness } from './binary-sections.ts';
 import { DIGITS } from './field-code.ts';
 import { INTEGER_BYTES } from './field-functions.ts';
-import { BASE_MODULUS, fromMontgomeryDigits, loadKernel } from './kernel.ts';
+import { BASE_MODULUS, fromMontgomeryDigits, inversePowerOfTwo, loadKernel } from './kernel.ts';
 import { type KeyLayout, type KeyMemory, loadKey, type SectionName } from './key-memory.ts';
 import { scratchBytes } from './multi-exponentiation.ts';
 import { windowCount } from './scalar-digits.ts';
@@ -39,6 +39,7 @@ export interface Groth16Prover extends PointMaker {
 
 /** Less than this does not pay for a message to a thread. */
 const RANGE_MIN = 1024;
+/** What loading a key passes through. */
 const SCRATCH_BYTES_MIN = 1 << 22;
 const WITNESS_SECTIONS: readonly SectionName[] = ['b2', 'a', 'c', 'b1'];
 const SCALAR_BYTES = 32;
@@ -226,14 +227,7 @@ function components(digits: readonly number[]): bigint[] {
   );
 }
 
-const FILE_R_INVERSE = inverseModulo(1n << 256n);
-/** A power of two modulo the base field, inverted by halving. */
-function inverseModulo(power: bigint): bigint {
-  let inverse = 1n;
-  for (let rest = power; rest > 1n; rest >>= 1n)
-    inverse = (inverse % 2n === 0n ? inverse : inverse + BASE_MODULUS) >> 1n;
-  return inverse;
-}
+const FILE_R_INVERSE = inversePowerOfTwo(256, BASE_MODULUS);
 
 /** A point of the key's header: coordinates times 2^256. */
 function fileG1(bytes: Uint8Array): G1Point {

@@ -59,20 +59,15 @@ export function montgomeryDigits(value: bigint, modulus: bigint): number[] {
 export function fromMontgomeryDigits(digits: ArrayLike<number>, modulus: bigint): bigint {
   let form = 0n;
   for (let at = digits.length - 1; at >= 0; at--) form = (form << BigInt(DIGIT_BITS)) + BigInt(digits[at]);
-  const plain = (form * inverseOfR(modulus)) % modulus;
+  const plain = (form * inversePowerOfTwo(MONTGOMERY_BITS, modulus)) % modulus;
   return plain < 0n ? plain + modulus : plain;
 }
 
-const inverses = new Map<bigint, bigint>();
-/** 1/R by halving 255 times: a number or its sum with the odd modulus is even. */
-function inverseOfR(modulus: bigint): bigint {
-  let inverse = inverses.get(modulus);
-  if (inverse === undefined) {
-    inverse = 1n;
-    for (let bit = 0; bit < MONTGOMERY_BITS; bit++) {
-      inverse = (inverse % 2n === 0n ? inverse : inverse + modulus) >> 1n;
-    }
-    inverses.set(modulus, inverse);
+/** 2^(−exponent) by halving: a number, or else its sum with the odd modulus, is even. */
+export function inversePowerOfTwo(exponent: number, modulus: bigint): bigint {
+  let inverse = 1n;
+  for (let bit = 0; bit < exponent; bit++) {
+    inverse = (inverse % 2n === 0n ? inverse : inverse + modulus) >> 1n;
   }
   return inverse;
 }
@@ -117,7 +112,7 @@ function isExact(module: WebAssembly.Module): boolean {
   doubles.set(montgomeryDigits(value, FIELD_MODULUS), factor / 8);
   kernel.importScalars(source, target, 1, factor);
   // integer · factor / R is the plain product, of which the element is the form times 1/R.
-  const expected = (value * value * inverseOfR(FIELD_MODULUS)) % FIELD_MODULUS;
+  const expected = (value * value * inversePowerOfTwo(MONTGOMERY_BITS, FIELD_MODULUS)) % FIELD_MODULUS;
   return [0, 1].every((lane) => {
     const start = (target + 8 * DIGITS * lane) / 8;
     return fromMontgomeryDigits(doubles.subarray(start, start + DIGITS), FIELD_MODULUS) === expected;

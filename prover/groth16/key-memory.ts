@@ -13,32 +13,26 @@ import {
 } from './binary-sections.ts';
 import { INTEGER_BYTES } from './field-functions.ts';
 import {
-  BASE_MODULUS,
   instantiateKernel,
+  inversePowerOfTwo,
   inversionBits,
   type Kernel,
-  montgomeryDigits,
   PAGE_BYTES,
   PAGES_MAX,
 } from './kernel.ts';
 import { type Degree, ELEMENT_BYTES } from './point-code.ts';
+import {
+  ELEMENT_SCALE,
+  type FinitePoints,
+  finitePoints,
+  type PointSection,
+  writeElement,
+  writePoints,
+} from './point-section.ts';
 import { bestWindowBits } from './scalar-digits.ts';
 import { fillTransformTables, reserveTransform, type TransformLayout } from './transform.ts';
 
 export type SectionName = 'a' | 'b1' | 'b2' | 'c' | 'h';
-
-/** The finite points of one section, each with the scalar it is multiplied by. */
-export interface PointSection {
-  readonly degree: Degree;
-  readonly count: number;
-  /** Address of the points. */
-  readonly points: number;
-  /** Address of each point's scalar number, 32-bit words. */
-  readonly scalarNumbers: number;
-  /** Address of the recoded scalars, and the width of their windows. */
-  readonly scalars: number;
-  readonly windowBits: number;
-}
 
 /** Addresses and sizes; plain data, the same for all threads. */
 export interface KeyLayout {
@@ -89,10 +83,8 @@ export class Reservation {
 
 const RECORD_BYTES = 12 + INTEGER_BYTES;
 const TERM_PADDING = 4;
-/** Coefficients are stored times 2^512 and coordinates times 2^256; an element is its number times 2^255. */
-const COEFFICIENT_SCALE = 512n;
-const POINT_SCALE = 256n;
-const ELEMENT_SCALE = 255n;
+/** Coefficients are stored times 2^512. */
+const COEFFICIENT_SCALE = 512;
 const CHUNK = 8192;
 
 /** Terms of both matrices as they lie in the file. */
@@ -115,7 +107,7 @@ export function loadKey(
   const sections = readSections(zkey, 'zkey');
   const header = readZkeyHeader(sections);
   const terms = readTerms(sectionOf(sections, ZKEY_SECTION.coefficients), header);
-  const finite = finitePoints(sections, header);
+  const finite = finiteSections(sections, header);
   const layout = layOut(header, terms, finite);
   const pages = Math.ceil((layout.scratch + scratchBytes(layout)) / PAGE_BYTES);
   if (pages > PAGES_MAX) throw new RangeError('the circuit needs more than 4 GiB of memory to prove');
@@ -123,41 +115,21 @@ export function loadKey(
   const kernel = instantiateKernel(module, memory);
   writeConstants(memory, layout);
   for (const name of Object.keys(finite) as SectionName[]) {
-    writePoints(kernel, memory, layout, layout.sections[name], finite[name]);
+    writePoints(kernel, memory, layout.scratch, layout.sections[name], finite[name]);
   }
   writeTerms(kernel, memory, layout, terms);
   fillTransformTables(kernel, memory, layout.transform);
   return { header, layout, memory };
 }
 
-interface FinitePoints {
-  readonly degree: Degree;
-  readonly bytes: Uint8Array;
-  /** Places of points that are not infinity. */
-  readonly places: Uint32Array;
-  /** Scalar number of the section's first point. */
-  readonly firstScalar: number;
-}
-
-/** Wires that do not occur in a matrix have points at infinity, all zeros: nothing to add. */
-function finitePoints(
+/** Wires that do not occur in a matrix have points at infinity: nothing to add. */
+function finiteSections(
   sections: ReadonlyMap<number, Uint8Array>,
   { wireCount, publicCount, domainSize }: ZkeyHeader,
 ): Record<SectionName, FinitePoints> {
   const read = (name: SectionName, degree: Degree, count: number, firstScalar: number): FinitePoints => {
-    const size = 2 * degree * INTEGER_BYTES;
-    const bytes = sectionOf(sections, ZKEY_SECTION[name], count * size);
-    const words = new BigUint64Array(bytes.slice().buffer);
-    const places: number[] = [];
-    for (let place = 0; place < count; place++) {
-      const start = (place * size) / 8;
-      for (let word = start; word < start + size / 8; word++) {
-        if (words[word] === 0n) continue;
-        places.push(place);
-        break;
-      }
-    }
-    return { degree, bytes, places: Uint32Array.from(places), firstScalar };
+    const bytes = sectionOf(sections, ZKEY_SECTION[name], count * 2 * degree * INTEGER_BYTES);
+    return finitePoints(bytes, degree, firstScalar);
   };
   return {
     a: read('a', 1, wireCount, 0),
@@ -227,49 +199,7 @@ function layOut(header: ZkeyHeader, terms: Terms, finite: Record<SectionName, Fi
 
 function writeConstants(memory: WebAssembly.Memory, layout: KeyLayout): void {
   new Uint8Array(memory.buffer).set(inversionBits(), layout.inversionBits);
-  writeElement(memory, layout.toElement, 1n << ELEMENT_SCALE, FIELD_MODULUS);
-}
-
-function writeElement(memory: WebAssembly.Memory, address: number, value: bigint, modulus: bigint): void {
-  new Float64Array(memory.buffer).set(montgomeryDigits(value, modulus), address / 8);
-}
-
-/** 2^(−exponent) modulo an odd number. */
-function inversePowerOfTwo(exponent: bigint, modulus: bigint): bigint {
-  let inverse = 1n;
-  for (let bit = 0n; bit < exponent; bit++)
-    inverse = (inverse % 2n === 0n ? inverse : inverse + modulus) >> 1n;
-  return inverse;
-}
-
-/** Converts a section's points in chunks that pass through scratch memory. */
-function writePoints(
-  kernel: Kernel,
-  memory: WebAssembly.Memory,
-  layout: KeyLayout,
-  section: PointSection,
-  { degree, bytes, places, firstScalar }: FinitePoints,
-): void {
-  const memoryBytes = new Uint8Array(memory.buffer);
-  const [factor, staging] = [layout.scratch, layout.scratch + 64];
-  writeElement(
-    memory,
-    factor,
-    (1n << ELEMENT_SCALE) * inversePowerOfTwo(POINT_SCALE, BASE_MODULUS),
-    BASE_MODULUS,
-  );
-  const size = 2 * degree * INTEGER_BYTES;
-  for (let first = 0; first < places.length; first += CHUNK) {
-    const count = Math.min(CHUNK, places.length - first);
-    for (let at = 0; at < count; at++) {
-      const start = places[first + at] * size;
-      memoryBytes.set(bytes.subarray(start, start + size), staging + at * size);
-    }
-    const target = section.points + first * 2 * degree * ELEMENT_BYTES;
-    kernel.importBase(staging, target, count * degree, factor);
-  }
-  const scalarNumbers = places.map((placeInFile) => placeInFile + firstScalar);
-  new Uint32Array(memory.buffer).set(scalarNumbers, section.scalarNumbers / 4);
+  writeElement(memory, layout.toElement, 1n << BigInt(ELEMENT_SCALE), FIELD_MODULUS);
 }
 
 /** Sorts the terms by matrix and row; odd rows end with a term of coefficient 0. */
@@ -283,7 +213,7 @@ function writeTerms(kernel: Kernel, memory: WebAssembly.Memory, layout: KeyLayou
   writeElement(
     memory,
     factor,
-    (1n << ELEMENT_SCALE) * inversePowerOfTwo(COEFFICIENT_SCALE, FIELD_MODULUS),
+    (1n << BigInt(ELEMENT_SCALE)) * inversePowerOfTwo(COEFFICIENT_SCALE, FIELD_MODULUS),
     FIELD_MODULUS,
   );
   const next = starts.map((rows, matrix) => {

@@ -6,7 +6,7 @@
 
 import { DIGITS } from './field-code.ts';
 import type { Kernel } from './kernel.ts';
-import type { PointSection } from './key-memory.ts';
+import type { PointSection } from './point-section.ts';
 import { groupBytes, INFINITY_DIGIT } from './point-addition.ts';
 import { ADDITION_BYTES, type Degree, ELEMENT_BYTES } from './point-code.ts';
 import { DigitReader } from './scalar-digits.ts';
@@ -89,28 +89,18 @@ export class PointSums {
 
   #sortByDigit(section: PointSection, window: number): Buckets {
     const recoded = this.#words.subarray(section.scalars / WORD_BYTES);
-    const reader = new DigitReader(recoded, window, section.windowBits);
-    const numbers = this.#words.subarray(section.scalarNumbers / WORD_BYTES);
-    const buckets = new Buckets(2 ** (section.windowBits - 1), section.count);
+    const firstNumber = section.scalarNumbers / WORD_BYTES;
+    const numbers = this.#words.subarray(firstNumber, firstNumber + section.count);
     const digits = new Int32Array(section.count);
-    for (let at = 0; at < section.count; at++) {
-      const digit = reader.digit(numbers[at]);
-      digits[at] = digit;
-      if (digit !== 0) buckets.count(Math.abs(digit));
-    }
-    buckets.begin();
-    for (let at = 0; at < section.count; at++) {
-      const digit = digits[at];
-      if (digit === 0) continue;
-      const point = section.points + at * this.#pointBytes;
-      buckets.put(Math.abs(digit), digit < 0 ? point | 1 : point);
-    }
-    return buckets;
+    new DigitReader(recoded, window, section.windowBits).digits(numbers, digits);
+    return new Buckets(digits, 2 ** (section.windowBits - 1), section.points, this.#pointBytes);
   }
 
   /** Halves the members of every bucket until each has at most one. */
   #addWithin(buckets: Buckets): void {
     const { members, starts, lengths } = buckets;
+    const [words, arena, pointBytes] = [this.#words, this.#arena, this.#pointBytes];
+    const firstWord = this.#additions / WORD_BYTES;
     let active = buckets.crowded();
     while (active.length > 0) {
       const next: number[] = [];
@@ -118,7 +108,19 @@ export class PointSums {
         const [start, length] = [starts[bucket], lengths[bucket]];
         const pairs = length >> 1;
         for (let pair = 0; pair < pairs; pair++) {
-          members[start + pair] = this.#addInPlace(members[start + 2 * pair], members[start + 2 * pair + 1]);
+          const [left, right] = [members[start + 2 * pair], members[start + 2 * pair + 1]];
+          // A sum replaces a summand that is itself a sum: neither is used again.
+          let slot = left >= arena ? left : right;
+          if (slot < arena) {
+            slot = this.#nextPoint;
+            this.#nextPoint += pointBytes;
+          }
+          if (this.#pending === ADDITIONS_PER_RUN) this.#flush();
+          const word = firstWord + 3 * this.#pending++;
+          words[word] = left;
+          words[word + 1] = right;
+          words[word + 2] = slot;
+          members[start + pair] = slot;
         }
         if (length & 1) members[start + pairs] = members[start + length - 1];
         lengths[bucket] = length - pairs;
@@ -172,12 +174,6 @@ export class PointSums {
     const sum = this.#add(left, right, this.#reserve(1));
     this.#flush();
     return sum;
-  }
-
-  /** The sum replaces a summand that is itself a sum. Summands may not be used again. */
-  #addInPlace(left: Reference, right: Reference): Reference {
-    const slot = left >= this.#arena ? left : right >= this.#arena ? right : this.#reserve(1);
-    return this.#add(left, right, slot - (slot % 2));
   }
 
   /** The result is there after the next flush. */
@@ -238,29 +234,29 @@ class Chain {
   }
 }
 
-/** Points by digit, 1 to `size`; members of a bucket lie together. */
+/** Points by the magnitude of their digits, 1 to `size`; members of a bucket lie together. */
 class Buckets {
   readonly members: Uint32Array;
   readonly starts: Uint32Array;
   readonly lengths: Uint32Array;
 
-  constructor(size: number, membersMax: number) {
-    this.members = new Uint32Array(membersMax);
-    this.starts = new Uint32Array(size + 2);
-    this.lengths = new Uint32Array(size + 1);
-  }
-
-  count(digit: number): void {
-    this.starts[digit + 1]++;
-  }
-
-  /** After counting: makes places of the counts. */
-  begin(): void {
-    for (let digit = 1; digit < this.starts.length; digit++) this.starts[digit] += this.starts[digit - 1];
-  }
-
-  put(digit: number, point: Reference): void {
-    this.members[this.starts[digit] + this.lengths[digit]++] = point;
+  constructor(digits: Int32Array, size: number, firstPoint: number, pointBytes: number) {
+    const ends = new Uint32Array(size + 1);
+    for (let at = 0; at < digits.length; at++) ends[Math.abs(digits[at])]++;
+    this.lengths = ends.slice();
+    this.lengths[0] = 0;
+    ends[0] = 0;
+    for (let digit = 1; digit <= size; digit++) ends[digit] += ends[digit - 1];
+    const members = new Uint32Array(ends[size]);
+    for (let at = 0; at < digits.length; at++) {
+      const digit = digits[at];
+      if (digit === 0) continue;
+      const point = firstPoint + at * pointBytes;
+      members[--ends[Math.abs(digit)]] = digit < 0 ? point + 1 : point;
+    }
+    // Filled from their ends, the buckets' ends have become their starts.
+    this.starts = ends;
+    this.members = members;
   }
 
   crowded(): number[] {

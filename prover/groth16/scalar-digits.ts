@@ -93,10 +93,23 @@ export class DigitReader {
 
   /** The digit of a scalar, with the scalar's sign: adding |digit| times the point or its opposite. */
   digit(scalar: number): number {
-    const start = scalar * WORDS;
-    let bits = this.#words[start + this.#word] >>> this.#shift;
-    if (this.#isSplit) bits |= (this.#words[start + this.#word + 1] & this.#highMask) << (32 - this.#shift);
-    const digit = (bits & this.#mask) - this.#half;
-    return this.#words[start + WORDS - 1] >= SIGN ? -digit : digit;
+    const out = new Int32Array(1);
+    this.digits(Uint32Array.of(scalar), out);
+    return out[0];
+  }
+
+  /** The digits of many scalars, given by their numbers. */
+  digits(scalars: Uint32Array, out: Int32Array): void {
+    // Fields are read once: this loop runs for every point in every window.
+    const words = this.#words;
+    const [word, shift, isSplit] = [this.#word, this.#shift, this.#isSplit];
+    const [highMask, mask, half] = [this.#highMask, this.#mask, this.#half];
+    for (let at = 0; at < out.length; at++) {
+      const start = scalars[at] * WORDS;
+      let bits = words[start + word] >>> shift;
+      if (isSplit) bits |= (words[start + word + 1] & highMask) << (32 - shift);
+      const digit = (bits & mask) - half;
+      out[at] = words[start + WORDS - 1] >= SIGN ? -digit : digit;
+    }
   }
 }
