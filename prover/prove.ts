@@ -107,7 +107,8 @@ export async function openBackend(
   };
 }
 
-async function openPointMaker(
+/** The prover that the environment names; see `openBackend`. */
+export async function openPointMaker(
   zkey: Uint8Array,
   publicCount: number,
   environment: Readonly<Record<string, string | undefined>>,

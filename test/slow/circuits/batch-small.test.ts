@@ -1,7 +1,4 @@
 import { expect } from 'chai';
-import type { SealedBatch } from '#protocol/batch/batch.ts';
-import type { RiskRow } from '#protocol/instrument.ts';
-import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { artifactsOf, openBackend } from '#prover/prove.ts';
 import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
 import { developmentKey } from '#prover/setup/development-keys.ts';
@@ -10,49 +7,12 @@ import { BatchWires } from '#test/soundness/batch-wires.ts';
 import { determineWires, firstViolation, readConstraintSystem } from '#test/soundness/constraint-system.ts';
 import { WitnessMutator } from '#test/soundness/witness-mutation.ts';
 import { calculateWitness } from '#test/support/circuit-witness.ts';
-import * as ledger from '#test/support/ledger.ts';
-
-/** The table of the tests with its eight losses repeated to the standard number of scenarios. */
-const table = ledger.riskTable();
-const standardTable = {
-  ...table,
-  rows: table.rows.map(
-    (row): RiskRow => ({
-      ...row,
-      losses: Array.from({ length: STANDARD_SHAPE.scenarios }, (_, s) => row.losses[s % row.losses.length]),
-    }),
-  ),
-};
-
-/** Four traders, four orders filled, a deposit and a forced withdrawal: every account row is used. */
-function fullBatch(): SealedBatch {
-  const { header, USD, SPOT } = { header: { table: standardTable }, ...ledger };
-  let state = ledger.funded({}, {}, STANDARD_SHAPE);
-  for (const account of [5, 70, 900, 4_000]) {
-    state = ledger.settle(
-      state,
-      [
-        { kind: 'l1', operation: ledger.l1('register', account) },
-        { kind: 'l1', operation: ledger.l1('deposit', account, 0, 10_000n * USD) },
-        { kind: 'l1', operation: ledger.l1('deposit', account, SPOT, 30n) },
-      ],
-      header,
-    );
-  }
-  const batch = ledger.run(
-    ledger.open(state, header, SMALL_BATCH),
-    ledger.match(5, 70, 10n, 100n),
-    ledger.match(900, 4_000, 7n, 101n),
-    { kind: 'l1', operation: ledger.l1('deposit', 900, 0, 50n * USD) },
-    { kind: 'l1', operation: ledger.l1('withdraw', 4_000, SPOT, 3n) },
-  );
-  return batch.seal().batch;
-}
+import { fullSmallBatch } from '#test/support/full-small-batch.ts';
 
 describe('the small batch', function () {
   this.timeout(1_800_000);
   let circuit: CompiledCircuit;
-  const { input, publicInputs } = buildCircuitInput(fullBatch());
+  const { input, publicInputs } = buildCircuitInput(fullSmallBatch());
 
   before(async () => {
     circuit = await compileCircuit('circuits/main/batch-small.circom');
