@@ -133,7 +133,7 @@ export class Campaign {
     if (startMs !== undefined) this.#startMs.push(startMs);
     if (report !== undefined) this.#compare(report);
     const beganMs = performance.now();
-    if (report !== undefined && !isStarting) await this.#work(life, plan);
+    if (report !== undefined && !isStarting) await this.#work(life, plan, report);
     await life.ended;
     const workMs = performance.now() - beganMs;
     await this.#world.pauseMining();
@@ -162,7 +162,7 @@ export class Campaign {
   }
 
   /** Sends at a steady rate until the life ends; what is acknowledged is written down. */
-  async #work(life: Life, plan: KillPlan): Promise<void> {
+  async #work(life: Life, plan: KillPlan, report: LifeReport): Promise<void> {
     const { target } = plan;
     this.#world.mineEvery(target === 'unmined' ? SLOW_MINE_MS : MINE_MS_MIN + this.#random(MINE_MS_RANGE));
     const isQuiet = target === 'resting';
@@ -171,7 +171,7 @@ export class Campaign {
     const nowSec = await this.#world.chain.nowSec();
     const nowBeganMs = performance.now();
     const chainSec = () => nowSec + BigInt(Math.floor((performance.now() - nowBeganMs) / 1000));
-    let unfinished = 0;
+    let unfinished = report.batches.filter(({ status }) => status !== 'final').length;
     let nextTradeMs = isQuiet ? Number.POSITIVE_INFINITY : beganMs;
     let nextRoundMs = isQuiet ? Number.POSITIVE_INFINITY : beganMs + this.#random(ROUND_EVERY_MS);
     let nextCancelMs = isQuiet ? Number.POSITIVE_INFINITY : beganMs + this.#random(CANCEL_EVERY_MS);

@@ -72,7 +72,9 @@ function askOnce(socket: string, batch: SealedBatch): Promise<Proved> {
     const client = connect(socket);
     client.once('error', reject);
     client.once('close', () => reject(new Error('the prover closed the connection')));
-    createInterface({ input: client }).once('line', (text) => {
+    const lines = createInterface({ input: client });
+    lines.once('error', reject);
+    lines.once('line', (text) => {
       const answer = decode<Proved | { readonly refused: string }>(text);
       if ('refused' in answer) reject(new Error(`the prover refused: ${answer.refused}`));
       else resolve(answer);

@@ -52,7 +52,9 @@ async function proved(text: string): Promise<unknown> {
 function serve(client: Socket): void {
   // A sequencer that was killed in the middle of a line leaves half of one, or none to answer to.
   client.on('error', () => client.destroy());
-  createInterface({ input: client }).on('line', (text) => {
+  const lines = createInterface({ input: client });
+  lines.on('error', () => client.destroy());
+  lines.on('line', (text) => {
     proved(text).then(
       (answer) => client.write(`${encode(answer)}\n`),
       (error: Error) => client.write(`${encode({ refused: error.message })}\n`),
