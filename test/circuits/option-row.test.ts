@@ -1,6 +1,10 @@
 import { expect } from 'chai';
-import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
+import { FIELD_MODULUS, toField } from '#protocol/crypto/field.ts';
 import { leastVolPpmUp, OPTION_TIME_SEC_MAX, STRIKE_MICROS_MAX } from '#protocol/risk/option/domain.ts';
+import { logNearest } from '#protocol/risk/option/fixed-log.ts';
+import { forwardMoves, underlyingMoves } from '#protocol/risk/option/moves.ts';
+import { priceStrike } from '#protocol/risk/option/option-row.ts';
+import { max } from '#protocol/units.ts';
 import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
 import { CircuitUnderTest } from '#test/support/circuit-refusal.ts';
@@ -114,6 +118,38 @@ describe('option row circuit', () => {
   ] as const) {
     it(`refuses ${what}`, async () => {
       expect(await refusalOf(changes)).to.equal(constraint);
+    });
+  }
+
+  // The formula's own error reaches −0.497 micro at the largest forward: a wrong logarithm makes the floor visible.
+  for (const [what, strike, error] of [
+    ['of its exercise in the money', 80_000_000n, -30_000n],
+    ['of nothing out of the money', 120_000_000n, 30_000n],
+  ] as const) {
+    it(`keeps a mark at its floor ${what}, where the formula would fall below`, async () => {
+      const { quarterMove, forward, timeSec, volsPpm } = ORDINARY;
+      const underlying = underlyingMoves(quarterMove);
+      const honest = forwardMoves(forward, timeSec, quarterMove);
+      const shared = { ...honest, log: honest.log + error };
+      const [same, up, down] = volsPpm;
+      const { call, put } = priceStrike({ strike, volsPpm: { same, up, down } }, shared, underlying);
+      expect(call.mark).to.equal(max(0n, forward - strike));
+      expect(put.mark).to.equal(max(0n, strike - forward));
+      const row = await compileCircuit('test/fixtures/circuits/option/option-row.circom');
+      const witness = await calculateWitness(row.wasmPath, {
+        strike,
+        strikeLog: logNearest(strike),
+        volsPpm,
+        forward,
+        forwardLog: shared.log,
+        quarterGain: shared.quarterGain,
+        moved: shared.moved,
+        rootOfTime: shared.rootOfTime,
+        logs: underlying.logs.map(toField),
+        tailWeights: underlying.tailWeights,
+      });
+      const outputs = [call, put].flatMap(({ mark, delta, losses }) => [mark, delta, ...losses]);
+      expect(witness.slice(1, 1 + outputs.length)).to.deep.equal(outputs.map(toField));
     });
   }
 

@@ -5,6 +5,8 @@ function FORWARD_BITS() { return 33; }
 function STRIKE_BITS() { return 35; }
 function OPTION_TIME_BITS() { return 27; }
 function VOL_BITS() { return 23; }
+// 1 + 0.45 · 30^0.3 is 2.25.
+function VOL_UP_FACTOR_BITS() { return 22; }
 
 function LOG_BITS() { return 16; }
 function LOG_INNER_BITS() { return 44; }
