@@ -76,11 +76,12 @@ export class FieldCode {
   readonly #integerOffset: number;
   readonly #balanceOffset: number;
   readonly #downShift: number;
-  readonly #starts = new Map<number, readonly number[]>();
+  readonly #starts = new Map<Products, readonly number[]>();
   readonly #high: number;
   readonly #low: number;
   readonly #quotient: number;
   readonly #columns: readonly number[];
+  readonly #doubled: Element;
 
   constructor(code: FunctionCode, modulus: bigint) {
     this.code = code;
@@ -101,13 +102,15 @@ export class FieldCode {
     this.#integerOffset = number(2 ** 52);
     this.#balanceOffset = number(2 ** 52 + HALF_DIGIT);
     this.#downShift = number(2 ** -DIGIT_BITS);
-    for (const pairs of [1, 2])
+    for (const products of [SINGLE, DOUBLE, SQUARE]) {
       this.#starts.set(
-        pairs,
-        columnStarts(pairs).map((bits) => constant(bothI64(bits))),
+        products,
+        columnStarts(products).map((bits) => constant(bothI64(bits))),
       );
+    }
     [this.#high, this.#low, this.#quotient] = code.locals('v128', 3);
     this.#columns = code.locals('v128', 2 * DIGITS);
+    this.#doubled = this.element();
   }
 
   element(): Element {
@@ -142,9 +145,31 @@ export class FieldCode {
 
   /** out = the sum of one or two products, over R; balanced. `out` may be a factor. */
   multiply(factors: readonly (readonly [Element, Element])[], out: Element): void {
+    const products = factors.length === 1 ? SINGLE : DOUBLE;
+    this.#multiplyReduced(products, out, (row, addProduct) => {
+      for (const [left, right] of factors) {
+        for (let at = 0; at < DIGITS; at++) addProduct(left[row], right[at], row + at);
+      }
+    });
+  }
+
+  /** out = a² over R for balanced a, which may be `out`: 10 of 25 products fewer than by `multiply`. */
+  square(value: Element, out: Element): void {
+    this.add(value, value, this.#doubled);
+    this.#multiplyReduced(SQUARE, out, (row, addProduct) => {
+      addProduct(value[row], value[row], 2 * row);
+      for (let at = row + 1; at < DIGITS; at++) addProduct(value[row], this.#doubled[at], row + at);
+    });
+  }
+
+  #multiplyReduced(
+    products: Products,
+    out: Element,
+    addRow: (row: number, addProduct: (left: number, right: number, column: number) => void) => void,
+  ): void {
     const { code } = this;
     const columns = this.#columns;
-    const starts = this.#starts.get(factors.length)!;
+    const starts = this.#starts.get(products)!;
     const begun = new Set<number>();
     const addTo = (column: number, value: Code) => {
       const before = get(begun.has(column) ? columns[column] : starts[column]);
@@ -157,9 +182,7 @@ export class FieldCode {
       addTo(column, get(this.#low));
     };
     for (let row = 0; row < DIGITS; row++) {
-      for (const [left, right] of factors) {
-        for (let at = 0; at < DIGITS; at++) addProduct(left[row], right[at], row + at);
-      }
+      addRow(row, addProduct);
       this.#setQuotient(columns[row]);
       for (let at = 0; at < DIGITS; at++) addProduct(this.#quotient, this.#modulus[at], row + at);
       addTo(row + 1, i64x2ShrUnsigned(get(columns[row]), DIGIT_BITS));
@@ -221,13 +244,20 @@ export class FieldCode {
   }
 }
 
-/** What each column of a sum of `pairs` products begins with. */
-function columnStarts(pairs: number): bigint[] {
+/** How many products of digits i and j are summed. */
+type Products = (i: number, j: number) => number;
+const SINGLE: Products = () => 1;
+const DOUBLE: Products = () => 2;
+const SQUARE: Products = (i, j) => (i <= j ? 1 : 0);
+
+/** What each column begins with: the products' offsets taken out, those with the modulus included. */
+function columnStarts(products: Products): bigint[] {
   const starts = new Array<bigint>(2 * DIGITS).fill(0n);
   for (let i = 0; i < DIGITS; i++) {
     for (let j = 0; j < DIGITS; j++) {
-      starts[i + j] -= BigInt(pairs + 1) * LOW_OFFSET;
-      starts[i + j + 1] -= BigInt(pairs + 1) * HIGH_OFFSET;
+      const count = BigInt(products(i, j) + 1);
+      starts[i + j] -= count * LOW_OFFSET;
+      starts[i + j + 1] -= count * HIGH_OFFSET;
     }
   }
   const last = 2 * DIGITS - 1;

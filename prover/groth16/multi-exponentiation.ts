@@ -6,9 +6,9 @@
 
 import { DIGITS } from './field-code.ts';
 import type { Kernel } from './kernel.ts';
-import type { PointSection } from './point-section.ts';
 import { groupBytes, INFINITY_DIGIT } from './point-addition.ts';
 import { ADDITION_BYTES, type Degree, ELEMENT_BYTES } from './point-code.ts';
+import type { PointSection } from './point-section.ts';
 import { DigitReader } from './scalar-digits.ts';
 
 /** Additions that share an inversion: enough to make it cheap, few enough for the cache. */

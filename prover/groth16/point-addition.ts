@@ -127,7 +127,7 @@ function repair(point: PointCode): FunctionCode {
   choose(code, sum, x2, get(isDouble));
   choose(code, one, x2, isTrivial);
   point.storeValue(get(scratch), layout.denominator, x2);
-  point.multiply(x1, x1, sum);
+  point.square(x1, sum);
   point.reduce(sum);
   point.add(sum, sum, x2);
   point.add(x2, sum, sum);
@@ -246,7 +246,7 @@ function backward(point: PointCode): FunctionCode {
       });
     });
     point.multiply(work, slope, slope);
-    point.multiply(slope, slope, work);
+    point.square(slope, work);
     point.subtract(work, x1, work);
     point.subtract(work, x2, work);
     point.reduce(work);
@@ -294,7 +294,7 @@ function invert(point: PointCode): FunctionCode {
   }
   field.copy(norm, power);
   code.repeat(i32(EXPONENT_BITS - 1), (bit) => {
-    field.multiply([[power, power]], power);
+    field.square(power, power);
     const step = code.capture(() => field.multiply([[power, norm]], power));
     code.emit(when(loadByte(i32Add(get(exponentBits), get(bit))), step));
   });

@@ -112,6 +112,12 @@ export class PointCode {
     this.reduce(out);
   }
 
+  /** Of a balanced value; the result as by `multiply`. */
+  square(value: Value, out: Value): void {
+    if (this.degree === 1) this.field.square(value[0], out[0]);
+    else this.multiply(value, value, out);
+  }
+
   setOne(out: Value): void {
     out.forEach((element, at) => {
       this.field.setConstant(at === 0 ? this.#one : 0n, element);
