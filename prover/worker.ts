@@ -6,7 +6,7 @@
  * that Ctrl-C reaches the parent only, which decides what becomes of running proofs.
  */
 import { type CircuitArtifacts, type CircuitProof, openBackend, type ProofBackend } from './prove.ts';
-import type { CircuitInput } from './witness-calculator.ts';
+import { type CircuitInput, WitnessError } from './witness-calculator.ts';
 
 /** From the parent. */
 export type WorkerRequest =
@@ -38,8 +38,10 @@ const BACKENDS_MAX = 2;
 /** Open backends by the hash of their key, least recently used first. */
 const backends = new Map<string, ProofBackend>();
 
+const backendId = ({ wasmSha256, zkeySha256 }: CircuitArtifacts): string => `${wasmSha256} ${zkeySha256}`;
+
 async function backendFor(artifacts: CircuitArtifacts): Promise<ProofBackend> {
-  const id = `${artifacts.wasmSha256} ${artifacts.zkeySha256}`;
+  const id = backendId(artifacts);
   const backend = backends.get(id) ?? (await openBackend(artifacts));
   backends.delete(id);
   backends.set(id, backend);
@@ -51,12 +53,21 @@ async function backendFor(artifacts: CircuitArtifacts): Promise<ProofBackend> {
   return backend;
 }
 
+/** A prover that failed may fail for ever, as one that has lost a thread: the next job opens it anew. */
+async function dropBackend(artifacts: CircuitArtifacts): Promise<void> {
+  const id = backendId(artifacts);
+  const backend = backends.get(id);
+  backends.delete(id);
+  await backend?.close();
+}
+
 async function answer(request: WorkerRequest & { kind: 'prove' }): Promise<WorkerReply> {
   const { jobId, artifacts, input } = request;
   try {
     const backend = await backendFor(artifacts);
     return { kind: 'proved', jobId, result: await backend.prove(input) };
   } catch (error) {
+    if (!(error instanceof WitnessError)) await dropBackend(artifacts);
     const { name, message, code } = error as Error & { code?: string };
     return { kind: 'failed', jobId, failure: { name, message, code } };
   }
