@@ -9,6 +9,8 @@ import { defineConfig } from 'hardhat/config';
 export default defineConfig({
   plugins: [hardhatEthers, hardhatEthersChaiMatchers, hardhatNetworkHelpers],
   solidity: {
+    // What is built for deployment holds no test: no verifier that takes everything.
+    splitTestsCompilation: true,
     version: '0.8.37',
     path: `${import.meta.dirname}/node_modules/solc/soljson.js`,
     settings: {
@@ -21,7 +23,19 @@ export default defineConfig({
     sources: './contracts',
     artifacts: './build/hardhat/artifacts',
     cache: './build/hardhat/cache',
-    tests: './test',
+    tests: { solidity: './test/contracts/fuzz' },
+  },
+  // `hardhat test solidity`. The seed is fixed, so a run can be repeated; a failure is kept and tried first.
+  test: {
+    solidity: {
+      fuzz: { runs: 512, failurePersistDir: './build/hardhat/failed-fuzz' },
+      invariant: {
+        runs: 64,
+        depth: 64,
+        failOnRevert: true,
+        failurePersistDir: './build/hardhat/failed-invariants',
+      },
+    },
   },
   networks: {
     default: {

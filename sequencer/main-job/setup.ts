@@ -22,7 +22,7 @@ export interface PreparedCircuit {
 export function buildContracts(root: string): Promise<void> {
   const child = spawn(
     process.execPath,
-    [join(root, 'node_modules/hardhat/dist/src/cli.js'), 'build', '--quiet'],
+    [join(root, 'node_modules/hardhat/dist/src/cli.js'), 'build', '--quiet', '--no-tests'],
     { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },
   );
   // The compiler's remarks are shown only when it fails.
