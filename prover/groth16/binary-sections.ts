@@ -78,7 +78,7 @@ export function readZkeyHeader(sections: ReadonlyMap<number, Uint8Array>): ZkeyH
   const [wireCount, publicCount, domainSize] = [12, 8, 4].map((before) =>
     view.getUint32(fields - before, true),
   );
-  const isConsistent = publicCount < wireCount && domainSize >= 4 && Number.isInteger(Math.log2(domainSize));
+  const isConsistent = publicCount < wireCount && domainSize >= 2 && Number.isInteger(Math.log2(domainSize));
   if (!isConsistent) throw new ProverFileError('the sizes in the key contradict each other');
   return {
     wireCount,

@@ -9,7 +9,13 @@ import { ProverThreadError } from '#prover/groth16/thread-pool.ts';
 import { type CircuitArtifacts, InvalidProofError, openBackend, PROVER_VARIABLE } from '#prover/prove.ts';
 import { holdCurve, provePoints, verifyPoints } from '#prover/snarkjs.ts';
 import { type CircuitInput, WitnessCalculator } from '#prover/witness-calculator.ts';
-import { fixtureArtifacts, rejectionOf, signedChainInput, squareChainInput } from '../support/circuits.ts';
+import {
+  fixtureArtifacts,
+  productInput,
+  rejectionOf,
+  signedChainInput,
+  squareChainInput,
+} from '../support/circuits.ts';
 
 const THREADS = 2;
 const BLINDINGS = [
@@ -17,6 +23,7 @@ const BLINDINGS = [
   { r: FIELD_MODULUS / 3n, s: FIELD_MODULUS / 7n },
 ];
 const CIRCUITS: [string, CircuitInput][] = [
+  ['product', productInput(6n, 7n)],
   ['square-chain-short', squareChainInput(3n)],
   ['signed-chain-small', signedChainInput(1n)],
 ];
