@@ -83,7 +83,7 @@ export class BatchSubmitter {
       const refusal = await this.#preflight(entry, input);
       if (refusal !== undefined) return { kind: 'refused', batchNumber, rejection: refusal };
     }
-    const receipt = await this.#send(entry, input, sent?.intent);
+    const receipt = await this.#send(entry, input, sent?.intents ?? []);
     if (receipt === undefined) return { kind: 'waiting' };
     return this.#finish(entry, receipt);
   }
@@ -128,7 +128,7 @@ export class BatchSubmitter {
     entry: BatchEntry,
   ): Promise<
     | { readonly kind: 'mined'; readonly receipt: TransactionReceipt }
-    | { readonly kind: 'pending'; readonly intent: SettlementIntentRow }
+    | { readonly kind: 'pending'; readonly intents: readonly SettlementIntentRow[] }
     | undefined
   > {
     const { provider } = this.#l1;
@@ -140,21 +140,19 @@ export class BatchSubmitter {
     }
     const minedNonces = await provider.getTransactionCount(await this.#options.signer.getAddress(), 'latest');
     // Below the mined count another transaction took the nonce, or ours was mined and failed.
-    const open = intents.filter((row) => row.l1Nonce >= minedNonces).at(-1);
-    return open === undefined ? undefined : { kind: 'pending', intent: open };
+    const open = intents.filter((row) => row.l1Nonce >= minedNonces);
+    return open.length === 0 ? undefined : { kind: 'pending', intents: open };
   }
 
   /** Broadcasts until a receipt comes, with rising fees under one nonce. Undefined: none came, ask again. */
   async #send(
     entry: BatchEntry,
     data: string,
-    earlier: SettlementIntentRow | undefined,
+    earlier: readonly SettlementIntentRow[],
   ): Promise<TransactionReceipt | undefined> {
-    let current =
-      earlier === undefined
-        ? await this.#sign(entry, data, await this.#withdrawnAttempt(entry))
-        : Transaction.from(earlier.rawTx);
-    const hashes = [current.hash];
+    let current = dearestOf(earlier) ?? (await this.#sign(entry, data, await this.#withdrawnAttempt(entry)));
+    // Of several with one nonce, an earlier life's among them, any may be the one that is mined.
+    const hashes = [...earlier.map(({ txHash }) => txHash), current.hash];
     for (let bumps = 0; ; bumps++) {
       await this.#broadcast(current.serialized);
       const receipt = await this.#receiptOf(hashes);
@@ -171,10 +169,8 @@ export class BatchSubmitter {
       await this.#options.signer.getAddress(),
       'latest',
     );
-    const waiting = (await this.#store.intentsOf(entry.number))
-      .filter((row) => row.l1Nonce === minedNonces)
-      .at(-1);
-    return waiting === undefined ? undefined : Transaction.from(waiting.rawTx);
+    const intents = await this.#store.intentsOf(entry.number);
+    return dearestOf(intents.filter((row) => row.l1Nonce === minedNonces));
   }
 
   async #sign(entry: BatchEntry, data: string, replaced?: Transaction): Promise<Transaction> {
@@ -243,6 +239,17 @@ export class BatchSubmitter {
     await this.#engine.command({ kind: 'batch-submitted', batchNumber, attempt, l1TxHash: receipt.hash });
     return { kind: 'submitted', batchNumber, l1TxHash: receipt.hash };
   }
+}
+
+/** The one that replaced the others: only more than its fee can replace it again. */
+function dearestOf(intents: readonly SettlementIntentRow[]): Transaction | undefined {
+  const feeOf = (transaction: Transaction): bigint => transaction.maxFeePerGas ?? 0n;
+  return intents
+    .map(({ rawTx }) => Transaction.from(rawTx))
+    .reduce<Transaction | undefined>(
+      (dearest, one) => (dearest === undefined || feeOf(one) > feeOf(dearest) ? one : dearest),
+      undefined,
+    );
 }
 
 /** The bytes a call reverted with; undefined when it failed for another reason. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { Contract, HDNodeWallet, NonceManager, type Wallet } from 'ethers';
+import { Contract, HDNodeWallet, NonceManager, Transaction, type Wallet } from 'ethers';
 import { network } from 'hardhat';
 import { challengeOf, evaluationOf, publicWords } from '#protocol/batch/words.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
@@ -49,7 +49,7 @@ describe('settlement', () => {
   let connection: Awaited<ReturnType<typeof network.connect>>;
   const reports: string[] = [];
 
-  async function start(): Promise<void> {
+  async function start(receiptTimeoutMs = 2_000): Promise<void> {
     fatal = undefined;
     const { provider } = connection.ethers;
     sequencer = await startSequencer({
@@ -62,7 +62,7 @@ describe('settlement', () => {
         sizeIndex: 0,
         depths: { round: 0, deposit: 0, final: 0 },
         firstBlock: place.firstBlock,
-        receiptTimeoutMs: 2_000,
+        receiptTimeoutMs,
       },
       pollMs: 0,
       report: (error) => reports.push(error.message),
@@ -198,6 +198,37 @@ describe('settlement', () => {
       (state) => state.batches.get(state.nextBatchNumber - 1)!.status,
     );
     expect(status).to.equal('final');
+  });
+
+  it('goes on from the dearest of its transactions that no block has taken', async () => {
+    await settle();
+    await order(1, 'sell', 1n);
+    await order(2, 'buy', 1n);
+    await sequencer.seal();
+    await sequencer.proven();
+    const batchNumber = await sequencer.engine.read((state) => state.nextBatchNumber - 1);
+    const feesOf = async () =>
+      (await store.intentsOf(batchNumber)).map(({ rawTx }) => Transaction.from(rawTx).maxFeePerGas ?? 0n);
+    const largest = (fees: readonly bigint[]) => fees.reduce((a, b) => (a > b ? a : b));
+    const { provider } = connection.ethers;
+    await provider.send('evm_setAutomine', [false]);
+    await sequencer.stop();
+    await start(60);
+    await sequencer.submit();
+    const before = await feesOf();
+    expect(before.length).to.be.above(3);
+    await sequencer.stop();
+    await start(60);
+    await sequencer.submit();
+    const after = (await feesOf()).filter((fee) => !before.includes(fee));
+    for (const fee of after) expect(Number(fee)).to.be.above(Number(largest(before)));
+    expect(after.length).to.be.above(0);
+    await provider.send('evm_mine', []);
+    await sequencer.submit();
+    await sequencer.syncL1();
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+    expect(await l1.rollup.batchNumber()).to.equal(BigInt(batchNumber));
+    await provider.send('evm_setAutomine', [true]);
   });
 
   it('executes a batch again that missed its window', async () => {
