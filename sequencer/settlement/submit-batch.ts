@@ -112,7 +112,8 @@ export class BatchSubmitter {
     } catch (error) {
       const raw = revertData(error);
       if (raw === undefined) throw error;
-      const parsed = rollup.interface.parseError(raw);
+      // Empty where the contract said nothing, such as out of gas.
+      const parsed = raw === '0x' ? null : rollup.interface.parseError(raw);
       return reject('l1-refused', `L1 would refuse batch ${entry.number}: ${parsed?.name ?? raw}`, {
         batchNumber: entry.number,
         error: parsed?.name ?? raw,
