@@ -38,8 +38,8 @@ const UNFINISHED_MAX = 1;
 const ROUND_EVERY_MS = 1_200;
 const MINE_MS_MIN = 150;
 const MINE_MS_RANGE = 450;
-/** A transaction that is to be found unmined needs a moment without a block. */
-const SLOW_MINE_MS = 1_500;
+/** A transaction that is to be found unmined waits so long for its block, if need be. */
+const HOLD_MS = 20_000;
 const ORPHAN_LIMIT_MS = 10_000;
 const SETTLE_LIMIT_MS = 600_000;
 
@@ -164,7 +164,7 @@ export class Campaign {
   /** Sends at a steady rate until the life ends; what is acknowledged is written down. */
   async #work(life: Life, plan: KillPlan, report: LifeReport): Promise<void> {
     const { target } = plan;
-    this.#world.mineEvery(target === 'unmined' ? SLOW_MINE_MS : MINE_MS_MIN + this.#random(MINE_MS_RANGE));
+    this.#world.mineEvery(MINE_MS_MIN + this.#random(MINE_MS_RANGE), target === 'unmined' ? HOLD_MS : 0);
     const isQuiet = target === 'resting';
     life.tell({ kind: 'go' });
     const beganMs = performance.now();

@@ -87,16 +87,34 @@ export class CrashWorld {
     await (await token.approve(await l1.rollup.vault(), DEPOSIT_MICROS)).wait();
   }
 
-  /** Blocks come every so many milliseconds until `pauseMining`. */
-  mineEvery(periodMs: number): void {
+  /**
+   * Blocks come every so many milliseconds until `pauseMining`.
+   * @param holdMs for so long no block takes a batch that waits for one
+   */
+  mineEvery(periodMs: number, holdMs = 0): void {
     if (this.#isMining) return;
     this.#isMining = true;
     this.#miner = (async () => {
+      let heldSinceMs: number | undefined;
       while (this.#isMining) {
-        await this.chain.provider.send('evm_mine', []);
+        if (holdMs > 0 && (await this.#isBatchPending())) heldSinceMs ??= performance.now();
+        else heldSinceMs = undefined;
+        if (heldSinceMs === undefined || performance.now() - heldSinceMs > holdMs) {
+          await this.chain.provider.send('evm_mine', []);
+          heldSinceMs = undefined;
+        }
         await new Promise((resolve) => setTimeout(resolve, periodMs));
       }
     })();
+  }
+
+  async #isBatchPending(): Promise<boolean> {
+    const { provider, wallet } = this.chain;
+    const submitter = wallet(1).address;
+    const [mined, known] = await Promise.all(
+      (['latest', 'pending'] as const).map((tag) => provider.getTransactionCount(submitter, tag)),
+    );
+    return known > mined;
   }
 
   async pauseMining(): Promise<void> {
