@@ -113,7 +113,7 @@ function repair(point: PointCode): FunctionCode {
   point.loadPoint(left, x1, y1, plain);
   point.loadPoint(right, x2, y2, plain);
   point.setOne(one);
-  // An element that is a multiple of the modulus becomes 0 exactly when multiplied: see PointCode.
+  // A product is less than the modulus: of a multiple of it, in whatever form, it is 0 in all digits.
   code.emit(set(isLeft, isFar(x2)), set(isRight, andNot(isFar(x1), get(isLeft))));
   point.subtract(x2, x1, x2);
   point.multiply(x2, one, sum);

@@ -65,7 +65,6 @@ export const i32ShiftRight = binary(0x76);
 export const i32IsLess = binary(0x49);
 export const i32IsZero = unary(0x45);
 export const i64Add = binary(0x7c);
-export const i64Subtract = binary(0x7d);
 export const i64And = binary(0x83);
 export const i64Or = binary(0x84);
 export const i64ShiftLeft = binary(0x86);
@@ -93,7 +92,6 @@ export const loadByte = access([0x2d], 0);
 export const loadI64 = access([0x29], 3);
 export const storeI32 = storing([0x36], 2);
 export const storeI64 = storing([0x37], 3);
-export const loadF64 = access([0x2b], 3);
 export const storeF64 = storing([0x39], 3);
 export const loadVector = access(vector(0), 3);
 export const storeVector = storing(vector(11), 3);
@@ -149,7 +147,6 @@ export const select = (one: Code, other: Code, mask: Code): Code => [
   ...vector(0x52),
 ];
 export const isAnyTrue = unary(...vector(0x53));
-export const i64x2Shl = (value: Code, bits: number): Code => [...value, ...i32(bits), ...vector(0xcb)];
 export const i64x2ShrUnsigned = (value: Code, bits: number): Code => [
   ...value,
   ...i32(bits),
@@ -159,7 +156,6 @@ export const i64x2Add = binary(...vector(0xce));
 export const i64x2Equal = binary(...vector(0xd6));
 export const f64x2Add = binary(...vector(0xf0));
 export const f64x2Subtract = binary(...vector(0xf1));
-export const f64x2Multiply = binary(...vector(0xf2));
 export const f64x2Abs = unary(...vector(0xec));
 export const f64x2IsGreater = binary(...vector(0x4a));
 /** left·right + addend; "relaxed": rounded once where the processor can, which the caller must test. */
@@ -182,7 +178,6 @@ export const loop = (...body: Code[]): Code => [0x03, EMPTY_BLOCK, ...body.flat(
 export const call = (place: number, ...values: Code[]): Code => [...values.flat(), 0x10, ...unsigned(place)];
 /** Goes on at the head of the loop `depth` blocks out, or behind the block there. */
 export const branchIf = (condition: Code, depth: number): Code => [...condition, 0x0d, ...unsigned(depth)];
-export const branch = (depth: number): Code => [0x0c, ...unsigned(depth)];
 
 /** One function under construction; parameters are its first locals. */
 export class FunctionCode {
