@@ -48,13 +48,13 @@ export interface Kill {
   readonly plan: KillPlan;
   readonly states: readonly KillState[];
   readonly record: Omit<KillRecord, 'digest' | 'durable' | 'inMemory'> | undefined;
-  /** Length of the log that was durable for certain, with the write in hand, and what the next life found. */
+  /** Length of the log that was durable for certain, and with the write in hand: the next life finds one of them. */
   readonly logAtLeast: number;
   readonly logAtMost: number;
   readonly acknowledged: number;
   readonly startMs: number | undefined;
   readonly workMs: number;
-  /** Blocks until its orphaned proof workers had ended. */
+  /** Until its orphaned proof workers had ended. */
   readonly orphansMs: number | undefined;
 }
 
@@ -64,9 +64,11 @@ export interface CampaignSummary {
   readonly killsByState: Readonly<Record<string, number>>;
   readonly killsByMoment: Readonly<Record<string, number>>;
   readonly orphanedProvers: number;
-  /** Commands sent, and those of them that were acknowledged as taken. */
+  /** Commands sent, those answered before the kill, and those acknowledged as taken; the rest were refused. */
   readonly commandsSent: number;
+  readonly commandsAnswered: number;
   readonly commandsAcknowledged: number;
+  /** Answered, while a life took commands. */
   readonly commandsPerSecond: number;
   readonly logRecords: number;
   readonly batchesOnL1: number;
@@ -349,6 +351,7 @@ export class Campaign {
       ),
       orphanedProvers: countOf(({ record }) => (record?.workers.length ?? 0) > 0),
       commandsSent: this.#sent,
+      commandsAnswered: this.#answered,
       commandsAcknowledged: this.#acknowledged.size,
       commandsPerSecond: Math.round((1000 * this.#answered) / this.#workMs),
       logRecords: last.fingerprint.logSequence,
