@@ -111,7 +111,7 @@ export class Campaign {
     // A life to begin with, so that the first kill finds accounts with money.
     await this.#kill(WARM_UP);
     for (const [i, target] of targets.entries()) await this.#kill(planFor(target, i, this.#random));
-    const last = await this.#settle();
+    const last = await this.#inLife(undefined, (life) => this.#settle(life));
     await this.#requireOneLineage(last);
     const totalSec = (performance.now() - beganMs) / 1000;
     const summary = this.#summary(last, totalSec);
@@ -120,9 +120,22 @@ export class Campaign {
     return summary;
   }
 
-  async #kill(plan: KillPlan): Promise<void> {
-    const spawnedMs = performance.now();
+  /** A life that nothing has killed when the test fails would keep its process from ending. */
+  async #inLife<T>(plan: KillPlan | undefined, task: (life: Life) => Promise<T>): Promise<T> {
     const life = new Life({ ...this.#world.settings, plan }, join(this.#world.workFolder, 'compiled'));
+    try {
+      return await task(life);
+    } finally {
+      if (!life.isEnded) life.process.kill('SIGKILL');
+    }
+  }
+
+  #kill(plan: KillPlan): Promise<void> {
+    return this.#inLife(plan, (life) => this.#liveAndDie(life, plan));
+  }
+
+  async #liveAndDie(life: Life, plan: KillPlan): Promise<void> {
+    const spawnedMs = performance.now();
     const isStarting = plan.target === 'starting';
     if (isStarting) {
       const usualMs = this.#startMs.at(-1) ?? 1_000;
@@ -292,11 +305,7 @@ export class Campaign {
   }
 
   /** A last life that is not killed: everything reaches L1. */
-  async #settle(): Promise<LifeReport> {
-    const life = new Life(
-      { ...this.#world.settings, plan: undefined },
-      join(this.#world.workFolder, 'compiled'),
-    );
+  async #settle(life: Life): Promise<LifeReport> {
     this.#compare(await life.ready);
     this.#world.mineEvery(MINE_MS_MIN);
     life.tell({ kind: 'go' });
