@@ -15,6 +15,7 @@ import { priceStrike, riskArrayOf } from '#protocol/risk/option/option-row.ts';
 import { buildRiskTable, quarterMoveNearest } from '#protocol/risk/round.ts';
 import { TINY_SCENARIO_ROWS } from '#protocol/risk/scenarios.ts';
 import { abs, max } from '#protocol/units.ts';
+import { expectNear } from '#test/support/near.ts';
 import { volsOf } from '#test/support/option/error-grid.ts';
 import { floatBlack76 } from '#test/support/option/float-black76.ts';
 import { roundOf } from '#test/support/risk-rounds.ts';
@@ -214,14 +215,8 @@ describe('columns of an option', () => {
             : moveAbsolutePpm[name] / 1e6;
         const weight = moveAbsolutePpm === undefined ? 1 : (0.75 * 0.16) / Math.abs(move);
         const moved = float(move, vol);
-        expect(Number(calls[s]), `call, row ${s}`).to.be.closeTo(
-          weight * (base.call - moved.call),
-          TOLERANCE_MICROS,
-        );
-        expect(Number(puts[s]), `put, row ${s}`).to.be.closeTo(
-          weight * (base.put - moved.put),
-          TOLERANCE_MICROS,
-        );
+        expectNear(Number(calls[s]), weight * (base.call - moved.call), TOLERANCE_MICROS, `call, row ${s}`);
+        expectNear(Number(puts[s]), weight * (base.put - moved.put), TOLERANCE_MICROS, `put, row ${s}`);
       });
     });
   }

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
-import { expect } from 'chai';
 import { logNearest } from '#protocol/risk/option/fixed-log.ts';
 import { forwardMoves, underlyingMoves } from '#protocol/risk/option/moves.ts';
 import { normalPerFineStepQ52, normalQ52 } from '#protocol/risk/option/normal-cdf.ts';
 import { priceStrike } from '#protocol/risk/option/option-row.ts';
+import { expectNear } from '#test/support/near.ts';
 import { volsOf } from '#test/support/option/error-grid.ts';
 import { floatBlack76, normal, SECONDS_PER_YEAR } from '#test/support/option/float-black76.ts';
 
@@ -65,11 +65,11 @@ describe('option price against published values', () => {
     it(`is Black-76 of forward ${fwd}, strike ${strike}, volatility ${vol}, ${seconds} s`, () => {
       const { call, put, callDelta } = price(fwd, strike, vol, seconds);
       const tolerance = PRICE_ERROR_MAX * fwd + HALF_MICRO;
-      expect(call).to.be.closeTo(expected.call / df, tolerance);
-      expect(put).to.be.closeTo(expected.put / df, tolerance);
-      expect(callDelta).to.be.closeTo(expected.call_delta_undiscounted, DELTA_ERROR_MAX);
+      expectNear(call, expected.call / df, tolerance);
+      expectNear(put, expected.put / df, tolerance);
+      expectNear(callDelta, expected.call_delta_undiscounted, DELTA_ERROR_MAX);
       const float = floatBlack76(fwd, strike, vol, seconds);
-      expect(float.call, 'the measure itself').to.be.closeTo(expected.call / df, 1e-9);
+      expectNear(float.call, expected.call / df, 1e-9, 'the measure itself');
     });
   }
 
@@ -81,11 +81,11 @@ describe('option price against published values', () => {
         const value = Math.exp(-r * T) * (type === 'C' ? call : put);
         // One micro more: forward and strike enter as whole micros.
         const tolerance = HAUG_TOLERANCE + PRICE_ERROR_MAX * forward + 2 * HALF_MICRO;
-        expect(value).to.be.closeTo(expected.price, tolerance);
+        expectNear(value, expected.price, tolerance);
       }
       if (expected.delta !== undefined) {
         const delta = Math.exp(-q * T) * (type === 'C' ? callDelta : callDelta - 1);
-        expect(delta).to.be.closeTo(expected.delta, HAUG_TOLERANCE + DELTA_ERROR_MAX);
+        expectNear(delta, expected.delta, HAUG_TOLERANCE + DELTA_ERROR_MAX);
       }
     });
   }
@@ -94,7 +94,7 @@ describe('option price against published values', () => {
     it(`knows ${f}(${x})`, () => {
       if (f === 'ln') {
         const halves = logNearest(BigInt(2 * x), 1n);
-        expect(Number(halves) / 2 ** 16).to.be.closeTo(expected, LOG_TOLERANCE);
+        expectNear(Number(halves) / 2 ** 16, expected, LOG_TOLERANCE);
         return;
       }
       const steps = BigInt(Math.floor(Math.abs(x) / STEP));
@@ -102,11 +102,11 @@ describe('option price against published values', () => {
       const middle = (x < 0 ? -1 : 1) * (Number(steps) + 0.5) * STEP;
       const density = Number(normalPerFineStepQ52(place)) / 2 ** 52 / (3 / 2 ** 25);
       if (f === 'pdf') {
-        expect(density).to.be.closeTo(expected, DENSITY_TOLERANCE);
+        expectNear(density, expected, DENSITY_TOLERANCE);
       } else {
         const value = Number(normalQ52(place)) / 2 ** 52 + density * (x - middle);
-        expect(value).to.be.closeTo(expected, CDF_TOLERANCE);
-        expect(normal(x), 'the measure itself').to.be.closeTo(expected, 1e-15);
+        expectNear(value, expected, CDF_TOLERANCE);
+        expectNear(normal(x), expected, 1e-15, 'the measure itself');
       }
     });
   }
