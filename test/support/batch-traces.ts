@@ -233,11 +233,5 @@ const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
 
 /** The batches by name, each the same bytes whenever it is made. */
 export const TRACES: Readonly<Record<string, () => SealedBatch>> = Object.fromEntries(
-  Object.entries(BATCHES).map(([name, make]) => [
-    name,
-    () => {
-      ledger.resetNonces();
-      return make();
-    },
-  ]),
+  Object.entries(BATCHES).map(([name, make]) => [name, () => ledger.withOwnNonces(make)]),
 );

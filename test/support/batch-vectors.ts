@@ -12,7 +12,7 @@ import { messageTreeDepth, messageTreeRoot, signedHashOf } from '#protocol/signi
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { TRACES } from './batch-traces.ts';
 
-const VECTORS = new URL('../fixtures/batch-vectors.json', import.meta.url);
+const VECTORS = new URL('../fixtures/vectors/batches.json', import.meta.url);
 /** One batch for every kind of row. */
 const NAMES = [
   'a registration and a first deposit',

@@ -122,9 +122,17 @@ export const l1 = (kind: L1Kind, accountIndex: number, tokenId = 0, amount = 0n)
 export const sign = (accountIndex: number, messages: Message[], epoch = 1n): SignedMessages =>
   signMessages(DOMAIN, secretOf(accountIndex), { accountIndex, epoch, messages });
 
-const lastNonces = new Map<number, bigint>();
-/** Starts over: what is built next has the same nonces whatever was built before. */
-export const resetNonces = (): void => lastNonces.clear();
+let lastNonces = new Map<number, bigint>();
+/** What `make` builds has the same nonces whatever was built before, and leaves no mark on what is built after. */
+export function withOwnNonces<T>(make: () => T): T {
+  const others = lastNonces;
+  lastNonces = new Map();
+  try {
+    return make();
+  } finally {
+    lastNonces = others;
+  }
+}
 /** Unique per account over a test run, so that two orders never meet by accident. */
 export function freshNonce(accountIndex: number): bigint {
   const nonce = (lastNonces.get(accountIndex) ?? -1n) + 1n;
