@@ -303,6 +303,27 @@ export function joinQuotient(modulus: bigint): FunctionCode {
   return code;
 }
 
+/**
+ * `exportField(source, target, couples, factor)`: single elements to canonical integers of
+ * `element · factor / R`, 32 little-endian bytes each; `factor` addresses a single element.
+ */
+export function exportField(name: string, modulus: bigint): FunctionCode {
+  const array = new ArrayCode(name, 4, modulus);
+  const { code, field } = array;
+  const [source, target, couples, factorAt] = [0, 1, 2, 3];
+  const [factor, value] = [field.element(), field.element()];
+  array.loadSingles(factorAt, factorAt, factor);
+  code.repeat(get(couples), (couple) => {
+    const first = array.at(source, get(couple), PAIR_BYTES);
+    array.loadSingles(first, array.at(first, i32(1), ELEMENT_BYTES), value);
+    field.multiply([[value, factor]], value);
+    field.reduce(value);
+    const out = array.at(target, get(couple), 2 * INTEGER_BYTES);
+    for (const lane of [0, 1] as const) storeCanonical(code, modulus, value, lane, out);
+  });
+  return code;
+}
+
 /** Adds the modulus to a negative value and packs five digits into four words. */
 function storeCanonical(
   code: FunctionCode,

@@ -6,6 +6,7 @@ import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import { balancedDigits, DIGIT_BITS, DIGITS, MONTGOMERY_BITS } from './field-code.ts';
 import {
   butterflies,
+  exportField,
   importField,
   joinQuotient,
   multiplyPairs,
@@ -33,6 +34,7 @@ export function kernelBytes(): Uint8Array<ArrayBuffer> {
     ...g1,
     ...g2,
     importField('importBase', BASE_MODULUS),
+    exportField('exportBase', BASE_MODULUS),
     importField('importScalars', FIELD_MODULUS),
     rows(FIELD_MODULUS),
     multiplyPairs(FIELD_MODULUS),
