@@ -5,6 +5,7 @@
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import { balancedDigits, DIGIT_BITS, DIGITS, MONTGOMERY_BITS } from './field-code.ts';
 import {
+  addProducts,
   butterflies,
   exportField,
   importField,
@@ -36,6 +37,8 @@ export function kernelBytes(): Uint8Array<ArrayBuffer> {
     importField('importBase', BASE_MODULUS),
     exportField('exportBase', BASE_MODULUS),
     importField('importScalars', FIELD_MODULUS),
+    exportField('exportScalars', FIELD_MODULUS),
+    addProducts(FIELD_MODULUS),
     rows(FIELD_MODULUS),
     multiplyPairs(FIELD_MODULUS),
     scalePairs(FIELD_MODULUS),

@@ -50,9 +50,9 @@ function run(task: ThreadTask): void {
     const scalarsInG1 = (3 * shape.wireCount + shape.domainSize) / task.threadCount;
     const g1 = multiplesOf(task, curve, 'g1', scalarsInG1);
     writeH(task, curve, g1, descriptor);
+    const g2 = multiplesOf(task, curve, 'g2', shape.wireCount / task.threadCount);
     Atomics.wait(control, CONTROL.state, STATE.readingConstraints);
     if (Atomics.load(control, CONTROL.state) === STATE.aborted) return;
-    const g2 = multiplesOf(task, curve, 'g2', shape.wireCount / task.threadCount);
     writePoints(task, g1, g2, descriptor);
   } finally {
     closeSync(descriptor);

@@ -43,6 +43,7 @@ export async function writeDevelopmentZkey(task: DevelopmentZkeyTask): Promise<v
     const shape = { wireCount, publicCount, domainSize: 2 ** domainPower(constraintCount, publicCount) };
     const code = await loadCurveCode();
     const curve = new WasmCurve(code);
+    const kernel = task.isPortable ? undefined : await loadKernel();
     const layout = layOutZkey(shape, headerPoints(curve, task.waste), circuitHash(shape, constraintCount));
     for (const { offset, bytes } of layout.pieces) writeAll(descriptor, bytes, offset);
 
@@ -51,7 +52,7 @@ export async function writeDevelopmentZkey(task: DevelopmentZkeyTask): Promise<v
     const { zkeyPath: path, waste, threadCount } = task;
     const threads = startThreads({
       code,
-      kernel: task.isPortable ? undefined : await loadKernel(),
+      kernel,
       path,
       waste,
       shape,
@@ -63,7 +64,7 @@ export async function writeDevelopmentZkey(task: DevelopmentZkeyTask): Promise<v
     let state: number = STATE.aborted;
     try {
       let offset = layout.offsets.coefficients + 4;
-      const count = evaluateQap(curve, r1cs, waste, scalars, (records) => {
+      const count = evaluateQap({ curve, kernel, r1cs, waste }, scalars, (records) => {
         writeAll(descriptor, records, offset);
         offset += records.length;
       });
