@@ -54,6 +54,13 @@ export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembl
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernel;
 }
 
+/** New memory for a kernel. @throws RangeError beyond 4 GiB. */
+export function kernelMemory(byteCount: number): WebAssembly.Memory {
+  const pages = Math.ceil(byteCount / PAGE_BYTES);
+  if (pages > PAGES_MAX) throw new RangeError('this needs more than 4 GiB of WASM memory');
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+}
+
 /** A number's Montgomery form as the five doubles of a single element. */
 export function montgomeryDigits(value: bigint, modulus: bigint): number[] {
   const form = ((((value % modulus) + modulus) % modulus) << BigInt(MONTGOMERY_BITS)) % modulus;

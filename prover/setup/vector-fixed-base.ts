@@ -11,7 +11,7 @@ import {
   instantiateKernel,
   inversionBits,
   type Kernel,
-  PAGE_BYTES,
+  kernelMemory,
 } from '../groth16/kernel.ts';
 import { Reservation } from '../groth16/key-memory.ts';
 import { groupBytes } from '../groth16/point-addition.ts';
@@ -125,8 +125,7 @@ export class VectorFixedBase implements GeneratorMultiples {
     this.#windowBits = windowBits;
     this.#pointBytes = 2 * this.#degree * ELEMENT_BYTES;
     this.#layout = layOut(this.#degree, windowBits);
-    const pages = Math.ceil(this.#layout.end / PAGE_BYTES);
-    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    const memory = kernelMemory(this.#layout.end);
     this.#kernel = instantiateKernel(module, memory);
     this.#bytes = new Uint8Array(memory.buffer);
     this.#doubles = new Float64Array(memory.buffer);

@@ -6,7 +6,7 @@
  */
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import { INTEGER_BYTES, TERM_BYTES } from '../groth16/field-functions.ts';
-import { instantiateKernel, inversePowerOfTwo, type Kernel, PAGE_BYTES } from '../groth16/kernel.ts';
+import { instantiateKernel, inversePowerOfTwo, type Kernel, kernelMemory } from '../groth16/kernel.ts';
 import { Reservation } from '../groth16/key-memory.ts';
 import { ELEMENT_BYTES } from '../groth16/point-code.ts';
 import { ELEMENT_SCALE, writeElement } from '../groth16/point-section.ts';
@@ -72,8 +72,7 @@ export class VectorTermSums implements TermSums {
     this.#curveWords = new Uint32Array(curve.bytes.buffer);
     this.#places = places;
     this.#layout = layOut(places.wireCount, places.rowCount);
-    const pages = Math.ceil(this.#layout.end / PAGE_BYTES);
-    this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    this.#memory = kernelMemory(this.#layout.end);
     this.#kernel = instantiateKernel(module, this.#memory);
     this.#words = new Uint32Array(this.#memory.buffer);
     this.#doubles = new Float64Array(this.#memory.buffer);
