@@ -47,6 +47,8 @@ import {
 
 export const PAIR_BYTES = 2 * ELEMENT_BYTES;
 export const INTEGER_BYTES = 32;
+/** Bytes of a term of `addProducts`. */
+export const TERM_BYTES = 12;
 const DIGIT_MASK = (1n << BigInt(DIGIT_BITS)) - 1n;
 const WORD_BITS = 64;
 const WORDS = 4;
@@ -191,6 +193,34 @@ function whileLess(counter: number, end: number, body: Code): Code {
   return when(isLess, [0x03, 0x40, ...body, ...isLess, 0x0d, 0, 0x0b]);
 }
 
+/**
+ * `addProducts(terms, couples)`: adds left·right to the sum of each term, three 32-bit words: addresses of
+ * the single elements left, right and sum. The two sums of a couple must differ.
+ */
+export function addProducts(modulus: bigint): FunctionCode {
+  const array = new ArrayCode('addProducts', 2, modulus);
+  const { code, field } = array;
+  const [product, value] = [field.element(), field.element()];
+  const [low, high] = code.locals('i32', 2);
+  code.repeat(get(1), (couple) => {
+    const term = array.at(0, get(couple), 2 * TERM_BYTES);
+    const load = (word: number, out: Element) => {
+      code.emit(set(low, loadI32(get(term), word)), set(high, loadI32(get(term), TERM_BYTES + word)));
+      array.loadSingles(low, high, out);
+    };
+    load(0, product);
+    load(4, value);
+    field.multiply([[product, value]], product);
+    load(8, value);
+    field.add(product, value, value);
+    field.reduce(value);
+    value.forEach((digit, at) => {
+      code.emit(storeLane(0, get(low), get(digit), 8 * at), storeLane(1, get(high), get(digit), 8 * at));
+    });
+  });
+  return code;
+}
+
 /** `multiplyPairs(left, right, target, pairs)`: products place by place, paired. */
 export function multiplyPairs(modulus: bigint): FunctionCode {
   const array = new ArrayCode('multiplyPairs', 4, modulus);
@@ -299,6 +329,27 @@ export function joinQuotient(modulus: bigint): FunctionCode {
     field.reduce(a);
     const target = array.at(3, get(pair), 2 * INTEGER_BYTES);
     for (const lane of [0, 1] as const) storeCanonical(code, modulus, a, lane, target);
+  });
+  return code;
+}
+
+/**
+ * `exportField(source, target, couples, factor)`: single elements to canonical integers of
+ * `element · factor / R`, 32 little-endian bytes each; `factor` addresses a single element.
+ */
+export function exportField(name: string, modulus: bigint): FunctionCode {
+  const array = new ArrayCode(name, 4, modulus);
+  const { code, field } = array;
+  const [source, target, couples, factorAt] = [0, 1, 2, 3];
+  const [factor, value] = [field.element(), field.element()];
+  array.loadSingles(factorAt, factorAt, factor);
+  code.repeat(get(couples), (couple) => {
+    const first = array.at(source, get(couple), PAIR_BYTES);
+    array.loadSingles(first, array.at(first, i32(1), ELEMENT_BYTES), value);
+    field.multiply([[value, factor]], value);
+    field.reduce(value);
+    const out = array.at(target, get(couple), 2 * INTEGER_BYTES);
+    for (const lane of [0, 1] as const) storeCanonical(code, modulus, value, lane, out);
   });
   return code;
 }

@@ -5,7 +5,9 @@
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import { balancedDigits, DIGIT_BITS, DIGITS, MONTGOMERY_BITS } from './field-code.ts';
 import {
+  addProducts,
   butterflies,
+  exportField,
   importField,
   joinQuotient,
   multiplyPairs,
@@ -33,7 +35,10 @@ export function kernelBytes(): Uint8Array<ArrayBuffer> {
     ...g1,
     ...g2,
     importField('importBase', BASE_MODULUS),
+    exportField('exportBase', BASE_MODULUS),
     importField('importScalars', FIELD_MODULUS),
+    exportField('exportScalars', FIELD_MODULUS),
+    addProducts(FIELD_MODULUS),
     rows(FIELD_MODULUS),
     multiplyPairs(FIELD_MODULUS),
     scalePairs(FIELD_MODULUS),
@@ -47,6 +52,13 @@ export function kernelBytes(): Uint8Array<ArrayBuffer> {
 
 export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernel {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernel;
+}
+
+/** New memory for a kernel. @throws RangeError beyond 4 GiB. */
+export function kernelMemory(byteCount: number): WebAssembly.Memory {
+  const pages = Math.ceil(byteCount / PAGE_BYTES);
+  if (pages > PAGES_MAX) throw new RangeError('this needs more than 4 GiB of WASM memory');
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
 /** A number's Montgomery form as the five doubles of a single element. */

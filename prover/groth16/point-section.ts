@@ -57,12 +57,7 @@ export function writePoints(
 ): void {
   const memoryBytes = new Uint8Array(memory.buffer);
   const [factor, staging] = [scratch, scratch + 64];
-  writeElement(
-    memory,
-    factor,
-    (1n << BigInt(ELEMENT_SCALE)) * inversePowerOfTwo(POINT_SCALE, BASE_MODULUS),
-    BASE_MODULUS,
-  );
+  writeImportFactor(memory, factor);
   const size = 2 * degree * INTEGER_BYTES;
   for (let first = 0; first < places.length; first += CHUNK) {
     const count = Math.min(CHUNK, places.length - first);
@@ -75,6 +70,12 @@ export function writePoints(
   }
   const scalarNumbers = places.map((placeInFile) => placeInFile + firstScalar);
   new Uint32Array(memory.buffer).set(scalarNumbers, section.scalarNumbers / 4);
+}
+
+/** Writes the factor by which `importBase` takes coordinates as the file stores them. */
+export function writeImportFactor(memory: WebAssembly.Memory, address: number): void {
+  const scale = (1n << BigInt(ELEMENT_SCALE)) * inversePowerOfTwo(POINT_SCALE, BASE_MODULUS);
+  writeElement(memory, address, scale, BASE_MODULUS);
 }
 
 /** Writes a single element. */

@@ -6,10 +6,18 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { workerData } from 'node:worker_threads';
 import { fieldInverse, fieldPower, toField } from '#protocol/crypto/field.ts';
-import { bestWindowBits, FixedBase, pointBytes, SCALARS_PER_RUN } from './fixed-base.ts';
+import {
+  bestWindowBits,
+  FixedBase,
+  type GeneratorMultiples,
+  type Group,
+  pointBytes,
+  SCALARS_PER_RUN,
+} from './fixed-base.ts';
 import { LagrangeRow, lagrangeFactor, rootOfUnity } from './lagrange.ts';
 import type { QapScalars } from './qap-evaluation.ts';
 import type { ToxicWaste } from './toxic-waste.ts';
+import { bestSignedWindowBits, VectorFixedBase } from './vector-fixed-base.ts';
 import { type CurveCode, FIELD_BYTES, WasmCurve } from './wasm-curve.ts';
 import type { ZkeyLayout, ZkeyShape } from './zkey-layout.ts';
 
@@ -21,6 +29,8 @@ export const STATE = { readingConstraints: 0, scalarsReady: 1, aborted: 2 } as c
 /** All a thread is given; buffers are shared with the main thread. */
 export interface ThreadTask {
   readonly code: CurveCode;
+  /** The prover's kernel, where the machine can run it. */
+  readonly kernel: WebAssembly.Module | undefined;
   readonly path: string;
   readonly waste: ToxicWaste;
   readonly shape: ZkeyShape;
@@ -38,19 +48,30 @@ function run(task: ThreadTask): void {
   const descriptor = openSync(task.path, 'r+');
   try {
     const scalarsInG1 = (3 * shape.wireCount + shape.domainSize) / task.threadCount;
-    const g1 = new FixedBase(curve, 'g1', bestWindowBits(scalarsInG1));
+    const g1 = multiplesOf(task, curve, 'g1', scalarsInG1);
     writeH(task, curve, g1, descriptor);
+    const g2 = multiplesOf(task, curve, 'g2', shape.wireCount / task.threadCount);
     Atomics.wait(control, CONTROL.state, STATE.readingConstraints);
     if (Atomics.load(control, CONTROL.state) === STATE.aborted) return;
-    const g2 = new FixedBase(curve, 'g2', bestWindowBits(shape.wireCount / task.threadCount));
     writePoints(task, g1, g2, descriptor);
   } finally {
     closeSync(descriptor);
   }
 }
 
+function multiplesOf(
+  { kernel }: ThreadTask,
+  curve: WasmCurve,
+  group: Group,
+  scalarCount: number,
+): GeneratorMultiples {
+  return kernel
+    ? new VectorFixedBase(kernel, curve, group, bestSignedWindowBits(scalarCount))
+    : new FixedBase(curve, group, bestWindowBits(scalarCount));
+}
+
 /** H_i: the Lagrange polynomials of the odd points of the domain twice as large, over δ. */
-function writeH(task: ThreadTask, curve: WasmCurve, g1: FixedBase, descriptor: number): void {
+function writeH(task: ThreadTask, curve: WasmCurve, g1: GeneratorMultiples, descriptor: number): void {
   const { waste, shape, control } = task;
   const root = rootOfUnity(Math.log2(shape.domainSize) + 1);
   const factor = toField(lagrangeFactor(waste.tau, 2 * shape.domainSize) * fieldInverse(waste.delta));
@@ -69,7 +90,7 @@ function writeH(task: ThreadTask, curve: WasmCurve, g1: FixedBase, descriptor: n
 
 /** One section of points: scalar `first + i` gives the point at place i. */
 interface PointSection {
-  readonly base: FixedBase;
+  readonly base: GeneratorMultiples;
   readonly pointBytes: number;
   readonly offset: number;
   readonly scalars: Uint32Array;
@@ -77,7 +98,12 @@ interface PointSection {
   readonly count: number;
 }
 
-function writePoints(task: ThreadTask, g1: FixedBase, g2: FixedBase, descriptor: number): void {
+function writePoints(
+  task: ThreadTask,
+  g1: GeneratorMultiples,
+  g2: GeneratorMultiples,
+  descriptor: number,
+): void {
   const { shape, offsets, control } = task;
   const { a, b, c } = task.scalars;
   const { wireCount, publicCount } = shape;

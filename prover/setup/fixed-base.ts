@@ -82,7 +82,17 @@ class PairAdder {
   }
 }
 
-export class FixedBase {
+/** Multiples of a generator, however they are computed. */
+export interface GeneratorMultiples {
+  /**
+   * Multiples of the generator by `count` ≤ SCALARS_PER_RUN canonical scalars, eight little-endian
+   * 32-bit words each. The result may be a view of memory, valid until the next call; multiples by
+   * 0 are zeros, the encoding of infinity.
+   */
+  multiply(scalars: Uint32Array, count: number): Uint8Array;
+}
+
+export class FixedBase implements GeneratorMultiples {
   readonly #curve: WasmCurve;
   readonly #pointBytes: number;
   readonly #windowBits: number;
@@ -103,11 +113,6 @@ export class FixedBase {
     this.#buildTable(group);
   }
 
-  /**
-   * Multiples of the generator by `count` ≤ SCALARS_PER_RUN canonical scalars, eight little-endian
-   * 32-bit words each. The result is a view of WASM memory, valid until the next call; multiples by
-   * 0 are zeros, the encoding of infinity.
-   */
   multiply(scalars: Uint32Array, count: number): Uint8Array {
     const { left, right, out } = this.#adder;
     const [size, bits] = [this.#pointBytes, this.#windowBits];

@@ -10,6 +10,7 @@ import { FIELD_MODULUS, fieldInverse, toField } from '#protocol/crypto/field.ts'
 import { LagrangeRow, lagrangeFactor, rootOfUnity } from './lagrange.ts';
 import { MATRIX_A, MATRIX_C, type Matrix, type R1csFile } from './r1cs.ts';
 import type { ToxicWaste } from './toxic-waste.ts';
+import { VectorTermSums } from './vector-term-sums.ts';
 import { FIELD_BYTES, MONTGOMERY_R, type WasmCurve } from './wasm-curve.ts';
 import { COEFFICIENT_BYTES } from './zkey-layout.ts';
 
@@ -31,6 +32,36 @@ export interface QapScalars {
   readonly c: Uint32Array;
 }
 
+/** Σ coefficient·L_row(τ) by matrix and wire. */
+export interface TermSums {
+  /**
+   * Adds a term. `coefficient` and `record` are addresses in the curve's memory, divisible by 4: at
+   * `record`, unless that is 0, goes the coefficient as the proving key has it, value·R² mod r.
+   */
+  add(matrix: Matrix, row: number, wire: number, coefficient: number, record: number): void;
+  /** Has the canonical sums in place: those of A for all wires, then of B, then of C. */
+  finish(): void;
+}
+
+/** Where the curve's memory holds what terms are summed from and to. */
+export interface TermPlaces {
+  readonly wireCount: number;
+  readonly rowCount: number;
+  /** L_row(τ) in Montgomery form. */
+  readonly lagrange: number;
+  /** Room for 3·wireCount scalars, zeros. */
+  readonly sums: number;
+}
+
+/** What is evaluated, and with what. */
+export interface QapTask {
+  readonly curve: WasmCurve;
+  /** The prover's kernel, where the machine can run it. */
+  readonly kernel: WebAssembly.Module | undefined;
+  readonly r1cs: R1csFile;
+  readonly waste: ToxicWaste;
+}
+
 /**
  * Evaluates the circuit and hands out coefficient records in file order.
  * @param scalars filled; shared memory, so that threads can use it.
@@ -38,9 +69,7 @@ export interface QapScalars {
  * @returns how many records there were.
  */
 export function evaluateQap(
-  curve: WasmCurve,
-  r1cs: R1csFile,
-  waste: ToxicWaste,
+  { curve, kernel, r1cs, waste }: QapTask,
   scalars: QapScalars,
   writeCoefficients: (records: Uint8Array) => void,
 ): number {
@@ -55,31 +84,59 @@ export function evaluateQap(
     rowCount,
   );
   const sums = curve.allocate(3 * wireCount * FIELD_BYTES);
-  const sumOf = (matrix: Matrix, wire: number) => sums + (matrix * wireCount + wire) * FIELD_BYTES;
-
   const block = curve.allocate(BLOCK_BYTES);
-  const product = curve.allocate(FIELD_BYTES);
   const one = curve.allocate(FIELD_BYTES);
+  curve.write(one, 1n);
+  const [product, rCubed] = [curve.allocate(FIELD_BYTES), curve.allocate(FIELD_BYTES)];
   const writer = new CoefficientWriter(curve, writeCoefficients);
-  const { frm_mul, frm_add, frm_fromMontgomery } = curve.call;
+  const terms = kernel
+    ? new VectorTermSums(kernel, curve, { wireCount, rowCount, lagrange, sums })
+    : new PlainTermSums(curve, { wireCount, rowCount, lagrange, sums }, product, rCubed);
   r1cs.visitTerms(() => curve.bytes.subarray(block, block + BLOCK_BYTES), {
     term(matrix, constraintIndex, wire, coefficientAt) {
-      // Plain times Montgomery form is plain: the sums need no conversion.
-      frm_mul(block + coefficientAt, lagrange + constraintIndex * FIELD_BYTES, product);
-      const sum = sumOf(matrix, wire);
-      frm_add(sum, product, sum);
-      if (matrix !== MATRIX_C) writer.add(matrix, constraintIndex, wire, block + coefficientAt);
+      const record = matrix === MATRIX_C ? 0 : writer.next(matrix, constraintIndex, wire);
+      terms.add(matrix, constraintIndex, wire, block + coefficientAt, record);
     },
   });
-  curve.write(one, 1n);
   for (let wire = 0; wire <= publicCount; wire++) {
     const row = constraintCount + wire;
-    frm_fromMontgomery(lagrange + row * FIELD_BYTES, product);
-    frm_add(sumOf(MATRIX_A, wire), product, sumOf(MATRIX_A, wire));
-    writer.add(MATRIX_A, row, wire, one);
+    terms.add(MATRIX_A, row, wire, one, writer.next(MATRIX_A, row, wire));
   }
+  terms.finish();
+  const recordCount = writer.finish();
   combine(curve, waste, sums, wireCount, publicCount, scalars);
-  return writer.finish();
+  return recordCount;
+}
+
+/** One product at a time, in place. */
+class PlainTermSums implements TermSums {
+  readonly #places: TermPlaces;
+  readonly #product: number;
+  readonly #rCubed: number;
+  readonly #multiply: (left: number, right: number, out: number) => number;
+  readonly #add: (left: number, right: number, out: number) => number;
+
+  /** @param product and rCubed: addresses of a scalar each, for this object alone. */
+  constructor(curve: WasmCurve, places: TermPlaces, product: number, rCubed: number) {
+    this.#places = places;
+    this.#product = product;
+    // A Montgomery product with R³ multiplies by R²: one operation instead of two conversions.
+    this.#rCubed = rCubed;
+    curve.write(rCubed, MONTGOMERY_R ** 3n % FIELD_MODULUS);
+    this.#multiply = curve.call.frm_mul;
+    this.#add = curve.call.frm_add;
+  }
+
+  add(matrix: Matrix, row: number, wire: number, coefficient: number, record: number): void {
+    const { wireCount, lagrange, sums } = this.#places;
+    const sum = sums + (matrix * wireCount + wire) * FIELD_BYTES;
+    // Plain times Montgomery form is plain: the sums need no conversion.
+    this.#multiply(coefficient, lagrange + row * FIELD_BYTES, this.#product);
+    this.#add(sum, this.#product, sum);
+    if (record !== 0) this.#multiply(coefficient, this.#rCubed, record);
+  }
+
+  finish(): void {}
 }
 
 /** Copies u and v out and combines them to the third scalar, in place of w. */
@@ -123,8 +180,6 @@ class CoefficientWriter {
   readonly #write: (records: Uint8Array) => void;
   readonly #records: number;
   readonly #recordsMax = Math.floor(BLOCK_BYTES / COEFFICIENT_BYTES);
-  readonly #rCubed: number;
-  readonly #multiply: (left: number, right: number, out: number) => number;
   readonly #words: Uint32Array;
   #pending = 0;
   #total = 0;
@@ -133,22 +188,18 @@ class CoefficientWriter {
     this.#curve = curve;
     this.#write = write;
     this.#records = curve.allocate(BLOCK_BYTES);
-    // A Montgomery product with R³ multiplies by R²: one operation instead of two conversions.
-    this.#rCubed = curve.allocate(FIELD_BYTES);
-    curve.write(this.#rCubed, MONTGOMERY_R ** 3n % FIELD_MODULUS);
-    this.#multiply = curve.call.frm_mul;
     // A view of today's memory: construct the writer after all other allocations.
     this.#words = new Uint32Array(curve.bytes.buffer);
   }
 
-  add(matrix: Matrix, constraintIndex: number, wire: number, coefficient: number): void {
-    const record = this.#records + this.#pending * COEFFICIENT_BYTES;
+  /** Begins a record; its value belongs at the returned address, before the next record. */
+  next(matrix: Matrix, constraintIndex: number, wire: number): number {
+    if (this.#pending === this.#recordsMax) this.#flush();
+    const record = this.#records + this.#pending++ * COEFFICIENT_BYTES;
     this.#words[record / 4] = matrix;
     this.#words[record / 4 + 1] = constraintIndex;
     this.#words[record / 4 + 2] = wire;
-    this.#multiply(coefficient, this.#rCubed, record + 12);
-    this.#pending++;
-    if (this.#pending === this.#recordsMax) this.#flush();
+    return record + COEFFICIENT_BYTES - FIELD_BYTES;
   }
 
   finish(): number {

@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto';
 import { closeSync, openSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
+import { loadKernel } from '../groth16/kernel.ts';
 import { CONTROL, STATE, type ThreadTask, writeAll } from './development-key-thread.ts';
 import { type Group, pointBytes } from './fixed-base.ts';
 import { domainPower, evaluateQap, type QapScalars } from './qap-evaluation.ts';
@@ -23,6 +24,8 @@ export interface DevelopmentZkeyTask {
   readonly zkeyPath: string;
   readonly waste: ToxicWaste;
   readonly threadCount: number;
+  /** Whether to do without the prover's kernel even where the machine can run it: slower, the same bytes. */
+  readonly isPortable?: boolean;
 }
 
 /**
@@ -40,6 +43,7 @@ export async function writeDevelopmentZkey(task: DevelopmentZkeyTask): Promise<v
     const shape = { wireCount, publicCount, domainSize: 2 ** domainPower(constraintCount, publicCount) };
     const code = await loadCurveCode();
     const curve = new WasmCurve(code);
+    const kernel = task.isPortable ? undefined : await loadKernel();
     const layout = layOutZkey(shape, headerPoints(curve, task.waste), circuitHash(shape, constraintCount));
     for (const { offset, bytes } of layout.pieces) writeAll(descriptor, bytes, offset);
 
@@ -48,6 +52,7 @@ export async function writeDevelopmentZkey(task: DevelopmentZkeyTask): Promise<v
     const { zkeyPath: path, waste, threadCount } = task;
     const threads = startThreads({
       code,
+      kernel,
       path,
       waste,
       shape,
@@ -59,7 +64,7 @@ export async function writeDevelopmentZkey(task: DevelopmentZkeyTask): Promise<v
     let state: number = STATE.aborted;
     try {
       let offset = layout.offsets.coefficients + 4;
-      const count = evaluateQap(curve, r1cs, waste, scalars, (records) => {
+      const count = evaluateQap({ curve, kernel, r1cs, waste }, scalars, (records) => {
         writeAll(descriptor, records, offset);
         offset += records.length;
       });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
+import { loadKernel } from '#prover/groth16/kernel.ts';
 import {
   bestWindowBits,
   FixedBase,
@@ -7,6 +8,7 @@ import {
   pointBytes,
   SCALARS_PER_RUN,
 } from '#prover/setup/fixed-base.ts';
+import { bestSignedWindowBits, VectorFixedBase } from '#prover/setup/vector-fixed-base.ts';
 import { type CurveCode, loadCurveCode, WasmCurve } from '#prover/setup/wasm-curve.ts';
 
 /** Scalars where windows begin and end: 0, 1, r − 1, single bits, runs of ones, and patterns. */
@@ -53,6 +55,13 @@ describe('fixed base', () => {
     return Buffer.from(curve.bytes.slice(result, result + size)).toString('hex');
   }
 
+  /** The kernel: without it, a machine of ours lacks what the prover is built for. */
+  async function kernelModule(): Promise<WebAssembly.Module> {
+    const module = await loadKernel();
+    expect(module).to.not.equal(undefined);
+    return module!;
+  }
+
   // Wide tables of G2 take seconds to build and share all code with narrow ones.
   const widths: Record<Group, number[]> = {
     g1: [4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],
@@ -74,6 +83,53 @@ describe('fixed base', () => {
     });
   }
 
+  const signedWidths: Record<Group, number[]> = {
+    g1: [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16],
+    g2: [2, 3, 5, 8, 12, 13],
+  };
+  for (const group of ['g1', 'g2'] as const) {
+    it(`multiplies the generator of ${group} in vectors like timesScalar with windows of every width`, async () => {
+      const module = await kernelModule();
+      const reference = new WasmCurve(code);
+      const expected = SCALARS.map((scalar) => timesScalar(reference, group, scalar));
+      for (const windowBits of signedWidths[group]) {
+        const base = new VectorFixedBase(module, new WasmCurve(code), group, windowBits);
+        const points = Buffer.from(base.multiply(packed(SCALARS), SCALARS.length)).toString('hex');
+        expect(points.match(new RegExp(`.{${2 * pointBytes(group)}}`, 'g'))).to.deep.equal(
+          expected,
+          `windows of ${windowBits} bits`,
+        );
+      }
+    });
+  }
+
+  it('gives in vectors what it gives without, in full runs and parts of them, with zeros between', async () => {
+    const module = await kernelModule();
+    // In each run zeros are at other places, where the run before left points.
+    const run = (seed: bigint, count: number) =>
+      packed(
+        Array.from({ length: count }, (_, index) =>
+          (index + Number(seed)) % 7 === 3 ? 0n : (BigInt(index) + seed) ** 25n % FIELD_MODULUS,
+        ),
+      );
+    for (const group of ['g1', 'g2'] as const) {
+      const plain = new FixedBase(new WasmCurve(code), group, 8);
+      const vectors = new VectorFixedBase(module, new WasmCurve(code), group, 9);
+      for (const [seed, count] of [
+        [1n, SCALARS_PER_RUN],
+        [5000n, 11],
+        [9000n, 1],
+        [10_000n, SCALARS_PER_RUN - 1],
+      ] as const) {
+        const scalars = run(seed, count);
+        const expected = Buffer.from(plain.multiply(scalars, count));
+        expect(expected.equals(vectors.multiply(scalars, count)), `${group}, ${count} scalars`).to.equal(
+          true,
+        );
+      }
+    }
+  });
+
   it('gives equal results in a full run, a part of one, and one after another', () => {
     const curve = new WasmCurve(code);
     const base = new FixedBase(curve, 'g1', 8);
@@ -91,5 +147,8 @@ describe('fixed base', () => {
     expect(bestWindowBits(10)).to.equal(4);
     expect(bestWindowBits(1_000)).to.be.within(6, 9);
     expect(bestWindowBits(10_000_000)).to.equal(15);
+    expect(bestSignedWindowBits(10)).to.equal(4);
+    expect(bestSignedWindowBits(1_000)).to.be.within(7, 10);
+    expect(bestSignedWindowBits(10_000_000)).to.equal(16);
   });
 });

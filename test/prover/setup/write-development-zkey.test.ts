@@ -68,6 +68,14 @@ describe('development zkey', () => {
     expect((await write('other.zkey', 1, 'y')).equals(one)).to.equal(false);
   });
 
+  it('has the same bytes with and without the kernel', async () => {
+    const { r1csPath } = await compileFixture('square-chain-short');
+    const [fast, portable] = ['fast.zkey', 'portable.zkey'].map((file) => join(folder, file));
+    await writeDevelopmentZkey({ r1csPath, zkeyPath: fast, waste, threadCount: 2 });
+    await writeDevelopmentZkey({ r1csPath, zkeyPath: portable, waste, threadCount: 2, isPortable: true });
+    expect(readFileSync(fast).equals(readFileSync(portable))).to.equal(true);
+  });
+
   it('takes contributions on top', async () => {
     const { r1csPath } = await compileFixture('product');
     const [zkeyPath, contributed] = ['dev.zkey', 'contributed.zkey'].map((file) => join(folder, file));
