@@ -164,8 +164,8 @@ const begun = performance.now();
 const waits: Promise<void>[] = [];
 for (let i = 0; i < paced.length; i++) {
   const dueMs = begun + (1000 * i) / halfRate;
-  if (performance.now() < dueMs)
-    await new Promise((resolve) => setTimeout(resolve, dueMs - performance.now()));
+  const earlyMs = dueMs - performance.now();
+  if (earlyMs > 0) await new Promise((resolve) => setTimeout(resolve, earlyMs));
   waits.push(admit(engine, paced[i]).then(() => void latencies.push(performance.now() - dueMs)));
 }
 await Promise.all(waits);

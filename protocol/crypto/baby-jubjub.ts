@@ -2,8 +2,8 @@
  * Baby Jubjub, the twisted Edwards curve a·x² + y² = 1 + d·x²·y² over the BN254 scalar field
  * (EIP-2494), as circomlib uses it: keys and nonces are multiples of BASE8.
  *
- * Arithmetic here is variable-time and for public values only: signatures and keys as they arrive.
- * Secrets are multiplied by @noble/curves in eddsa.ts. The addition law is complete (a is a square,
+ * Arithmetic here is variable-time and for public values only: keys as they arrive. Signatures are checked
+ * by the same arithmetic in the kernel (window-table.ts). Secrets are multiplied by @noble/curves in eddsa.ts. The addition law is complete (a is a square,
  * d is not), so no case needs an exception, the identity included.
  */
 import { FIELD_MODULUS, fieldInverse, isFieldElement, toField } from './field.ts';
@@ -82,82 +82,6 @@ export function clearCofactor(point: CurvePoint): CurvePoint {
   return multiplyPoint(point, 8n);
 }
 
-/**
- * Multiples of one point of the prime subgroup, so that a product is additions only.
- *
- * Signed windows of w bits: 2^(w−1) affine points per window, ceil(252/w) windows. w = 5 takes about
- * 0.1 MB and 4 ms to build and 51 additions to use; w = 8 takes 0.6 MB, 20 ms and 32 additions.
- */
-export class WindowTable {
-  readonly #windowBits: number;
-  readonly #windows: readonly (readonly ExtendedPoint[])[];
-
-  /** @throws RangeError when the point is not in the prime subgroup. */
-  constructor(point: CurvePoint, windowBits: number) {
-    if (!isInSubgroup(point)) throw new RangeError('a window table needs a point of the prime subgroup');
-    this.#windowBits = windowBits;
-    // One bit more than the order has: the carry of the last signed digit.
-    const windowCount = Math.ceil(252 / windowBits);
-    const multiples: ExtendedPoint[] = [];
-    let base = toExtended(point);
-    for (let window = 0; window < windowCount; window++) {
-      let multiple = base;
-      for (let digit = 1; digit <= 1 << (windowBits - 1); digit++) {
-        multiples.push(multiple);
-        if (digit < 1 << (windowBits - 1)) multiple = add(multiple, base);
-      }
-      base = double(multiple);
-    }
-    const normalized = normalize(multiples);
-    const size = 1 << (windowBits - 1);
-    this.#windows = Array.from({ length: windowCount }, (_, window) =>
-      normalized.slice(window * size, (window + 1) * size),
-    );
-  }
-
-  /** `scalar` times the table's point, for 0 ≤ scalar < SUBGROUP_ORDER. */
-  multiply(scalar: bigint): CurvePoint {
-    return toAffine(this.addMultiple(EXTENDED_IDENTITY, scalar));
-  }
-
-  /** `accumulator` plus `scalar` times the table's point, for 0 ≤ scalar < SUBGROUP_ORDER. */
-  addMultiple(accumulator: ExtendedPoint, scalar: bigint): ExtendedPoint {
-    const half = 1 << (this.#windowBits - 1);
-    const mask = (1n << BigInt(this.#windowBits)) - 1n;
-    const shift = BigInt(this.#windowBits);
-    let sum = accumulator;
-    let rest = scalar;
-    let carry = 0;
-    for (const window of this.#windows) {
-      let digit = Number(rest & mask) + carry;
-      rest >>= shift;
-      carry = digit > half ? 1 : 0;
-      if (carry) digit -= 2 * half;
-      if (digit > 0) sum = add(sum, window[digit - 1]);
-      else if (digit < 0) sum = add(sum, negate(window[-digit - 1]));
-    }
-    return sum;
-  }
-}
-
-/** A starting point for `addMultiple`. */
-export function extendedIdentity(): ExtendedPoint {
-  return EXTENDED_IDENTITY;
-}
-
-/** Whether an extended point is the affine one, without an inversion. */
-export function isSamePoint(extended: ExtendedPoint, affine: CurvePoint): boolean {
-  return (
-    (extended.x - affine[0] * extended.z) % FIELD_MODULUS === 0n &&
-    (extended.y - affine[1] * extended.z) % FIELD_MODULUS === 0n
-  );
-}
-
-/** `accumulator` plus `scalar` times a point without a table: windows of four bits over doublings. */
-export function addProduct(accumulator: ExtendedPoint, point: CurvePoint, scalar: bigint): ExtendedPoint {
-  return add(accumulator, multiplyExtended(toExtended(point), scalar));
-}
-
 function requireOnCurve(point: CurvePoint): void {
   if (!isOnCurve(point)) throw new RangeError(`(${point[0]}, ${point[1]}) is not on Baby Jubjub`);
 }
@@ -169,10 +93,6 @@ function toExtended([x, y]: CurvePoint): ExtendedPoint {
 function toAffine({ x, y, z }: ExtendedPoint): CurvePoint {
   const inverse = fieldInverse(z);
   return [toField(x * inverse), toField(y * inverse)];
-}
-
-function negate({ x, y, z, t }: ExtendedPoint): ExtendedPoint {
-  return { x: -x, y, z, t: -t };
 }
 
 // Between operations coordinates may be negative (`%` keeps the sign) and the small multiples of a and
@@ -222,23 +142,4 @@ function multiplyExtended(point: ExtendedPoint, scalar: bigint): ExtendedPoint {
   }
   const { x, y, z, t } = result;
   return { x: toField(x), y: toField(y), z: toField(z), t: toField(t) };
-}
-
-/** The same points with z = 1, by one inversion for all (Montgomery's trick). */
-function normalize(points: readonly ExtendedPoint[]): ExtendedPoint[] {
-  const prefixes: bigint[] = [];
-  let product = 1n;
-  for (const { z } of points) {
-    prefixes.push(product);
-    product = (product * z) % FIELD_MODULUS;
-  }
-  let inverse = fieldInverse(product);
-  const normalized: ExtendedPoint[] = new Array(points.length);
-  for (let index = points.length - 1; index >= 0; index--) {
-    const { x, y, z } = points[index];
-    const own = (inverse * prefixes[index]) % FIELD_MODULUS;
-    normalized[index] = toExtended([toField(x * own), toField(y * own)]);
-    inverse = (inverse * z) % FIELD_MODULUS;
-  }
-  return normalized;
 }

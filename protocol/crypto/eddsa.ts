@@ -9,19 +9,16 @@
 import { babyjubjub } from '@noble/curves/misc.js';
 import { sha512 } from '@noble/hashes/sha2.js';
 import {
-  addProduct,
   BASE8,
   type CurvePoint,
-  extendedIdentity,
   IDENTITY,
   isInSubgroup,
-  isSamePoint,
   pointsEqual,
   SUBGROUP_ORDER,
-  WindowTable,
 } from './baby-jubjub.ts';
 import { isFieldElement } from './field.ts';
 import { poseidon } from './poseidon.ts';
+import { WindowTable } from './window-table.ts';
 
 export { type CurvePoint, clearCofactor, isInSubgroup, isOnCurve, SUBGROUP_ORDER } from './baby-jubjub.ts';
 
@@ -89,25 +86,27 @@ export function isValidPublicKey(publicKey: CurvePoint): boolean {
  */
 export function verify(publicKey: CurvePoint, message: bigint, signature: Signature): boolean {
   if (!isWellFormed(message, signature) || !isValidPublicKey(publicKey)) return false;
-  const factor = keyFactor(signature.r8, publicKey, message);
-  const expected = addProduct(tableOfBase().addMultiple(extendedIdentity(), signature.s), publicKey, factor);
-  return isSamePoint(expected, signature.r8);
+  return satisfies(publicKey, new WindowTable(publicKey, KEY_WINDOW_BITS), message, signature);
 }
 
 /**
- * A verifier with a window table of the key: about 4 ms and 0.1 MB once, then well under a
+ * A verifier with a window table of the key: about 3 ms and 0.1 MB once, then a quarter of a
  * millisecond per signature.
  * @throws RangeError when the key is not valid.
  */
 export function createVerifier(publicKey: CurvePoint): Verifier {
-  if (!isValidPublicKey(publicKey)) throw new RangeError('not a valid public key');
   const key: CurvePoint = [publicKey[0], publicKey[1]];
+  if (pointsEqual(key, IDENTITY)) throw new RangeError('not a valid public key');
+  // The table refuses what is not in the prime subgroup.
   const table = new WindowTable(key, KEY_WINDOW_BITS);
-  return (message, signature) => {
-    if (!isWellFormed(message, signature)) return false;
-    const partial = tableOfBase().addMultiple(extendedIdentity(), signature.s);
-    return isSamePoint(table.addMultiple(partial, keyFactor(signature.r8, key, message)), signature.r8);
-  };
+  return (message, signature) =>
+    isWellFormed(message, signature) && satisfies(key, table, message, signature);
+}
+
+/** S·BASE8 + factor·A = R8, of values that are well formed. */
+function satisfies(key: CurvePoint, table: WindowTable, message: bigint, { r8, s }: Signature): boolean {
+  baseTable ??= new WindowTable(BASE8, BASE_WINDOW_BITS);
+  return WindowTable.isSumOfMultiples([baseTable, s], [table, keyFactor(r8, key, message)], r8);
 }
 
 function isWellFormed(message: bigint, { r8, s }: Signature): boolean {
@@ -130,11 +129,6 @@ function challenge(r8: CurvePoint, publicKey: CurvePoint, message: bigint): bigi
 function keyFactor(r8: CurvePoint, publicKey: CurvePoint, message: bigint): bigint {
   const product = (COFACTOR * challenge(r8, publicKey, message)) % SUBGROUP_ORDER;
   return product === 0n ? 0n : SUBGROUP_ORDER - product;
-}
-
-function tableOfBase(): WindowTable {
-  baseTable ??= new WindowTable(BASE8, BASE_WINDOW_BITS);
-  return baseTable;
 }
 
 /** scalar·BASE8 by noble's constant-time multiplication: the scalar is secret. */

@@ -1,17 +1,16 @@
 /**
- * Poseidon over the BN254 scalar field, bit-equal to `Poseidon(n)` of circomlib 2.0.5.
+ * Poseidon over the BN254 scalar field, bit-equal to `Poseidon(n)` of circomlib 2.0.5. The permutation runs in
+ * the WebAssembly kernel; poseidon-reference.ts is the same in bigints.
  */
-import { FIELD_MODULUS, isFieldElement } from './field.ts';
-import { derivePoseidonParameters, FULL_ROUNDS, type PoseidonParameters } from './poseidon-parameters.ts';
+import { isFieldElement } from './field.ts';
+import { kernel } from './kernel.ts';
+import { derivePoseidonParameters } from './poseidon-parameters.ts';
 
 /** The widest hash there is; one call absorbs this many elements. */
 export const POSEIDON_INPUTS_MAX = 16;
 
 /** New values each further block of a chain absorbs: the first input carries the hash so far. */
 export const CHAIN_RATE = POSEIDON_INPUTS_MAX - 1;
-
-/** Parameters derived so far, by number of inputs. */
-const byInputCount: PoseidonParameters[] = [];
 
 /**
  * The hash of 1 to 16 field elements.
@@ -25,8 +24,7 @@ export function poseidon(inputs: readonly bigint[]): bigint {
   for (const input of inputs) {
     if (!isFieldElement(input)) throw new RangeError(`${input} is not a field element`);
   }
-  byInputCount[inputs.length] ??= derivePoseidonParameters(inputs.length);
-  return permute([0n, ...inputs], byInputCount[inputs.length])[0];
+  return kernel().poseidon(inputs, derivePoseidonParameters);
 }
 
 /**
@@ -48,46 +46,4 @@ export function poseidonChain(values: readonly bigint[]): bigint {
 
 function padded(values: readonly bigint[], length: number): bigint[] {
   return [...values, ...new Array<bigint>(length - values.length).fill(0n)];
-}
-
-function permute(start: readonly bigint[], parameters: PoseidonParameters): readonly bigint[] {
-  const { fullConstants, mixing, lastMixing, corner, partialRounds } = parameters;
-  const half = FULL_ROUNDS / 2;
-  let state = start;
-  for (let round = 0; round < half; round++) {
-    state = fullRound(state, fullConstants[round], round === half - 1 ? lastMixing : mixing);
-  }
-  let first = state[0];
-  const others = state.slice(1);
-  for (const { constant, row, column } of partialRounds) {
-    const powered = fifthPower(first + constant);
-    // Products are summed before they are reduced: reductions are most of the time spent here.
-    let total = corner * powered;
-    for (let place = 0; place < others.length; place++) {
-      total += row[place] * others[place];
-      others[place] = (others[place] + column[place] * powered) % FIELD_MODULUS;
-    }
-    first = total % FIELD_MODULUS;
-  }
-  state = [first, ...others];
-  for (let round = half; round < FULL_ROUNDS; round++) state = fullRound(state, fullConstants[round], mixing);
-  return state;
-}
-
-function fullRound(
-  state: readonly bigint[],
-  constants: readonly bigint[],
-  mixing: readonly (readonly bigint[])[],
-): bigint[] {
-  const powered = state.map((value, place) => fifthPower(value + constants[place]));
-  return mixing.map((row) => {
-    let total = 0n;
-    for (let place = 0; place < powered.length; place++) total += row[place] * powered[place];
-    return total % FIELD_MODULUS;
-  });
-}
-
-function fifthPower(value: bigint): bigint {
-  const square = (value * value) % FIELD_MODULUS;
-  return (((square * square) % FIELD_MODULUS) * value) % FIELD_MODULUS;
 }

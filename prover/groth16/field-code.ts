@@ -29,7 +29,7 @@ import {
   i64x2ShrUnsigned,
   or,
   set,
-} from './wasm-assembler.ts';
+} from '#protocol/crypto/wasm-assembler.ts';
 
 export const DIGITS = 5;
 export const DIGIT_BITS = 51;

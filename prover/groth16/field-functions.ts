@@ -6,8 +6,7 @@
  * five vectors, 80 bytes, digit by digit; there `pairs` counts such couples. All hold reduced elements
  * unless said otherwise.
  */
-import { balancedDigits, DIGIT_BITS, DIGITS, type Element, FieldCode } from './field-code.ts';
-import { ELEMENT_BYTES, VECTOR_BYTES } from './point-code.ts';
+
 import {
   bothI64,
   type Code,
@@ -43,7 +42,9 @@ import {
   storeVector,
   when,
   xor,
-} from './wasm-assembler.ts';
+} from '#protocol/crypto/wasm-assembler.ts';
+import { balancedDigits, DIGIT_BITS, DIGITS, type Element, FieldCode } from './field-code.ts';
+import { ELEMENT_BYTES, VECTOR_BYTES } from './point-code.ts';
 
 export const PAIR_BYTES = 2 * ELEMENT_BYTES;
 export const INTEGER_BYTES = 32;

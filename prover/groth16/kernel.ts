@@ -3,6 +3,7 @@
  * loop over them pays for calls from JavaScript. All threads run it on one shared memory.
  */
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
+import { assembleModule } from '#protocol/crypto/wasm-assembler.ts';
 import { balancedDigits, DIGIT_BITS, DIGITS, MONTGOMERY_BITS } from './field-code.ts';
 import {
   addProducts,
@@ -16,7 +17,6 @@ import {
   scalePairs,
 } from './field-functions.ts';
 import { EXPONENT_BITS, pointAdditions } from './point-addition.ts';
-import { assembleModule } from './wasm-assembler.ts';
 
 /** The prime under BN254's points: their coordinates are elements of this field. */
 export const BASE_MODULUS = 21888242871839275222246405745257275088696311157297823662689037894645226208583n;
@@ -47,7 +47,7 @@ export function kernelBytes(): Uint8Array<ArrayBuffer> {
     neighbours(FIELD_MODULUS),
     joinQuotient(FIELD_MODULUS),
   ];
-  return assembleModule(functions, PAGES_MAX);
+  return assembleModule(functions, PAGES_MAX, 'shared');
 }
 
 export function instantiateKernel(module: WebAssembly.Module, memory: WebAssembly.Memory): Kernel {

@@ -9,14 +9,7 @@
  * `repair` puts a denominator that works in its place (2y of an equal point, else 1) and leaves masks by
  * which `backward` picks the right numerator and the right result. So every case is exact.
  */
-import {
-  ADDITION_BYTES,
-  type Degree,
-  ELEMENT_BYTES,
-  PointCode,
-  type Value,
-  VECTOR_BYTES,
-} from './point-code.ts';
+
 import {
   and,
   andNot,
@@ -46,7 +39,15 @@ import {
   storeI32,
   storeVector,
   when,
-} from './wasm-assembler.ts';
+} from '#protocol/crypto/wasm-assembler.ts';
+import {
+  ADDITION_BYTES,
+  type Degree,
+  ELEMENT_BYTES,
+  PointCode,
+  type Value,
+  VECTOR_BYTES,
+} from './point-code.ts';
 
 /** The top digit that marks infinity, and what no other top digit reaches. */
 export const INFINITY_DIGIT = 2 ** 60;

@@ -4,7 +4,7 @@
  * A point in memory is x then y, each one field element of five doubles in G1 and two in G2; infinity is a
  * first coordinate whose top digit is huge. The lowest bit of an address means the opposite point.
  */
-import { DIGITS, type Element, FieldCode, MONTGOMERY_BITS } from './field-code.ts';
+
 import {
   bothI64,
   type Code,
@@ -27,7 +27,8 @@ import {
   storeLane,
   storeVector,
   xor,
-} from './wasm-assembler.ts';
+} from '#protocol/crypto/wasm-assembler.ts';
+import { DIGITS, type Element, FieldCode, MONTGOMERY_BITS } from './field-code.ts';
 
 /** Components of a coordinate: 1 in G1, 2 in G2 (real, imaginary). */
 export type Degree = 1 | 2;

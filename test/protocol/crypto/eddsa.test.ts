@@ -9,7 +9,6 @@ import {
   multiplyPoint,
   pointsEqual,
   SUBGROUP_ORDER,
-  WindowTable,
 } from '#protocol/crypto/baby-jubjub.ts';
 import {
   clearCofactor,
@@ -26,6 +25,7 @@ import {
   verify,
 } from '#protocol/crypto/eddsa.ts';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
+import { WindowTable } from '#protocol/crypto/window-table.ts';
 
 const secrets = fc.bigInt({ min: SECRET_MIN, max: SECRET_LIMIT - 1n });
 const messages = fc.bigInt({ min: 0n, max: FIELD_MODULUS - 1n });

@@ -1,6 +1,6 @@
 /**
- * A small assembler for WebAssembly: enough of the binary format to write loops over vectors of two
- * doubles or two 64-bit integers. An instruction is the list of its bytes behind those of its operands,
+ * A small assembler for WebAssembly: enough of the binary format to write loops over 64-bit integers and
+ * over vectors of two doubles or two such integers. An instruction is the list of its bytes behind those of its operands,
  * so that expressions nest as in any language.
  */
 
@@ -12,6 +12,7 @@ export type ValueType = keyof typeof TYPE;
 
 const EMPTY_BLOCK = 0x40;
 const VECTOR_PREFIX = 0xfd;
+const WITH_MAXIMUM = 1;
 const SHARED_WITH_MAXIMUM = 3;
 
 function unsigned(value: number): number[] {
@@ -65,6 +66,8 @@ export const i32ShiftRight = binary(0x76);
 export const i32IsLess = binary(0x49);
 export const i32IsZero = unary(0x45);
 export const i64Add = binary(0x7c);
+export const i64Subtract = binary(0x7d);
+export const i64Multiply = binary(0x7e);
 export const i64And = binary(0x83);
 export const i64Or = binary(0x84);
 export const i64ShiftLeft = binary(0x86);
@@ -88,10 +91,14 @@ const storing =
   ];
 
 export const loadI32 = access([0x28], 2);
+/** Four bytes, extended by zeros. */
+export const loadI64From32 = access([0x35], 2);
 export const loadByte = access([0x2d], 0);
 export const loadI64 = access([0x29], 3);
 export const storeI32 = storing([0x36], 2);
 export const storeI64 = storing([0x37], 3);
+/** The low four bytes. */
+export const storeI64As32 = storing([0x3e], 2);
 export const storeF64 = storing([0x39], 3);
 export const loadVector = access(vector(0), 3);
 export const storeVector = storing(vector(11), 3);
@@ -234,15 +241,17 @@ export class FunctionCode {
   }
 }
 
-/** A module of functions without results over one imported shared memory, `env.memory`. */
+/** A module of functions without results over one imported memory, `env.memory`, shared between threads or not. */
 export function assembleModule(
   functions: readonly FunctionCode[],
   pagesMax: number,
+  sharing: 'shared' | 'unshared',
 ): Uint8Array<ArrayBuffer> {
   const types = functions.map(
     ({ parameterTypes }): Code => [0x60, ...list(parameterTypes.map((type) => [TYPE[type]])), 0],
   );
-  const memory = [...text('env'), ...text('memory'), 2, SHARED_WITH_MAXIMUM, 0, ...unsigned(pagesMax)];
+  const limits = sharing === 'shared' ? SHARED_WITH_MAXIMUM : WITH_MAXIMUM;
+  const memory = [...text('env'), ...text('memory'), 2, limits, 0, ...unsigned(pagesMax)];
   return Uint8Array.from([
     ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
     ...section(1, list(types)),
