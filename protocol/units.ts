@@ -41,5 +41,16 @@ export function divideNearest(numerator: bigint, denominator: bigint): bigint {
   return divideDown(2n * numerator + denominator, 2n * denominator);
 }
 
+/** ⌊√value⌋ for value ≥ 0, by Newton's method from above. */
+export function squareRootDown(value: bigint): bigint {
+  if (value < 2n) return value;
+  let root = 1n << BigInt((value.toString(2).length + 1) >> 1);
+  for (;;) {
+    const next = (root + value / root) >> 1n;
+    if (next >= root) return root;
+    root = next;
+  }
+}
+
 /** What a position is worth at `mark`, signed like the size. */
 export const value = (size: Lots, mark: MicrosPerLot): Micros => (size * mark) as Micros;

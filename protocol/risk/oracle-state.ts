@@ -3,7 +3,16 @@
  * Twin of `contracts/libraries/RiskFeed.sol` and `RiskOracle.postRound`, bit for bit; docs/margin.md §5.
  */
 import { invariant } from '../errors.ts';
-import { abs, divideNearest, type MicrosPerLot, max, microsPerLot, min, PPM_ONE } from '../units.ts';
+import {
+  abs,
+  divideNearest,
+  type MicrosPerLot,
+  max,
+  microsPerLot,
+  min,
+  PPM_ONE,
+  squareRootDown,
+} from '../units.ts';
 import type { RiskReport } from './oracle-report.ts';
 import {
   PREMIUM_PPM_MAX,
@@ -214,17 +223,6 @@ const isNormal = (feed: Feed, indexMicros: bigint, isAfterJump: boolean): boolea
   (isAfterJump && isNear(indexMicros, feed.lastIndexMicros));
 
 const clamp = (value: bigint, limit: bigint): bigint => max(-limit, min(limit, value));
-
-/** ⌊√value⌋ by Newton's method from above. */
-function squareRootDown(value: bigint): bigint {
-  if (value < 2n) return value;
-  let root = 1n << BigInt((value.toString(2).length + 1) >> 1);
-  for (;;) {
-    const next = (root + value / root) >> 1n;
-    if (next >= root) return root;
-    root = next;
-  }
-}
 
 /** The funding index of one lot: the running sum of a coin, so a perpetual listed late needs no history. */
 export const fundingIndexPerLotNearest = (fundingMicrosPerCoin: bigint, lotE8: bigint): MicrosPerLot =>

@@ -2,6 +2,8 @@
  * Real functions in fixed point of 200 fractional bits, for the coefficient tables of the option price: the
  * tables must come out the same on every machine, so no floating point takes part. Errors stay below 2^-180.
  */
+import { squareRootDown } from '#protocol/units.ts';
+
 const FRACTION_BITS = 200n;
 
 /** The number 1. */
@@ -46,15 +48,7 @@ export function logarithm(x: bigint): bigint {
   return 2n * sum;
 }
 
-/** Newton's method on integers. */
-export function squareRoot(x: bigint): bigint {
-  const target = x << FRACTION_BITS;
-  let root = 1n << BigInt((target.toString(2).length + 1) >> 1);
-  for (let better = (root + target / root) >> 1n; better < root; better = (root + target / root) >> 1n) {
-    root = better;
-  }
-  return root;
-}
+export const squareRoot = (x: bigint): bigint => squareRootDown(x << FRACTION_BITS);
 
 /** e^x for x ≥ 0. */
 const exponential = (x: bigint): bigint => series(ONE, (term, n) => multiply(term, x) / n);

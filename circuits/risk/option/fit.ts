@@ -54,7 +54,3 @@ function power(x: bigint, exponent: number): bigint {
   for (let i = 0; i < exponent; i++) result = multiply(result, x);
   return result;
 }
-
-/** Value of c_0 + c_1·t + … at an integer t. */
-export const evaluateInteger = (coefficients: readonly bigint[], t: bigint): bigint =>
-  coefficients.reduceRight((sum, coefficient) => sum * t + coefficient, 0n);

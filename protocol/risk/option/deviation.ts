@@ -3,6 +3,7 @@
  * circuits/risk/option/deviation.circom.
  */
 import { invariant } from '../../errors.ts';
+import { divideNearest, squareRootDown } from '../../units.ts';
 import { DEVIATION_DROPPED_BITS, FINE_BITS, RECIPROCAL_SCALE, TIME_SCALE } from './scales.ts';
 
 export interface Deviation {
@@ -15,23 +16,12 @@ export interface Deviation {
   readonly reciprocalDown: bigint;
 }
 
-/** Integer square root, rounded down, for n ≥ 0: Newton's method from above. */
-export function squareRootDown(n: bigint): bigint {
-  if (n < 2n) return n;
-  let root = 1n << BigInt((n.toString(2).length + 1) >> 1);
-  for (;;) {
-    const better = (root + n / root) >> 1n;
-    if (better >= root) return root;
-    root = better;
-  }
-}
-
 /** √T, scaled so that vol_ppm · root / 2^25 counts fine steps. */
 export const rootOfTimeDown = (timeSec: bigint): bigint => squareRootDown(timeSec * TIME_SCALE);
 
 /** Total volatility in fine steps of 3/2^25, to nearest. */
 export const fineStepsNearest = (volPpm: bigint, rootOfTime: bigint): bigint =>
-  (volPpm * rootOfTime + (1n << (DEVIATION_DROPPED_BITS - 1n))) >> DEVIATION_DROPPED_BITS;
+  divideNearest(volPpm * rootOfTime, 1n << DEVIATION_DROPPED_BITS);
 
 export function deviationOf(volPpm: bigint, rootOfTime: bigint): Deviation {
   const fineSteps = fineStepsNearest(volPpm, rootOfTime);

@@ -3,6 +3,7 @@
  * bad volatility would stop every market: it must be refused, or floored, where it enters.
  */
 import { accept, type Rejection, type Result, reject } from '../../errors.ts';
+import { divideUp } from '../../units.ts';
 import { SCAN_RANGE_PPM_MAX } from '../round.ts';
 import { fineStepsNearest, rootOfTimeDown } from './deviation.ts';
 import type { VolMove } from './moves.ts';
@@ -76,5 +77,5 @@ export function leastVolPpmUp(timeSec: bigint): bigint {
   const rootOfTime = rootOfTimeDown(timeSec);
   // fineSteps ≥ MIN ⇔ vol·root ≥ MIN·2^25 − 2^24.
   const least = (FINE_STEPS_MIN << DEVIATION_DROPPED_BITS) - (1n << (DEVIATION_DROPPED_BITS - 1n));
-  return (least + rootOfTime - 1n) / rootOfTime;
+  return divideUp(least, rootOfTime);
 }

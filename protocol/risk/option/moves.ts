@@ -6,7 +6,7 @@
  * rows repeat moves of the regular rows: 9 moves with volatility up, 7 with it down, 8 tails with it unchanged.
  */
 import { invariant } from '../../errors.ts';
-import { divideNearest, microsPerLot } from '../../units.ts';
+import { abs, divideNearest, microsPerLot } from '../../units.ts';
 import { quarterLossNearest } from '../round.ts';
 import { SCENARIOS, scenariosOf } from '../scenarios.ts';
 import { rootOfTimeDown } from './deviation.ts';
@@ -81,7 +81,7 @@ export function underlyingMoves(quarterMove: bigint): UnderlyingOptionMoves {
     quarterMove,
     logs: [...regular, ...TAIL_LOGS],
     tailWeights: TAIL_MOVES.map((move) =>
-      divideNearest((TAIL_QUARTERS * quarterMove) << TAIL_WEIGHT_BITS, move < 0n ? -move : move),
+      divideNearest((TAIL_QUARTERS * quarterMove) << TAIL_WEIGHT_BITS, abs(move)),
     ),
   };
 }

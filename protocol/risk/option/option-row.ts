@@ -2,7 +2,7 @@
  * Mark, delta and risk arrays of the call and the put at one strike: twin of
  * circuits/risk/option/option-row.circom. Every distinct revaluation is made once and wired into the columns.
  */
-import { type MicrosPerLot, max, microsPerLot } from '../../units.ts';
+import { divideNearest, type MicrosPerLot, max, microsPerLot } from '../../units.ts';
 import { priceCall } from './black76.ts';
 import { type Deviation, deviationOf } from './deviation.ts';
 import { logNearest } from './fixed-log.ts';
@@ -16,7 +16,9 @@ import {
   type UnderlyingOptionMoves,
   type VolMove,
 } from './moves.ts';
-import { PRICE_FRACTION_BITS, TAIL_WEIGHT_BITS } from './scales.ts';
+import { PROBABILITY_ONE, TAIL_WEIGHT_BITS } from './scales.ts';
+
+const TAIL_LOSS_SCALE = PROBABILITY_ONE << TAIL_WEIGHT_BITS;
 
 /** What is known of one strike in a round. */
 export interface StrikeInputs {
@@ -31,8 +33,6 @@ export interface OptionValues {
   readonly delta: MicrosPerLot;
   readonly losses: readonly MicrosPerLot[];
 }
-
-const shiftNearest = (value: bigint, bits: bigint): bigint => (value + (1n << (bits - 1n))) >> bits;
 
 /** Call and put of a strike. Their values differ by exactly those of the forward: put–call parity holds to the micro. */
 export function priceStrike(
@@ -56,16 +56,13 @@ export function priceStrike(
     );
     const lossQ52 = base.callQ52 - moved.callQ52;
     return isTail(pair)
-      ? shiftNearest(
-          lossQ52 * underlying.tailWeights[pair.move - QUARTER_MOVES],
-          PRICE_FRACTION_BITS + TAIL_WEIGHT_BITS,
-        )
-      : shiftNearest(lossQ52, PRICE_FRACTION_BITS);
+      ? divideNearest(lossQ52 * underlying.tailWeights[pair.move - QUARTER_MOVES], TAIL_LOSS_SCALE)
+      : divideNearest(lossQ52, PROBABILITY_ONE);
   });
   // No option is worth less than its exercise: that keeps both marks from falling below 0 by an error of the formula.
   const intrinsic = max(0n, forward.forward - strike);
-  const callMark = max(intrinsic, shiftNearest(base.callQ52, PRICE_FRACTION_BITS));
-  const callDelta = shiftNearest(base.callDeltaQ52, PRICE_FRACTION_BITS);
+  const callMark = max(intrinsic, divideNearest(base.callQ52, PROBABILITY_ONE));
+  const callDelta = divideNearest(base.callDeltaQ52, PROBABILITY_ONE);
   return {
     call: {
       mark: microsPerLot(callMark),

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Rejection, Result } from '#protocol/errors.ts';
-import { fineStepsNearest, rootOfTimeDown, squareRootDown } from '#protocol/risk/option/deviation.ts';
+import { fineStepsNearest, rootOfTimeDown } from '#protocol/risk/option/deviation.ts';
 import {
   acceptForward,
   acceptScanRange,
@@ -14,6 +14,7 @@ import {
   STRIKE_MICROS_MAX,
   VOL_PPM_MAX,
 } from '#protocol/risk/option/domain.ts';
+import { squareRootDown } from '#protocol/units.ts';
 
 const HOUR_SEC = 3_600n;
 const flat = (volPpm: bigint) => ({ same: volPpm, up: volPpm, down: volPpm });
