@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { INSECURE_SEED, toxicWasteFromSeed } from '#prover/setup/toxic-waste.ts';
 import { writeDevelopmentZkey } from '#prover/setup/write-development-zkey.ts';
+import { defaultThreadCount } from '#prover/threads.ts';
 
 const CIRCUITS = ['batch-small', 'risk-linear'];
 const KEY_RUNS = 3;
@@ -27,7 +28,7 @@ async function measure(name: string, folder: string) {
   );
   const zkeyPath = join(folder, `${name}.zkey`);
   const waste = toxicWasteFromSeed(INSECURE_SEED);
-  const threadCount = availableParallelism();
+  const threadCount = defaultThreadCount();
   const keySec: number[] = [];
   for (let run = 0; run < KEY_RUNS; run++) {
     const { r1csPath } = circuit;

@@ -4,13 +4,13 @@
  */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import type { BatchProof } from '#protocol/batch/batch.ts';
 import { isGroth16Supported, openGroth16 } from './groth16/groth16.ts';
 import { openRapidsnark } from './rapidsnark.ts';
 import type { CompiledCircuit } from './setup/compile.ts';
 import type { ProvingKey } from './setup/development-keys.ts';
 import { holdCurve, provePoints, type SnarkjsProof, type VerificationKey, verifyPoints } from './snarkjs.ts';
+import { defaultThreadCount } from './threads.ts';
 import { type CircuitInput, WitnessCalculator } from './witness-calculator.ts';
 
 /** A circuit's files and their hashes: all a prover needs. Plain data, can be sent to a worker. */
@@ -62,7 +62,6 @@ export interface PointMaker {
 export const RAPIDSNARK_VARIABLE = 'BALLAST_RAPIDSNARK';
 /** `snarkjs` or `ballast` names the prover in this process; by default ours, where the machine can run it. */
 export const PROVER_VARIABLE = 'BALLAST_PROVER';
-const THREADS_MAX = 8;
 
 export function artifactsOf(circuit: CompiledCircuit, key: ProvingKey): CircuitArtifacts {
   return {
@@ -116,7 +115,7 @@ export async function openPointMaker(
   const binary = environment[RAPIDSNARK_VARIABLE];
   if (binary) return openRapidsnark(binary, zkey, publicCount);
   const prover = environment[PROVER_VARIABLE] || ((await isGroth16Supported()) ? 'ballast' : 'snarkjs');
-  if (prover === 'ballast') return openGroth16(zkey, Math.min(availableParallelism(), THREADS_MAX));
+  if (prover === 'ballast') return openGroth16(zkey, defaultThreadCount());
   if (prover !== 'snarkjs') throw new RangeError(`${PROVER_VARIABLE} names no prover: ${prover}`);
   return { name: 'snarkjs', make: (witness) => provePoints(zkey, witness), close: async () => {} };
 }

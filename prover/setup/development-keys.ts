@@ -5,9 +5,9 @@
  *     node prover/setup/development-keys.ts [main.circom]…      all of circuits/main by default
  */
 import { readFile, writeFile } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { readVerificationKey, type VerificationKey } from '../snarkjs.ts';
+import { defaultThreadCount } from '../threads.ts';
 import { findIntact, publish } from './artifact-store.ts';
 import { mainCircuits } from './circuit-sources.ts';
 import { type CompiledCircuit, compileCircuit } from './compile.ts';
@@ -25,7 +25,6 @@ export interface ProvingKey {
 
 /** Raise when the bytes of a key change for the same circuit and seed. */
 const FORMAT = '1';
-const THREADS_MAX = 8;
 
 /**
  * The development key of a circuit, from the cache where it is intact. The files say INSECURE in
@@ -33,7 +32,7 @@ const THREADS_MAX = 8;
  */
 export async function developmentKey(
   circuit: CompiledCircuit,
-  threadCount = Math.min(availableParallelism(), THREADS_MAX),
+  threadCount = defaultThreadCount(),
 ): Promise<ProvingKey> {
   const base = `${circuit.name}-INSECURE-development`;
   const recordPath = join(circuit.folder, `${base}.json`);

@@ -17,10 +17,10 @@ import {
   readConstraintSystem,
   residualRank,
 } from '#test/soundness/constraint-system.ts';
+import { namesByWire } from '#test/soundness/wire-names.ts';
 import { WitnessMutator } from '#test/soundness/witness-mutation.ts';
 import { CircuitUnderTest } from '#test/support/circuit-refusal.ts';
 import { calculateWitness } from '#test/support/circuit-witness.ts';
-import { namesByWire } from '#test/support/option/wire-names.ts';
 
 type Input = Record<string, bigint | readonly bigint[]>;
 type Refusable = Parameters<CircuitUnderTest['refusal']>[0];

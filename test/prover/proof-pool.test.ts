@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { PoisonedJobError, PoolClosedError, ProofPool } from '#prover/proof-pool.ts';
 import { ArtifactError, type CircuitArtifacts, verifyProof } from '#prover/prove.ts';
+import { isRunning } from '#test/support/processes.ts';
 import {
   fixtureArtifacts,
   productInput,
@@ -14,15 +15,6 @@ import {
   signedChainOutputs,
   temporaryFolder,
 } from './support/circuits.ts';
-
-function isRunning(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 async function until(condition: () => boolean, what: string): Promise<void> {
   for (let waitedMs = 0; !condition(); waitedMs += 20) {

@@ -2,7 +2,7 @@
  * Which wires of the batch circuit may change unnoticed at a witness, and why that harms nobody. Every entry was read
  * one by one; whoever adds one says what the value is multiplied by, or why both values obey the rules.
  */
-import { readFileSync } from 'node:fs';
+import { namesByWire } from './wire-names.ts';
 
 /** Wires that may change, by name without indices, and why nothing depends on them there. */
 const FREE: readonly { readonly name: RegExp; readonly why: string }[] = [
@@ -40,16 +40,6 @@ const UPPER_CHILD = /^main\.(message|withdrawal)Children\[(\d+)\]\[1\]/;
 /** A cause was there: clearing its flag must be noticed. */
 const CAUSE =
   /^main\.accountIs(Filled|QuoteWithdrawn|SpotWithdrawn|MarginLiquidation|DebtLiquidation|FundPaid)\[\]$/;
-
-function namesByWire(symPath: string): Map<number, string> {
-  const names = new Map<number, string>();
-  for (const row of readFileSync(symPath, 'utf8').trim().split('\n')) {
-    const [, wire, , name] = row.split(',');
-    // The first name of a wire is the outermost.
-    if (!names.has(Number(wire))) names.set(Number(wire), name);
-  }
-  return names;
-}
 
 /** The names of a compiled batch circuit, asked about the freedom of its wires. */
 export class BatchWires {

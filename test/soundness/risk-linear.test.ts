@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
@@ -14,6 +13,7 @@ import {
   readConstraintSystem,
   residualRank,
 } from './constraint-system.ts';
+import { namesByWire } from './wire-names.ts';
 import { WitnessMutator } from './witness-mutation.ts';
 
 /**
@@ -23,11 +23,6 @@ import { WitnessMutator } from './witness-mutation.ts';
 const FREE_WIRES = /\.inv$/;
 /** One underlying matches in each of four rows; the empty row has neither id nor mark. */
 const FREE_COUNT = 4 + 2;
-
-function namesByWire(symPath: string): Map<number, string> {
-  const rows = readFileSync(symPath, 'utf8').trim().split('\n');
-  return new Map(rows.map((row) => row.split(',')).map(([, wire, , name]) => [Number(wire), name] as const));
-}
 
 describe('soundness of the risk circuit', () => {
   let circuit: CompiledCircuit;

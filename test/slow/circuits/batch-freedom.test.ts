@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { type ConstraintSystem, readConstraintSystem } from '#test/soundness/constraint-system.ts';
 import { freeWires } from '#test/soundness/tangent-space.ts';
+import { namesByWire } from '#test/soundness/wire-names.ts';
 import { TRACES } from '#test/support/batch-traces.ts';
 import { calculateWitness } from '#test/support/circuit-witness.ts';
 
@@ -27,10 +27,7 @@ describe('freedom of a prover of batches', function () {
   before(async () => {
     circuit = await compileCircuit('circuits/main/batch-tiny.circom');
     system = readConstraintSystem(circuit.r1csPath);
-    const rows = readFileSync(circuit.symPath, 'utf8').trim().split('\n');
-    names = new Map(
-      rows.map((row) => row.split(',')).map(([, wire, , name]) => [Number(wire), name] as const),
-    );
+    names = namesByWire(circuit.symPath);
   });
 
   for (const trace of JUDGED) {

@@ -8,6 +8,7 @@ import {
   readConstraintSystem,
   residualRank,
 } from '#test/soundness/constraint-system.ts';
+import { namesByWire } from '#test/soundness/wire-names.ts';
 import { WitnessMutator } from '#test/soundness/witness-mutation.ts';
 import { calculateWitness } from '#test/support/circuit-witness.ts';
 import {
@@ -18,7 +19,6 @@ import {
   STRIKE_CIRCUIT,
   twinOutputs,
 } from '#test/support/option/option-circuit.ts';
-import { namesByWire } from '#test/support/option/wire-names.ts';
 
 const RANDOM_ROWS = 1_000;
 /** Hints that nothing reads, and when: the inverse of a d2 within 24 deviations, the larger of two equal numbers. */

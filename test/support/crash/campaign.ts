@@ -9,6 +9,7 @@ import { expect } from 'chai';
 import type { Result } from '#protocol/errors.ts';
 import type { SubmissionResult } from '#sequencer/engine.ts';
 import { decode, encode } from '#sequencer/ledger/codec.ts';
+import { isRunning } from '#test/support/processes.ts';
 import { domainOf } from '../settlement.ts';
 import { takenText } from './ledger-watch.ts';
 import { Life } from './life.ts';
@@ -382,12 +383,3 @@ const WARM_UP: KillPlan = {
   duringMicros: 0,
   prover: 'apart',
 };
-
-function isRunning(processId: number): boolean {
-  try {
-    process.kill(processId, 0);
-    return true;
-  } catch {
-    return false;
-  }
-}
