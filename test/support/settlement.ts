@@ -7,7 +7,7 @@ import { Contract, ContractFactory, type InterfaceAbi, type Provider, type Signe
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import type { CircuitPlan } from '#contracts/deploy/deploy.ts';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
-import { domainWord } from '#protocol/batch/words.ts';
+import { challengeOf, domainWord, evaluationOf, publicWords } from '#protocol/batch/words.ts';
 import { deriveRegistrationPoint } from '#protocol/crypto/eddsa.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
@@ -15,11 +15,35 @@ import { tableHash } from '#protocol/risk/table.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import type { AcceptedTable } from '#sequencer/commands.ts';
 import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
+import type { ProofService } from '#sequencer/start.ts';
 import { compileMock } from './compile-mock.ts';
 import { riskTable, secretOf } from './ledger.ts';
 
 const CIRCUIT_HASH = 0xc1c1n;
 const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 34n, outflowFloorUnits: 2n ** 34n };
+
+/** The accounts of hardhat's own chain. */
+export const PHRASE = 'test test test test test test test test test test test junk';
+const COMMITMENT = 77n;
+
+/** Answers at once; the statement is the real one, so the contract's words can be compared with it. */
+export const uncheckedProofs: ProofService = {
+  prove: async (batch) => {
+    const words = publicWords(batch);
+    const challenge = challengeOf(COMMITMENT, words);
+    return {
+      proof: {
+        a: [1n, 2n],
+        b: [
+          [3n, 4n],
+          [5n, 6n],
+        ],
+        c: [7n, 8n],
+      },
+      inputs: { commitment: COMMITMENT, challenge, evaluation: evaluationOf(words, challenge) },
+    };
+  },
+};
 
 export interface TestRollup {
   readonly rollup: string;

@@ -1,11 +1,10 @@
 import { expect } from 'chai';
 import { Contract, HDNodeWallet, NonceManager, Transaction, type Wallet } from 'ethers';
 import { network } from 'hardhat';
-import { challengeOf, evaluationOf, publicWords } from '#protocol/batch/words.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import { signMessages } from '#protocol/signing.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
-import { type ProofService, type Sequencer, startSequencer } from '#sequencer/start.ts';
+import { type Sequencer, startSequencer } from '#sequencer/start.ts';
 import { compileMock } from '../../support/compile-mock.ts';
 import { emptyStore, testConfig } from '../../support/engine.ts';
 import { orderMessage, PERP, secretOf, USD, withdrawMessage } from '../../support/ledger.ts';
@@ -13,31 +12,11 @@ import {
   deployTestRollup,
   domainOf,
   L1World,
+  PHRASE,
   TestContracts,
   type TestRollup,
+  uncheckedProofs,
 } from '../../support/settlement.ts';
-
-const PHRASE = 'test test test test test test test test test test test junk';
-const COMMITMENT = 77n;
-
-/** Answers at once; the statement is the real one, so the contract's words can be compared with it. */
-const proofs: ProofService = {
-  prove: async (batch) => {
-    const words = publicWords(batch);
-    const challenge = challengeOf(COMMITMENT, words);
-    return {
-      proof: {
-        a: [1n, 2n],
-        b: [
-          [3n, 4n],
-          [5n, 6n],
-        ],
-        c: [7n, 8n],
-      },
-      inputs: { commitment: COMMITMENT, challenge, evaluation: evaluationOf(words, challenge) },
-    };
-  },
-};
 
 describe('settlement', () => {
   let place: TestRollup;
@@ -55,7 +34,7 @@ describe('settlement', () => {
     sequencer = await startSequencer({
       config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
       store,
-      proofs,
+      proofs: uncheckedProofs,
       l1: {
         contracts: new TestContracts(provider as never, place),
         signer: submitter,

@@ -5,46 +5,27 @@
 import { expect } from 'chai';
 import { HDNodeWallet, NonceManager, type Wallet } from 'ethers';
 import { network } from 'hardhat';
-import { challengeOf, evaluationOf, publicWords } from '#protocol/batch/words.ts';
 import { type BatchCapacity, TINY_BATCH } from '#protocol/limits.ts';
 import { signMessages } from '#protocol/signing.ts';
-import { type ProofService, type Sequencer, startSequencer } from '#sequencer/start.ts';
+import { type Sequencer, startSequencer } from '#sequencer/start.ts';
 import { emptyStore, testConfig } from '../../support/engine.ts';
 import { marked, orderMessage, riskTable, secretOf, USD } from '../../support/ledger.ts';
 import {
   deployTestRollup,
   domainOf,
   L1World,
+  PHRASE,
   TestContracts,
   type TestRollup,
+  uncheckedProofs,
 } from '../../support/settlement.ts';
 
-const PHRASE = 'test test test test test test test test test test test junk';
 const SPAM = 1_000;
 const SPAMMER = 3;
 /** Room of a deployed size: the tiny batch has no account left beside two that the queue brings. */
 const CAPACITY: BatchCapacity = { ...TINY_BATCH, name: 'test-spam', accounts: 4, signatures: 4, messages: 8 };
 const SEC_PER_OPERATION = 30;
 const FALLEN = marked(92n);
-
-/** The queue is about room and time: what the proof guards is tested with real proofs elsewhere. */
-const proofs: ProofService = {
-  prove: async (batch) => {
-    const words = publicWords(batch);
-    const challenge = challengeOf(1n, words);
-    return {
-      proof: {
-        a: [1n, 2n],
-        b: [
-          [3n, 4n],
-          [5n, 6n],
-        ],
-        c: [7n, 8n],
-      },
-      inputs: { commitment: 1n, challenge, evaluation: evaluationOf(words, challenge) },
-    };
-  },
-};
 
 describe('a thousand operations in the L1 queue', function () {
   this.timeout(3_600_000);
@@ -68,7 +49,7 @@ describe('a thousand operations in the L1 queue', function () {
     sequencer = await startSequencer({
       config: testConfig({ capacity: CAPACITY, ...domainOf(31337n, place.rollup) }),
       store: await emptyStore(),
-      proofs,
+      proofs: uncheckedProofs,
       proofConcurrency: 4,
       l1: {
         contracts: new TestContracts(provider as never, place, [riskTable(), FALLEN]),
