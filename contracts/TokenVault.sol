@@ -8,6 +8,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {InsuranceFund} from "./InsuranceFund.sol";
 import {ITokenVault} from "./interfaces/ITokenVault.sol";
+import {DelayedWords} from "./libraries/DelayedWords.sol";
 import {EventWords} from "./libraries/EventWords.sol";
 import {Movements} from "./libraries/Movements.sol";
 import {OutflowLimit} from "./libraries/OutflowLimit.sol";
@@ -28,6 +29,8 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
 
     /// @dev Above all layouts of claims: keeps the slot of an owner from being empty.
     uint256 private constant OPENED = 2 ** 255;
+    /// @dev Of an owner without delayed claims: no hash, and not empty for the same reason.
+    bytes32 private constant CHAIN_START = bytes32(uint256(1));
 
     /// @dev In units; the tokens' own amounts appear only where tokens move. Two slots: deposits, donations, fees and
     /// fund payments touch the first alone.
@@ -54,6 +57,10 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     uint128 public fundHeldMicros;
     /// @dev Claims of all tokens in one word, laid out as pending deposits are (EventWords.pending), and OPENED.
     mapping(address owner => uint256) private _claims;
+    /// @dev An owner's withdrawals beyond the outflow limit that nobody has recorded yet: each sets chain =
+    /// keccak256(chain, its word). So a batch fills no slot for them; their words are in events, their slots are paid by
+    /// who records them.
+    mapping(address owner => bytes32) public delayedChain;
     mapping(uint256 delayedId => DelayedClaim) public delayedClaims;
     uint256 public delayedCount;
 
@@ -99,6 +106,25 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         ledger.held -= uint72(amountUnits);
         emit ClaimPaid(msg.sender, uint8(tokenId), amountUnits);
         token.token.safeTransfer(msg.sender, amountUnits * token.weiPerUnit);
+    }
+
+    /// @notice Takes the last withdrawals off their owner's chain: what the outflow limit let through at once becomes
+    /// claimable, the rest ready for release. For anyone; in pieces if there are many. When a claim becomes due does not
+    /// depend on when it is recorded.
+    /// @param earlier the chain before these claims; 1 if there is none before them
+    /// @param words of ClaimDelayed, in its order
+    function recordDelayed(address owner, bytes32 earlier, uint256[] calldata words) external {
+        bytes32 chain = earlier;
+        for (uint256 i = 0; i < words.length; ++i) {
+            chain = DelayedWords.append(chain, words[i]);
+            (DelayedClaim memory delayed, uint256 immediateUnits) = DelayedWords.read(owner, words[i]);
+            delayedClaims[delayedCount] = delayed;
+            emit ClaimRecorded(delayedCount++, owner, words[i]);
+            if (immediateUnits > 0) _creditClaim(owner, delayed.tokenId, immediateUnits);
+        }
+        // Whoever was never opened has no chain, so nothing can be appended to it either.
+        if (words.length == 0 || chain != delayedChain[owner]) revert NotTheLastDelayed(owner);
+        delayedChain[owner] = earlier;
     }
 
     /// @notice Makes claimable what has become due of a claim that exceeded the outflow limit. For anyone.
@@ -167,9 +193,10 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         if (receivedWei != amountWei) revert TransferNotExact(amountWei, receivedWei);
     }
 
-    /// @notice An owner's first account: later claims find a slot that is in use, and cost its owner, not the batch.
+    /// @notice An owner's first account: later claims find slots that are in use, and cost its owner, not the batch.
     function open(address owner) external onlyRollup {
         _claims[owner] |= OPENED;
+        if (delayedChain[owner] == 0) delayedChain[owner] = CHAIN_START;
     }
 
     /// @notice The ledger changes of a batch: `movements` (libraries/Movements; zero: none) in their order, the treasury
@@ -221,7 +248,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         _ledgers[tokenId] = ledger;
     }
 
-    /// @dev Credits what the outflow limit lets through now and delays the rest.
+    /// @dev Credits what is within the outflow limit; what exceeds it, in part or whole, joins the owner's chain.
     function _creditWithinLimit(
         address owner,
         uint256 tokenId,
@@ -238,17 +265,13 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
             amount,
             limit
         );
-        if (immediate > 0) _creditClaim(owner, tokenId, immediate);
-        if (immediate == amount) return newBookedUntilUs;
-        delayedClaims[delayedCount] = DelayedClaim({
-            owner: owner,
-            tokenId: uint8(tokenId),
-            startsAtSec: uint40(startsAtSec),
-            endsAtSec: uint40(endsAtSec),
-            amountUnits: uint128(amount - immediate),
-            releasedUnits: 0
-        });
-        emit ClaimDelayed(delayedCount++, owner, uint8(tokenId), amount - immediate, startsAtSec, endsAtSec);
+        if (immediate == amount) {
+            _creditClaim(owner, tokenId, amount);
+            return newBookedUntilUs;
+        }
+        uint256 claimWord = DelayedWords.pack(tokenId, amount - immediate, startsAtSec, endsAtSec, immediate);
+        delayedChain[owner] = DelayedWords.append(delayedChain[owner], claimWord);
+        emit ClaimDelayed(owner, claimWord);
     }
 
     function _creditClaim(address owner, uint256 tokenId, uint256 amount) private {

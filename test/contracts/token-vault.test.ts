@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import type { Contract } from 'ethers';
+import { recordAllDelayed } from '#client/delayed-claims.ts';
 import {
   deployRollup,
   deployTestMock,
@@ -283,6 +284,7 @@ describe('TokenVault', () => {
       for (const [i, units] of most.entries()) {
         await fixture.submit({ body: { withdrawals: [withdrawal(account, i, units)] } });
       }
+      await recordAllDelayed(fixture.vault);
       const claims = () =>
         Promise.all([0, 1, 2, 3].map((i) => fixture.vault.claimsUnits(owner.address, i) as Promise<bigint>));
       // Of the quote token the outflow limit lets a part through at once.
