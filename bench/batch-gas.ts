@@ -20,10 +20,15 @@ import {
   outcome,
   PROOF,
   type RollupFixture,
+  USDC,
+  WBTC,
+  WETH,
 } from '#test/support/rollup.ts';
 import { verifierArtifact } from '../sequencer/main-job/verifier-artifact.ts';
 
 const FULL_WORD = BigInt(`0x${'a7'.repeat(31)}`);
+/** isShort, lots and cash of a liquidation, no byte of which is zero. */
+const FULL_ROW = BigInt(`0x1${'a7'.repeat(16)}`);
 const TRANSACTION_GAS = 21_000;
 
 type Points = { a: [bigint, bigint]; b: [[bigint, bigint], [bigint, bigint]]; c: [bigint, bigint] };
@@ -78,6 +83,7 @@ const verifier = verifierArtifact({ ...exported, solidity: alwaysYes(exported.so
 const fixture = await deployRollup({
   shape: STANDARD_SHAPE,
   capacity: SMALL_BATCH,
+  tokens: [USDC, WBTC, WETH].map((token) => ({ ...token, outflowFloorUnits: 4n })),
   oracle: { connection, contract: prices.oracle },
   verifier,
 });
@@ -97,9 +103,9 @@ const queueDeposits = async () => {
   await fixture.deposit(owner, first, 0, 500_000_000n);
   await fixture.deposit(other, second, 1, 50n);
 };
-const withdrawals = (served: bigint) => [
+const withdrawals = (served: bigint, lots = 1n) => [
   BigInt(first) | (served << 28n),
-  BigInt(second) | (1n << 24n) | (1n << 28n),
+  BigInt(second) | (1n << 24n) | (lots << 28n),
 ];
 const accounts = touchedAccounts(SMALL_BATCH.accounts);
 const rows: Row[] = [];
@@ -138,10 +144,50 @@ rows.push(
   ),
 );
 rows.push(await measure(fixture, 'trades only', { accounts }, proof));
-const liquidations = Array.from(
-  { length: SMALL_BATCH.liquidations },
-  (_, i) => BigInt(second) | (BigInt(4 + i) << 24n) | (3n << 45n) | (90_000_000n << 92n),
+const liquidationsOf = (indices: readonly number[]) =>
+  Array.from(
+    { length: SMALL_BATCH.liquidations },
+    (_, i) => BigInt(indices[i % indices.length]) | (BigInt(0x10104 + i) << 24n) | (FULL_ROW << 44n),
+  ).sort((a, b) => Number((a & 0xffffffn) - (b & 0xffffffn)));
+rows.push(
+  await measure(fixture, '4 liquidations', { liquidations: liquidationsOf([second]), accounts }, proof),
 );
-rows.push(await measure(fixture, '4 liquidations', { liquidations, accounts }, proof));
+
+// Four accounts are all that a batch holds, and no deposit or withdrawal is of one that is liquidated.
+const liquidated: number[] = [];
+for (const signer of fixture.signers.slice(2, 4)) liquidated.push(await fixture.open(signer));
+await fixture.serveQueue();
+const everyRow = async (name: string, served: readonly [bigint, bigint]) => {
+  await queueDeposits();
+  const body = {
+    outcomes: [outcome(true, 500_000_000n), outcome(true, 50n)],
+    withdrawals: withdrawals(...served),
+    liquidations: liquidationsOf(liquidated),
+    accounts,
+  };
+  rows.push(await measure(fixture, name, body, proof));
+};
+await everyRow('every row used: 2 deposits, 2 withdrawals, 4 liquidations', [6_000_000n, 1n]);
+await everyRow('the same with withdrawals beyond the outflow limit', [1_000_000_000n, 100n]);
+// Two owners, three tokens, no slot of a deposit to give back.
+await fixture.deposit(owner, first, 2, 50n);
+await fixture.serveQueue();
+await fixture
+  .as(owner)
+  .requestWithdrawal(first, 0, 300_000_000n, { value: await fixture.rollup.queueFeeWei() });
+await fixture.as(other).requestWithdrawal(second, 1, 40n, { value: await fixture.rollup.queueFeeWei() });
+rows.push(
+  await measure(
+    fixture,
+    'every row used: 2 forced withdrawals, 2 withdrawals, all beyond the outflow limit, 4 liquidations',
+    {
+      outcomes: [outcome(true, 300_000_000n), outcome(true, 40n)],
+      withdrawals: [BigInt(first) | (2n << 24n) | (45n << 28n), BigInt(second) | (1n << 24n) | (20n << 28n)],
+      liquidations: liquidationsOf(liquidated),
+      accounts,
+    },
+    proof,
+  ),
+);
 await prover.close();
 console.log(JSON.stringify({ question: 'L1 gas of the small batch', hardfork: 'osaka', rows }, null, 2));

@@ -26,7 +26,7 @@ export const ROLLUP_ABI = [
   'event AccountOpened(uint32 indexed accountIndex, address indexed owner)',
   'event OperationQueued(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 word, uint256 keyX, uint256 keyY, uint256 dueNetSec)',
   'event OperationServed(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 outcomeWord)',
-  'event Liquidated(uint64 indexed batchNumber, uint32 indexed accountIndex, uint256 instrumentId, bool isShort, uint256 closedLots, uint256 cashMicros, uint256 pendingWord)',
+  'event Liquidated(uint64 indexed batchNumber, uint256[] rows)',
   'event BatchAccepted(uint64 indexed batchNumber, uint256 newStateRoot, uint256 batchTimeSec, uint256 acceptedIndex, uint256 newQueueHead)',
   'error FeeTooLow(uint256 feeWei, uint256 sentWei)',
   'error NotOwner(uint32 accountIndex, address caller)',
@@ -39,10 +39,14 @@ export const ROLLUP_ABI = [
 /** The part of TokenVault, which holds the tokens (contracts/interfaces/ITokenVault.sol). */
 export const VAULT_ABI = [
   'function claim(uint256 tokenId) returns (uint256)',
+  'function recordDelayed(address owner, bytes32 earlier, uint256[] words)',
+  'function delayedChain(address owner) view returns (bytes32)',
   'function release(uint256 delayedId) returns (uint256)',
   'function claimsUnits(address owner, uint256 tokenId) view returns (uint256)',
   'function tokenConfig(uint256 tokenId) view returns (tuple(address token, uint96 weiPerUnit, uint128 depositMinUnits, uint128 capUnits, uint128 outflowFloorUnits))',
   'event ClaimCredited(address indexed owner, uint8 indexed tokenId, uint256 amountUnits)',
+  'event ClaimDelayed(address indexed owner, uint256 claimWord)',
+  'event ClaimRecorded(uint256 indexed delayedId, address indexed owner, uint256 claimWord)',
   'event ClaimPaid(address indexed owner, uint8 indexed tokenId, uint256 amountUnits)',
   'error NothingToClaim()',
 ];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-only
 pragma solidity ^0.8.28;
 
+import {IBatchVerifier} from "./interfaces/IBatchVerifier.sol";
 import {ITokenVault} from "./interfaces/ITokenVault.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
 import {BatchWords, HEADER_WORDS} from "./libraries/BatchWords.sol";
@@ -24,7 +25,10 @@ contract MarginRollup is L1Operations {
     uint256 private constant UNPROVED_SEC_MAX = 10 minutes;
 
     uint256 private constant OPERATION_WORDS = 4;
-    uint256 private constant FIRST_EVENT = BatchWords.STATEMENT_PREFIX + HEADER_WORDS;
+    /// @dev BatchWords.STATEMENT_PREFIX + HEADER_WORDS, as a number because a sum is computed at every use.
+    uint256 private constant FIRST_EVENT = 17;
+    /// @dev No account: indices have 24 bits.
+    uint256 private constant NO_ACCOUNT = type(uint256).max;
 
     address public immutable operator;
     uint256 public immutable accountWords;
@@ -37,6 +41,13 @@ contract MarginRollup is L1Operations {
     uint256 public stateRoot;
 
     mapping(uint256 sizeIndex => BatchSize) private _sizes;
+    /// @dev The first of them once more, in code: a batch of the usual size reads no slot for it.
+    IBatchVerifier private immutable _firstVerifier;
+    uint256 private immutable _firstCircuitHash;
+    uint16 private immutable _firstAccounts;
+    uint16 private immutable _firstL1Operations;
+    uint16 private immutable _firstWithdrawals;
+    uint16 private immutable _firstLiquidations;
 
     constructor(
         Settings memory settings,
@@ -55,6 +66,9 @@ contract MarginRollup is L1Operations {
             _require(sizes[i].l1Operations > 0, "a batch that cannot serve the queue");
             _sizes[i] = sizes[i];
         }
+        (_firstVerifier, _firstCircuitHash) = (sizes[0].verifier, sizes[0].circuitHash);
+        (_firstAccounts, _firstL1Operations) = (sizes[0].accounts, sizes[0].l1Operations);
+        (_firstWithdrawals, _firstLiquidations) = (sizes[0].withdrawals, sizes[0].liquidations);
     }
 
     // BATCHES
@@ -70,7 +84,7 @@ contract MarginRollup is L1Operations {
         _requireSubmitter();
         IRiskOracle.PriceStatus memory prices = oracle.priceStatus(header.acceptedIndex);
         _requireRunning(prices.pausedSec);
-        BatchSize memory size = _sizes[header.sizeIndex];
+        BatchSize memory size = batchSize(header.sizeIndex);
         if (address(size.verifier) == address(0)) revert UnknownBatchSize(header.sizeIndex);
         uint256[] memory statement = _bind(header, size, prices, body, commitment);
         uint256[3] memory publicInputs = BatchWords.publicInputs(statement);
@@ -90,8 +104,17 @@ contract MarginRollup is L1Operations {
         emit SubmitterChanged(newSubmitter);
     }
 
-    function batchSize(uint256 sizeIndex) external view returns (BatchSize memory) {
-        return _sizes[sizeIndex];
+    function batchSize(uint256 sizeIndex) public view returns (BatchSize memory) {
+        if (sizeIndex != 0) return _sizes[sizeIndex];
+        return
+            BatchSize({
+                verifier: _firstVerifier,
+                accounts: _firstAccounts,
+                l1Operations: _firstL1Operations,
+                withdrawals: _firstWithdrawals,
+                liquidations: _firstLiquidations,
+                circuitHash: _firstCircuitHash
+            });
     }
 
     // BATCH, STEP 1: the statement, from what the contract knows and what the submitter says
@@ -177,15 +200,19 @@ contract MarginRollup is L1Operations {
         (uint256 head, uint256 countMax) = (_queue.bounds.head, _queue.bounds.tail - _queue.bounds.head);
         if (countMax > rows) countMax = rows;
         if (count > countMax) revert TooManyOperations(count, countMax);
-        for (uint256 i = 0; i < rows; ++i) {
-            uint256 position = FIRST_EVENT + OPERATION_WORDS * i;
-            statement[position + 3] = bodyWords[i];
-            if (i >= count) {
-                if (bodyWords[i] != 0) revert OutcomeWithoutOperation(bodyWords[i]);
-                continue;
-            }
-            statement[position] = _queue.entries[head + i].word;
-            if (L1Queue.kindOf(statement[position]) == L1Queue.REGISTER) {
+        // Indices of rows cannot overflow; arrays check their bounds all the same.
+        unchecked {
+            for (uint256 i = 0; i < rows; ++i) {
+                uint256 outcomeWord = bodyWords[i];
+                if (i >= count) {
+                    if (outcomeWord != 0) revert OutcomeWithoutOperation(outcomeWord);
+                    continue;
+                }
+                uint256 position = FIRST_EVENT + OPERATION_WORDS * i;
+                uint256 word = _queue.entries[head + i].word;
+                statement[position] = word;
+                statement[position + 3] = outcomeWord;
+                if (L1Queue.kindOf(word) != L1Queue.REGISTER) continue;
                 L1Queue.Key storage key = _queue.keys[head + i];
                 (statement[position + 1], statement[position + 2]) = (key.x, key.y);
             }
@@ -202,34 +229,50 @@ contract MarginRollup is L1Operations {
         uint256 from = size.l1Operations;
         uint256 position = _withdrawalsAt(size);
         BatchWords.copy(bodyWords, from, statement, position, size.withdrawals);
-        from += size.withdrawals;
-        position += size.withdrawals;
-        for (uint256 i = 0; i < size.liquidations; ++i) {
-            uint256 word = bodyWords[from + i];
-            if (word == 0) continue;
-            statement[position + 2 * i] = word;
-            statement[position + 2 * i + 1] = _pendingWord(statement, EventWords.liquidatedAccount(word), header);
+        (uint256 lastAccount, uint256 pendingWord) = (NO_ACCOUNT, 0);
+        // Indices of rows cannot overflow; arrays check their bounds all the same.
+        unchecked {
+            from += size.withdrawals;
+            position += size.withdrawals;
+            for (uint256 end = from + size.liquidations; from < end; ++from) {
+                uint256 word = bodyWords[from];
+                if (word != 0) {
+                    uint256 accountIndex = EventWords.liquidatedAccount(word);
+                    if (lastAccount == NO_ACCOUNT) _requirePendingWhole(header);
+                    // Rows of an account stand together.
+                    if (accountIndex != lastAccount) pendingWord = _pendingWord(statement, accountIndex, header);
+                    lastAccount = accountIndex;
+                    (statement[position], statement[position + 1]) = (word, pendingWord);
+                }
+                position += 2;
+            }
         }
     }
 
-    /// @dev Deposits of a liquidated account that wait in the queue: they count as the account's. So none of them may
-    /// be credited in the same batch (it would count twice), and none that was queued by batch time may be left out.
-    /// Later ones may: otherwise a small deposit in each block would stop a liquidation.
+    /// @dev No deposit that was queued by batch time is left out of what counts as pending. Later ones may be:
+    /// otherwise a small deposit in each block would stop a liquidation.
+    function _requirePendingWhole(BatchHeader calldata header) private view {
+        (uint256 end, uint256 tail) = (header.pendingEnd, _queue.bounds.tail);
+        if (end < _queue.bounds.head || end > tail) revert PendingDepositsCut(end);
+        if (end < tail && _queue.entries[end].enqueuedAtSec <= header.batchTimeSec) revert PendingDepositsCut(end);
+    }
+
+    /// @dev Deposits of a liquidated account that wait in the queue below `pendingEnd`: they count as the account's. So
+    /// none of them may be credited in the same batch: it would count twice.
     function _pendingWord(
         uint256[] memory statement,
         uint256 accountIndex,
         BatchHeader calldata header
     ) private view returns (uint256 pendingWord) {
-        for (uint256 i = 0; i < header.l1OperationCount; ++i) {
-            if (_isDepositOf(statement[FIRST_EVENT + OPERATION_WORDS * i], accountIndex)) {
-                revert DepositOfLiquidatedAccount(accountIndex);
+        unchecked {
+            uint256 lastOperation = FIRST_EVENT + OPERATION_WORDS * header.l1OperationCount;
+            for (uint256 position = FIRST_EVENT; position < lastOperation; position += OPERATION_WORDS) {
+                if (_isDepositOf(statement[position], accountIndex)) revert DepositOfLiquidatedAccount(accountIndex);
             }
         }
-        (uint256 end, uint256 tail) = (header.pendingEnd, _queue.bounds.tail);
-        if (end < _queue.bounds.head || end > tail) revert PendingDepositsCut(end);
-        if (end < tail && _queue.entries[end].enqueuedAtSec <= header.batchTimeSec) revert PendingDepositsCut(end);
         pendingWord = _pending[accountIndex];
-        for (uint256 i = end; i < tail; ++i) {
+        uint256 tail = _queue.bounds.tail;
+        for (uint256 i = header.pendingEnd; i < tail; ++i) {
             uint256 word = _queue.entries[i].word;
             if (_isDepositOf(word, accountIndex)) {
                 pendingWord -= EventWords.pending(L1Queue.tokenOf(word), L1Queue.amountOf(word));
@@ -247,10 +290,7 @@ contract MarginRollup is L1Operations {
         uint256[] memory movements = new uint256[](header.l1OperationCount + size.withdrawals);
         uint64 newQueueHead = _applyOperations(header.l1OperationCount, statement, movements);
         bool hasMovements = _applyWithdrawals(header.l1OperationCount, size, statement, movements);
-        uint256 position = _liquidationsAt(size);
-        for (uint256 i = 0; i < size.liquidations; ++i) {
-            _tellLiquidation(number, statement[position + 2 * i], statement[position + 2 * i + 1]);
-        }
+        _tellLiquidations(number, size, statement);
         uint256 incomeMicros = uint256(header.feesMicros) + header.penaltiesMicros;
         if (hasMovements || incomeMicros + header.fundPaymentsMicros > 0) {
             vault.book(movements, incomeMicros, header.fundPaymentsMicros);
@@ -340,18 +380,17 @@ contract MarginRollup is L1Operations {
         return Movements.pack(isShortOfLiquidity ? Movements.SERVE_ALL : Movements.SERVE, tokenId, served, owner);
     }
 
-    function _tellLiquidation(uint32 number, uint256 word, uint256 pendingWord) private {
-        if (word == 0) return;
-        EventWords.Liquidation memory row = EventWords.liquidation(word);
-        emit Liquidated(
-            number,
-            uint32(row.accountIndex),
-            row.instrumentId,
-            row.isShort,
-            row.closedLots,
-            row.cashMicros,
-            pendingWord
-        );
+    /// @dev Tells the rows up to the last that is used, as the proof saw them.
+    function _tellLiquidations(uint32 number, BatchSize memory size, uint256[] memory statement) private {
+        uint256 position = _liquidationsAt(size);
+        uint256 words = 2 * uint256(size.liquidations);
+        unchecked {
+            while (words > 0 && statement[position + words - 2] == 0) words -= 2;
+        }
+        if (words == 0) return;
+        uint256[] memory rows = new uint256[](words);
+        BatchWords.copy(statement, position, rows, 0, words);
+        emit Liquidated(number, rows);
     }
 
     // INTERNALS

@@ -67,15 +67,8 @@ interface IMarginRollup {
     );
     /// @param outcomeWord isApplied:1 · reason:3 · served:88
     event OperationServed(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 outcomeWord);
-    event Liquidated(
-        uint64 indexed batchNumber,
-        uint32 indexed accountIndex,
-        uint256 instrumentId,
-        bool isShort,
-        uint256 closedLots,
-        uint256 cashMicros,
-        uint256 pendingWord
-    );
+    /// @param rows of each liquidation the two public words (docs/protocol.md §7), one after the other
+    event Liquidated(uint64 indexed batchNumber, uint256[] rows);
     /// @notice The transaction's input holds the batch: submitBatch is only taken from a plain account.
     event BatchAccepted(
         uint64 indexed batchNumber,

@@ -40,14 +40,10 @@ interface ITokenVault {
     }
 
     event ClaimCredited(address indexed owner, uint8 indexed tokenId, uint256 amountUnits);
-    event ClaimDelayed(
-        uint256 indexed delayedId,
-        address indexed owner,
-        uint8 indexed tokenId,
-        uint256 amountUnits,
-        uint256 startsAtSec,
-        uint256 endsAtSec
-    );
+    /// @notice A withdrawal that exceeds the outflow limit joined its owner's chain, from where anyone may record it.
+    /// @param claimWord tokenId:4 · delayedUnits:72 · startsAtSec:40 · endsAtSec:40 · immediateUnits:72, lowest first
+    event ClaimDelayed(address indexed owner, uint256 claimWord);
+    event ClaimRecorded(uint256 indexed delayedId, address indexed owner, uint256 claimWord);
     event ClaimPaid(address indexed owner, uint8 indexed tokenId, uint256 amountUnits);
     event TreasuryMoved(uint256 fundHeldMicros);
 
@@ -61,4 +57,5 @@ interface ITokenVault {
     error ServedBeyondLiquidity(uint256 tokenId, uint256 servedUnits, uint256 availableUnits);
     error ShortWithLiquidityLeft(uint256 tokenId, uint256 servedUnits, uint256 availableUnits);
     error NothingToClaim();
+    error NotTheLastDelayed(address owner);
 }

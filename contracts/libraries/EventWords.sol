@@ -25,14 +25,6 @@ library EventWords {
         bool isShort;
     }
 
-    struct Liquidation {
-        uint256 accountIndex;
-        uint256 instrumentId;
-        bool isShort;
-        uint256 closedLots;
-        uint256 cashMicros;
-    }
-
     error UnusedBitsSet(uint256 word);
 
     /// @notice isApplied:1 · reason:3 · served:88
@@ -47,21 +39,10 @@ library EventWords {
         return Withdrawal(word & ACCOUNT_MASK, (word >> 24) & 0xf, (word >> 28) & AMOUNT_MASK, word >> 116 == 1);
     }
 
+    /// @notice Of accountIndex:24 · instrumentId:20 · isShort:1 · closedLots:47 · cashMicros:88; the contract asks for no more.
     function liquidatedAccount(uint256 word) internal pure returns (uint256 accountIndex) {
-        return word & ACCOUNT_MASK;
-    }
-
-    /// @notice accountIndex:24 · instrumentId:20 · isShort:1 · closedLots:47 · cashMicros:88
-    function liquidation(uint256 word) internal pure returns (Liquidation memory) {
         _requireWidth(word, 180);
-        return
-            Liquidation(
-                word & ACCOUNT_MASK,
-                (word >> 24) & (2 ** 20 - 1),
-                (word >> 44) & 1 == 1,
-                (word >> 45) & (2 ** 47 - 1),
-                word >> 92
-            );
+        return word & ACCOUNT_MASK;
     }
 
     /// @notice An amount at its token's place in a pending word: quote:80 · lots1:47 · lots2:47 · lots3:47

@@ -12,6 +12,8 @@ library OutflowLimit {
     uint256 internal constant LIMIT_MIN = 4;
 
     /// @param bookedUntilUs virtual time until which earlier claims use the flow
+    /// @param amount above 0, below 2^88
+    /// @param limit at least LIMIT_MIN
     /// @return immediate what may be claimed now; the rest of `amount` becomes claimable evenly between the two times
     function book(
         uint256 bookedUntilUs,
@@ -22,23 +24,29 @@ library OutflowLimit {
         view
         returns (uint256 immediate, uint256 startsAtSec, uint256 endsAtSec, uint56 newBookedUntilUs)
     {
-        uint256 nowUs = block.timestamp * US_PER_SEC;
-        uint256 fromUs = bookedUntilUs > nowUs ? bookedUntilUs : nowUs;
-        // Rounded up: an amount never takes less of the flow than it is.
-        uint256 untilUs = fromUs + _divUp(amount * DAY_US, (limit * 3) / 4);
-        uint256 burstEndUs = nowUs + BURST_US;
-        // The end of this clock is two thousand years away: what would come later comes then.
-        newBookedUntilUs = untilUs < type(uint56).max ? uint56(untilUs) : type(uint56).max;
-        if (untilUs <= burstEndUs) return (amount, 0, 0, newBookedUntilUs);
-        if (fromUs < burstEndUs) {
-            immediate = (amount * (burstEndUs - fromUs)) / (untilUs - fromUs);
-            fromUs = burstEndUs;
+        // Amounts have 88 bits, times of this clock 56: no product reaches 2^130, and a difference is of a later and an
+        // earlier time.
+        unchecked {
+            uint256 nowUs = block.timestamp * US_PER_SEC;
+            uint256 fromUs = bookedUntilUs > nowUs ? bookedUntilUs : nowUs;
+            // Rounded up: an amount never takes less of the flow than it is.
+            uint256 untilUs = fromUs + _divUp(amount * DAY_US, (limit * 3) / 4);
+            uint256 burstEndUs = nowUs + BURST_US;
+            // The end of this clock is two thousand years away: what would come later comes then.
+            newBookedUntilUs = untilUs < type(uint56).max ? uint56(untilUs) : type(uint56).max;
+            if (untilUs <= burstEndUs) return (amount, 0, 0, newBookedUntilUs);
+            if (fromUs < burstEndUs) {
+                immediate = (amount * (burstEndUs - fromUs)) / (untilUs - fromUs);
+                fromUs = burstEndUs;
+            }
+            startsAtSec = _divUp(fromUs - BURST_US, US_PER_SEC);
+            endsAtSec = _divUp(newBookedUntilUs - BURST_US, US_PER_SEC);
         }
-        startsAtSec = _divUp(fromUs - BURST_US, US_PER_SEC);
-        endsAtSec = _divUp(newBookedUntilUs - BURST_US, US_PER_SEC);
     }
 
     function _divUp(uint256 numerator, uint256 denominator) private pure returns (uint256) {
-        return (numerator + denominator - 1) / denominator;
+        unchecked {
+            return (numerator + denominator - 1) / denominator;
+        }
     }
 }

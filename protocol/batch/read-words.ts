@@ -156,6 +156,12 @@ function readLiquidation([word, pendingWord]: readonly bigint[]): PublishedLiqui
   };
 }
 
+/** Liquidations from their words, two a row, as the L1 event tells them. @throws InputError when one is not canonical. */
+export function readLiquidationRows(words: readonly bigint[]): PublishedLiquidation[] {
+  if (words.length % 2 !== 0) throw new InputError('rows', words.length, 'expected two words a row');
+  return usedRows(words, words.length / 2, 2, 'liquidations').map(readLiquidation);
+}
+
 /** Rows of `width` words; unused rows are all zero and come last. */
 function usedRows(words: readonly bigint[], count: number, width: number, what: string): bigint[][] {
   const rows = Array.from({ length: count }, (_, i) => words.slice(width * i, width * (i + 1)));

@@ -3,7 +3,7 @@ import { Contract, getBytes, type InterfaceAbi, type JsonRpcProvider, type Log, 
 import type { L1Operation } from '#protocol/batch/batch.ts';
 import { L1_KIND, type L1Kind } from '#protocol/batch/batch.ts';
 import { decodeSubmitBatch } from '#protocol/batch/calldata.ts';
-import { type PublishedLiquidation, readPendingWord } from '#protocol/batch/read-words.ts';
+import { type PublishedLiquidation, readLiquidationRows } from '#protocol/batch/read-words.ts';
 import { L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
 import { InputError, invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
@@ -24,7 +24,7 @@ import type { AcceptedBatch } from './rebuild.ts';
 const ROLLUP_ABI = [
   'event OperationQueued(uint64 indexed queueIndex, uint32 indexed accountIndex, uint256 word, uint256 keyX, uint256 keyY, uint256 dueNetSec)',
   'event BatchAccepted(uint64 indexed batchNumber, uint256 newStateRoot, uint256 batchTimeSec, uint256 acceptedIndex, uint256 newQueueHead)',
-  'event Liquidated(uint64 indexed batchNumber, uint32 indexed accountIndex, uint256 instrumentId, bool isShort, uint256 closedLots, uint256 cashMicros, uint256 pendingWord)',
+  'event Liquidated(uint64 indexed batchNumber, uint256[] rows)',
   'function oracle() view returns (address)',
   'function stateRoot() view returns (uint256)',
   'function batchSize(uint256) view returns (tuple(address verifier, uint16 accounts, uint16 l1Operations, uint16 withdrawals, uint16 liquidations, uint256 circuitHash))',
@@ -91,17 +91,10 @@ export class L1Reader {
   /** Liquidation rows of every batch that has some, as the contract told them. */
   async liquidations(): Promise<Map<number, PublishedLiquidation[]>> {
     const byBatch = new Map<number, PublishedLiquidation[]>();
-    for (const { args } of await this.#events(this.#rollup, 'Liquidated')) {
-      const batchNumber = Number(args.batchNumber);
-      const row: PublishedLiquidation = {
-        accountIndex: Number(args.accountIndex),
-        instrumentId: Number(args.instrumentId),
-        isShort: Boolean(args.isShort),
-        closedLots: args.closedLots,
-        cashMicros: args.cashMicros,
-        pending: readPendingWord(args.pendingWord),
-      };
-      byBatch.set(batchNumber, [...(byBatch.get(batchNumber) ?? []), row]);
+    for (const { log, args } of await this.#events(this.#rollup, 'Liquidated')) {
+      // By place: a Result hides an argument named like a method of arrays.
+      const rows: Result = this.#rollup.interface.decodeEventLog('Liquidated', log.data, log.topics)[1];
+      byBatch.set(Number(args.batchNumber), readLiquidationRows(rows.toArray()));
     }
     return byBatch;
   }

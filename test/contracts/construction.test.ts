@@ -51,6 +51,10 @@ const REFUSED: Record<string, readonly [change: (values: Constructor) => Constru
     token(0, { outflowFloorUnits: 2n ** 56n }),
     'outflow floor out of range',
   ],
+  'a floor of lots that its place cannot hold': [
+    token(1, { outflowFloorUnits: 2n ** 40n }),
+    'outflow floor out of range',
+  ],
 };
 
 describe('MarginRollup, construction', () => {

@@ -248,7 +248,15 @@ describe('MarginRollup, what the words of a batch do', () => {
       await fixture.deposit(fixture.signers[1], second, 1, 2n);
       await expect(fixture.submit({ body: { liquidations: [liquidation(second)] } }))
         .to.emit(fixture.rollup, 'Liquidated')
-        .withArgs(3, second, 4, true, 3, 90_000_000n, 2n << 80n);
+        .withArgs(3, [liquidation(second), 2n << 80n]);
+    });
+
+    it('of one batch are told together, each account with its own pending deposits', async () => {
+      await fixture.deposit(fixture.signers[1], second, 1, 2n);
+      const rows = [first, second].map((account) => liquidation(account));
+      await expect(fixture.submit({ body: { liquidations: rows } }))
+        .to.emit(fixture.rollup, 'Liquidated')
+        .withArgs(3, [rows[0], 0n, rows[1], 2n << 80n]);
     });
 
     it('use no spare bit', async () => {
@@ -280,14 +288,14 @@ describe('MarginRollup, what the words of a batch do', () => {
       await refuses(at(queuedAt, end - 1n), 'PendingDepositsCut');
       await expect(fixture.submit(at(before, end)))
         .to.emit(fixture.rollup, 'Liquidated')
-        .withArgs(3, second, 4, true, 3, 90_000_000n, 0n);
+        .withArgs(3, [liquidation(second), 0n]);
       await expect(fixture.submit(at(queuedAt, end + 1n)))
         .to.emit(fixture.rollup, 'Liquidated')
-        .withArgs(4, second, 4, true, 3, 90_000_000n, 2n << 80n);
+        .withArgs(4, [liquidation(second), 2n << 80n]);
       // More may be counted than must be: it speaks for the account.
       await expect(fixture.submit(at(queuedAt, end + 2n)))
         .to.emit(fixture.rollup, 'Liquidated')
-        .withArgs(5, second, 4, true, 3, 90_000_000n, 3n << 80n);
+        .withArgs(5, [liquidation(second), 3n << 80n]);
     });
 
     it('cannot be stopped by a deposit after the batch was sealed', async () => {
@@ -295,7 +303,7 @@ describe('MarginRollup, what the words of a batch do', () => {
       await fixture.deposit(fixture.signers[1], second, 1, 1n);
       await expect(fixture.send(submission))
         .to.emit(fixture.rollup, 'Liquidated')
-        .withArgs(3, second, 4, true, 3, 90_000_000n, 0n);
+        .withArgs(3, [liquidation(second), 0n]);
     });
   });
 });

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import type { Contract } from 'ethers';
 import fc from 'fast-check';
+import {
+  DELAYED_CHAIN_START,
+  delayedChain,
+  recordAllDelayed,
+  unrecordedWords,
+} from '#client/delayed-claims.ts';
 import { DAY_SEC, deployRollup, type RollupFixture, restoreAfterEach, USDC } from '#test/support/rollup.ts';
 
 const HELD = 1_000_000_000n;
@@ -26,6 +32,10 @@ describe('TokenVault, outflow limit', () => {
     await fixture.acceptTable();
     return fixture.submit({ body: { withdrawals: [withdrawal(account, served)] } });
   };
+  const withdrawAndRecord = async (served: bigint) => {
+    await withdraw(served);
+    await recordAllDelayed(fixture.vault);
+  };
   const claimable = (): Promise<bigint> => fixture.vault.claimsUnits(fixture.signers[0].address, 0);
   const releaseAll = async () => {
     for (let id = 0n; id < (await fixture.vault.delayedCount()); id++) {
@@ -41,6 +51,7 @@ describe('TokenVault, outflow limit', () => {
 
   it('delays what exceeds it, and never blocks the batch', async () => {
     await expect(withdraw(HELD)).to.emit(fixture.vault, 'ClaimDelayed');
+    await recordAllDelayed(fixture.vault);
     expect(await claimable()).to.equal(BURST);
     const delayed = await fixture.vault.delayedClaims(0);
     expect(delayed.amountUnits).to.equal(HELD - BURST);
@@ -62,6 +73,7 @@ describe('TokenVault, outflow limit', () => {
     await rich.submit({ fundPaymentsMicros: 2n ** 60n });
     await rich.submit({ body: { withdrawals: [withdrawal(index, 2n ** 59n)] } });
     await rich.submit({ body: { withdrawals: [withdrawal(index, 2n ** 59n)] } });
+    await recordAllDelayed(rich.vault);
     const endOfClock = 2n ** 56n / 1_000_000n - 8n * 3_600n + 1n;
     const claims = [await rich.vault.delayedClaims(0), await rich.vault.delayedClaims(1)];
     for (const { endsAtSec } of claims) expect(endsAtSec).to.equal(endOfClock);
@@ -74,7 +86,7 @@ describe('TokenVault, outflow limit', () => {
   });
 
   it('makes a delayed claim due evenly and pays it out in full', async () => {
-    await withdraw(HELD);
+    await withdrawAndRecord(HELD);
     const { startsAtSec, endsAtSec, amountUnits } = await fixture.vault.delayedClaims(0);
     await fixture.setNextTime((startsAtSec + endsAtSec) / 2n);
     await fixture.vault.release(0);
@@ -89,19 +101,81 @@ describe('TokenVault, outflow limit', () => {
   });
 
   it('holds for the next one too, behind those before', async () => {
-    await withdraw(LIMIT);
-    await withdraw(LIMIT);
+    await withdrawAndRecord(LIMIT);
+    await withdrawAndRecord(LIMIT);
     const [first, second] = [await fixture.vault.delayedClaims(0), await fixture.vault.delayedClaims(1)];
     expect(second.startsAtSec).to.be.at.least(first.endsAtSec - 1n);
     expect(second.amountUnits, 'no second burst').to.be.at.least(LIMIT - 10_000n);
   });
 
+  describe('what a batch leaves in the chain of an owner', () => {
+    let words: bigint[];
+    beforeEach(async () => {
+      for (const amount of [HELD / 2n, 1_000_000n, 2_000_000n]) await withdraw(amount);
+      words = (await unrecordedWords(fixture.vault)).get(fixture.signers[0].address) ?? [];
+      expect(words).to.have.length(3);
+    });
+    const record = (earlier: string, some: readonly bigint[], owner = fixture.signers[0].address) =>
+      fixture.vault.recordDelayed(owner, earlier, some);
+    const chainAfter = (count: number) => delayedChain(DELAYED_CHAIN_START, words.slice(0, count));
+    const refuses = (call: Promise<unknown>) =>
+      expect(call).to.be.revertedWithCustomError(fixture.vault, 'NotTheLastDelayed');
+
+    it('is recorded by anyone, in pieces from the last, whenever', async () => {
+      await fixture.wait(100 * DAY_SEC);
+      await record(chainAfter(2), words.slice(2));
+      expect(await fixture.vault.delayedChain(fixture.signers[0].address)).to.equal(chainAfter(2));
+      expect(await claimable(), 'the burst was of the first').to.equal(0n);
+      await record(DELAYED_CHAIN_START, words.slice(0, 2));
+      expect(await fixture.vault.delayedCount()).to.equal(3n);
+      expect(await claimable()).to.equal(BURST);
+      await releaseAll();
+      expect(await claimable(), 'recorded late, due on time').to.equal(HELD / 2n + 3_000_000n);
+    });
+
+    it('is recorded once', async () => {
+      await record(chainAfter(2), words.slice(2));
+      await refuses(record(chainAfter(2), words.slice(2)));
+      await record(DELAYED_CHAIN_START, words.slice(0, 2));
+      await refuses(record(DELAYED_CHAIN_START, words));
+      await refuses(record(DELAYED_CHAIN_START, words.slice(0, 1)));
+      expect(await fixture.vault.delayedCount()).to.equal(3n);
+    });
+
+    it('cannot be left out, changed, reordered, made up or taken by another', async () => {
+      const other = fixture.signers[1].address;
+      await fixture.open(fixture.signers[1]);
+      await refuses(record(DELAYED_CHAIN_START, words.slice(1)));
+      await refuses(record(DELAYED_CHAIN_START, words.slice(0, 2)));
+      await refuses(record(DELAYED_CHAIN_START, [words[0], words[2], words[1]]));
+      await refuses(record(DELAYED_CHAIN_START, [words[0], words[1], words[2] + 16n]));
+      await refuses(record(chainAfter(3), []));
+      await refuses(record(chainAfter(3), [words[0]]));
+      await refuses(record(DELAYED_CHAIN_START, words, other));
+      await refuses(record(DELAYED_CHAIN_START, [], other));
+      await refuses(record(`0x${'00'.repeat(32)}`, [], fixture.signers[5].address));
+      expect(await fixture.vault.delayedCount()).to.equal(0n);
+    });
+
+    it('goes on where recording left it, and a second account of the owner leaves it alone', async () => {
+      await record(chainAfter(2), words.slice(2));
+      await fixture.open(fixture.signers[0]);
+      await fixture.serveQueue();
+      await withdraw(5_000_000n);
+      await recordAllDelayed(fixture.vault);
+      expect(await fixture.vault.delayedCount()).to.equal(4n);
+      await fixture.wait(100 * DAY_SEC);
+      await releaseAll();
+      expect(await claimable()).to.equal(HELD / 2n + 8_000_000n);
+    });
+  });
+
   it('has a floor, so that the last tenth does not take for ever', async () => {
-    await withdraw(HELD - 10_000_000n);
+    await withdrawAndRecord(HELD - 10_000_000n);
     await fixture.wait(20 * DAY_SEC);
     await releaseAll();
     await (fixture.vault.connect(fixture.signers[0]) as Contract).claim(0);
-    await withdraw(10_000_000n);
+    await withdrawAndRecord(10_000_000n);
     expect(await claimable()).to.equal(FLOOR / 4n);
   });
 
@@ -147,6 +221,7 @@ describe('TokenVault, outflow limit', () => {
     const delayedId = await fixture.vault.delayedCount();
     await withdraw(amount);
     const now = await fixture.nowSec();
+    await recordAllDelayed(fixture.vault);
     const immediate = { fromSec: now, toSec: now, amount: Number((await claimable()) - credited) };
     if ((await fixture.vault.delayedCount()) === delayedId) return [immediate];
     const { startsAtSec, endsAtSec, amountUnits } = await fixture.vault.delayedClaims(delayedId);

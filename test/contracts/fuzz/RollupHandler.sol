@@ -13,7 +13,7 @@ import {TokenVault} from "../../../contracts/TokenVault.sol";
 import {ClockedOracle} from "../mocks/ClockedOracle.sol";
 import {PermissiveVerifier} from "../mocks/PermissiveVerifier.sol";
 import {BodyEncoder} from "./BodyEncoder.sol";
-import {SolidityTest} from "./SolidityTest.sol";
+import {ICheatcodes, SolidityTest} from "./SolidityTest.sol";
 
 /// @title Everything that can happen to the money of a rollup, each step with the numbers chance gives it.
 /// @notice Rollup, vault, fund and queue are the real ones, the tokens well-behaved. The verifier takes every proof and the oracle every
@@ -47,6 +47,9 @@ contract RollupHandler is SolidityTest {
     uint256[TOKENS] public giftsWei;
     /// @dev Batches accepted up to the freeze.
     uint32 public batchesAtFreeze;
+
+    /// @dev Words of withdrawals beyond the outflow limit that nobody has recorded yet.
+    mapping(address owner => uint256[]) private _unrecorded;
 
     constructor() {
         _oracle = new ClockedOracle();
@@ -136,6 +139,22 @@ contract RollupHandler is SolidityTest {
         requireEqual("nothing is left to claim", vault.claimsUnits(owner, t), 0);
     }
 
+    /// @notice Records the last withdrawals of an owner that exceeded the limit, as many as chance says, once.
+    function recordDelayed(uint256 user, uint256 seed) external sameLedger {
+        address owner = userAt(within(user, 0, USERS - 1));
+        uint256[] storage all = _unrecorded[owner];
+        if (all.length == 0) return;
+        uint256 kept = within(seed, 0, all.length - 1);
+        bytes32 earlier = bytes32(uint256(1));
+        for (uint256 i = 0; i < kept; ++i) earlier = keccak256(abi.encode(earlier, all[i]));
+        uint256[] memory last = new uint256[](all.length - kept);
+        for (uint256 i = 0; i < last.length; ++i) last[i] = all[kept + i];
+        while (all.length > kept) all.pop();
+        vault.recordDelayed(owner, earlier, last);
+        bytes memory again = abi.encodeCall(vault.recordDelayed, (owner, earlier, last));
+        _requireRefused(address(vault), again, owner, ITokenVault.NotTheLastDelayed.selector);
+    }
+
     function release(uint256 seed) external sameLedger {
         uint256 count = vault.delayedCount();
         if (count == 0) return;
@@ -197,9 +216,11 @@ contract RollupHandler is SolidityTest {
                 : IMarginRollup.OperationOverdue.selector;
             return _requireRefused(address(rollup), call, SUBMITTER, reason);
         }
+        CHEATS.recordLogs();
         CHEATS.prank(SUBMITTER, SUBMITTER);
         (bool isTaken, bytes memory answer) = address(rollup).call(call);
         if (!isTaken) _bubble(answer);
+        _noteDelayed(CHEATS.getRecordedLogs());
     }
 
     /// @notice A batch that pays one unit more than there is, or less than it says there is.
@@ -284,6 +305,12 @@ contract RollupHandler is SolidityTest {
             (, uint8 tokenId, , , uint128 amountUnits, uint128 releasedUnits) = vault.delayedClaims(i);
             if (tokenId == t) units += amountUnits - releasedUnits;
         }
+        for (uint256 user = 0; user < USERS; ++user) {
+            uint256[] storage words = _unrecorded[userAt(user)];
+            for (uint256 i = 0; i < words.length; ++i) {
+                if (words[i] % 16 == t) units += ((words[i] >> 4) % 2 ** 72) + (words[i] >> 156);
+            }
+        }
     }
 
     function owedWei() external view returns (uint256 sumWei) {
@@ -297,6 +324,13 @@ contract RollupHandler is SolidityTest {
     }
 
     // INTERNALS
+
+    function _noteDelayed(ICheatcodes.Log[] memory logs) private {
+        for (uint256 i = 0; i < logs.length; ++i) {
+            if (logs[i].emitter != address(vault) || logs[i].topics[0] != ITokenVault.ClaimDelayed.selector) continue;
+            _unrecorded[address(uint160(uint256(logs[i].topics[1])))].push(abi.decode(logs[i].data, (uint256)));
+        }
+    }
 
     /// @dev Moving tokens changes no number that a proof relies on.
     modifier sameLedger() {

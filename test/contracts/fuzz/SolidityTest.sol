@@ -3,6 +3,14 @@ pragma solidity ^0.8.28;
 
 /// @title The cheatcodes of Hardhat's Solidity test runner that these tests use.
 interface ICheatcodes {
+    struct Log {
+        bytes32[] topics;
+        bytes data;
+        address emitter;
+    }
+
+    function recordLogs() external;
+    function getRecordedLogs() external returns (Log[] memory);
     function prank(address sender) external;
     function prank(address sender, address origin) external;
     function deal(address account, uint256 balanceWei) external;

@@ -22,7 +22,7 @@ contract WordsReader {
         return EventWords.withdrawal(word);
     }
 
-    function liquidation(uint256 word) external pure returns (EventWords.Liquidation memory) {
-        return EventWords.liquidation(word);
+    function liquidatedAccount(uint256 word) external pure returns (uint256) {
+        return EventWords.liquidatedAccount(word);
     }
 }
