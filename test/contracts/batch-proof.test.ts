@@ -32,10 +32,10 @@ const USD = 1_000_000n;
 /** 8⁻¹ modulo the order of the subgroup: the contract multiplies by 8. */
 const EIGHTH = (SUBGROUP_ORDER * 7n + 1n) / 8n;
 
-// Storage of MarginRollup (plain variables, and the mapping of owners) and of TokenVault (the mapping of ledgers).
+// Storage of MarginRollup (plain variables, and the mapping of owners) and of TokenVault (the ledger of the quote token).
 const STATE_SLOTS = 12;
 const OWNER_OF_SLOT = 4;
-const LEDGERS_SLOT = 5;
+const QUOTE_LEDGER_SLOTS = [6, 7];
 
 describe('MarginRollup with real proofs', function () {
   this.timeout(900_000);
@@ -220,17 +220,10 @@ describe('MarginRollup with real proofs', function () {
     for (const name of ['stateRoot', 'batchNumber', 'batchTimeSec', 'acceptedIndex'] as const) {
       expect(await target.rollup[name](), name).to.equal(await fixture.rollup[name]());
     }
-    const ledgerSlots = 2;
     const vaults = [await fixture.vault.getAddress(), await target.vault.getAddress()];
-    const quoteLedger = keccak256(
-      AbiCoder.defaultAbiCoder().encode(['uint256', 'uint256'], [0, LEDGERS_SLOT]),
-    );
-    for (let i = 0; i < ledgerSlots; i++) {
-      const value = await fixture.connection.ethers.provider.getStorage(
-        vaults[0],
-        BigInt(quoteLedger) + BigInt(i),
-      );
-      await target.connection.networkHelpers.setStorageAt(vaults[1], BigInt(quoteLedger) + BigInt(i), value);
+    for (const slot of QUOTE_LEDGER_SLOTS) {
+      const value = await fixture.connection.ethers.provider.getStorage(vaults[0], slot);
+      await target.connection.networkHelpers.setStorageAt(vaults[1], slot, value);
     }
     expect(await target.vault.conservation(0)).to.deep.equal(await fixture.vault.conservation(0));
   }
