@@ -105,7 +105,9 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input accountIsNewWorst[ACCOUNTS][SCENARIOS];
     signal input accountIsNewScanPositive[ACCOUNTS];
     signal input instrumentIsUsed[INSTRUMENTS];
-    signal input instrumentRow[INSTRUMENTS][ROW_FIXED_VALUES() + SCENARIOS];
+    signal input instrumentRow[INSTRUMENTS][ROW_VALUES()];
+    signal input instrumentHasLosses[INSTRUMENTS];
+    signal input instrumentLossElements[INSTRUMENTS][lossElementCount(SCENARIOS)];
     signal input instrumentUnderlying[INSTRUMENTS];
     signal input instrumentIsSpot[INSTRUMENTS];
     signal input instrumentIsReduceOnly[INSTRUMENTS];
@@ -200,6 +202,8 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         instruments[i] = InstrumentRow(SCENARIOS, countBits(MESSAGES + LIQUIDATIONS));
         instruments[i].isUsed <== instrumentIsUsed[i];
         instruments[i].row <== instrumentRow[i];
+        instruments[i].hasLosses <== instrumentHasLosses[i];
+        instruments[i].lossElements <== instrumentLossElements[i];
         instruments[i].underlying <== instrumentUnderlying[i];
         instruments[i].isSpot <== instrumentIsSpot[i];
         instruments[i].isReduceOnly <== instrumentIsReduceOnly[i];

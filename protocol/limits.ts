@@ -27,7 +27,7 @@ export const ES_COUNT_BITS = 6;
 /** Cash and fee of one order row in one batch ($4.7e15, $2.2e9): beyond any fill that the caps on open interest allow. */
 export const ORDER_CASH_BITS = 72;
 export const ORDER_FEE_BITS = 51;
-export const MARKET_SLOT_BITS = 6;
+export const MARKET_SLOT_BITS = 7;
 export const ROW_COUNT_BITS = 7; // rows of one kind in a batch
 
 export const SPOT_SLOTS = 3; // ids 1, 2, 3
@@ -69,7 +69,7 @@ export const STANDARD_SHAPE: StateShape = {
   derivativeSlots: 13,
   recordSlots: 6,
   nonceWords: 6,
-  marketSlots: 64,
+  marketSlots: 76,
   scenarios: 32,
 };
 

@@ -6,8 +6,10 @@ include "../arithmetic/range.circom";
 include "../arithmetic/select.circom";
 include "../bus/bus.circom";
 include "../bus/functionals.circom";
+include "../risk/columns.circom";
+include "../risk/losses.circom";
 
-// Values of a risk row before its losses, in the order of protocol/risk/table.ts.
+// Values of a risk row, in the order of protocol/risk/table.ts.
 function ROW_META() { return 0; }
 function ROW_MARK() { return 1; }
 function ROW_FUNDING() { return 2; }
@@ -20,7 +22,56 @@ function ROW_PENALTY() { return 9; }
 function ROW_INTEREST_CAP() { return 10; }
 function ROW_POSITION_CAP() { return 11; }
 function ROW_EXPIRY() { return 12; }
-function ROW_FIXED_VALUES() { return 14; }
+function ROW_LINEAR_LOSS() { return 13; }
+function ROW_LOSSES_HASH() { return 14; }
+function ROW_VALUES() { return 15; }
+
+// Proves       scenarioValue = Σ γ^s · (loss of one long lot in scenario s), where that loss is what the option's own
+//              revaluation says plus linearLoss · (quarters of R that s moves the underlying): docs/protocol.md §4.
+//              Columns are wired from the distinct revaluations by the underlying, which chooses between two lists.
+// Assumes      lossesHash, linearLoss and underlying are those of one row of the table, so underlying is 0 or 1 and
+//              lossesHash is 0 exactly in rows without revaluations.
+// Guarantees   the losses are those behind lossesHash; none, if it is 0.
+template ScenarioValue(SCENARIOS) {
+    signal input underlying;
+    signal input linearLoss;
+    signal input lossesHash;
+    signal input hasLosses;
+    signal input lossElements[lossElementCount(SCENARIOS)];
+    signal input gamma[SCENARIOS];
+    signal output scenarioValue;
+
+    RequireBit()(hasLosses);
+    component losses = UnpackLosses(SCENARIOS);
+    losses.elements <== lossElements;
+    // A row that claims no losses has hash 0, and no losses have hash 0.
+    lossesHash === hasLosses * losses.hash;
+
+    signal chosenGamma[columnPairs(SCENARIOS)];
+    signal parts[columnPairs(SCENARIOS)];
+    var total = 0;
+    for (var p = 0; p < columnPairs(SCENARIOS); p++) {
+        var first = 0;
+        var second = 0;
+        for (var s = 0; s < SCENARIOS; s++) {
+            if (columnPair(SCENARIOS, 0, s) == p) { first += gamma[s]; }
+            if (columnPair(SCENARIOS, 1, s) == p) { second += gamma[s]; }
+        }
+        chosenGamma[p] <== first + underlying * (second - first);
+        parts[p] <== losses.losses[p] * chosenGamma[p];
+        total += parts[p];
+    }
+    var firstQuarters = 0;
+    var secondQuarters = 0;
+    for (var s = 0; s < SCENARIOS; s++) {
+        firstQuarters += scenarioQuarters(SCENARIOS, 0, s) * gamma[s];
+        secondQuarters += scenarioQuarters(SCENARIOS, 1, s) * gamma[s];
+    }
+    signal chosenQuarters <== firstQuarters + underlying * (secondQuarters - firstQuarters);
+    signal linearPart <== linearLoss * chosenQuarters;
+    signal ownPart <== hasLosses * total;
+    scenarioValue <== ownPart + linearPart;
+}
 
 // Proves       one instrument of the batch: its row of the proven table (bus), open interest within its cap or not
 //              rising, no fill once expired, only shrinking fills where the market is reduce-only.
@@ -30,7 +81,9 @@ function ROW_FIXED_VALUES() { return 14; }
 template InstrumentRow(SCENARIOS, COUNT_BITS) {
     assert(COUNT_BITS <= ROW_COUNT_BITS());
     signal input isUsed;
-    signal input row[ROW_FIXED_VALUES() + SCENARIOS];
+    signal input row[ROW_VALUES()];
+    signal input hasLosses;
+    signal input lossElements[lossElementCount(SCENARIOS)];
     signal input underlying;
     signal input isSpot;
     signal input isReduceOnly;
@@ -65,7 +118,7 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     signal rowId <== row[ROW_META()] - underlying * (1 << metaAt) - isSpot * (1 << (metaAt + 8))
         - isReduceOnly * (1 << (metaAt + 9));
     instrumentId <== isUsed * rowId;
-    signal rowHash <== PoseidonChain(ROW_FIXED_VALUES() + SCENARIOS)(row);
+    signal rowHash <== PoseidonChain(ROW_VALUES())(row);
 
     // ---- Open interest. Spot has no cap here: a deposit must never make a batch unprovable.
     signal limitLots <== oldInterestLots + isWithinCap * (row[ROW_INTEREST_CAP()] - oldInterestLots);
@@ -91,20 +144,16 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     committed[2] <== packed + (isUsed + 2 * isWithinCap) * (1 << at);
 
     // ---- What one lot is worth. Losses, mark and funding change sign with the side; charges, band and penalty do not.
-    component signedPart = Functional(SCENARIOS);
-    for (var s = 0; s < SCENARIOS; s++) { signedPart.losses[s] <== row[ROW_FIXED_VALUES() + s]; }
-    for (var v = 0; v < VALUES(); v++) {
-        if (v == VALUE_MARK()) {
-            signedPart.values[v] <== row[ROW_MARK()];
-        } else {
-            if (v == VALUE_FUNDING()) {
-                signedPart.values[v] <== row[ROW_FUNDING()];
-            } else {
-                signedPart.values[v] <== 0;
-            }
-        }
-    }
-    signedPart.gamma <== gamma;
+    component scenarios = ScenarioValue(SCENARIOS);
+    scenarios.underlying <== underlying;
+    scenarios.linearLoss <== row[ROW_LINEAR_LOSS()];
+    scenarios.lossesHash <== row[ROW_LOSSES_HASH()];
+    scenarios.hasLosses <== hasLosses;
+    scenarios.lossElements <== lossElements;
+    for (var s = 0; s < SCENARIOS; s++) { scenarios.gamma[s] <== gamma[s]; }
+    signal markPart <== gamma[SCENARIOS + VALUE_MARK()] * row[ROW_MARK()];
+    signal fundingPart <== gamma[SCENARIOS + VALUE_FUNDING()] * row[ROW_FUNDING()];
+    var signedPart = scenarios.scenarioValue + markPart + fundingPart;
     // isSpot · (γ_mark · mark + γ_haircut · (mark − charge))
     signal gammaSpotMark <== (gamma[SCENARIOS + VALUE_SPOT_MARK()] + gamma[SCENARIOS + VALUE_SPOT_HAIRCUT()])
         * row[ROW_MARK()];
@@ -116,8 +165,8 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     signal mmShort <== gamma[SCENARIOS + VALUE_CHARGE_MM()] * row[ROW_CHARGE_MM_SHORT()];
     signal band <== gamma[SCENARIOS + VALUE_BAND()] * row[ROW_BAND()];
     signal penalty <== gamma[SCENARIOS + VALUE_PENALTY()] * row[ROW_PENALTY()];
-    signal longValue <== longWeight * (signedPart.total + gammaSpot + imLong + mmLong + band + penalty);
-    signal shortValue <== shortWeight * (imShort + mmShort + band + penalty - signedPart.total);
+    signal longValue <== longWeight * (signedPart + gammaSpot + imLong + mmLong + band + penalty);
+    signal shortValue <== shortWeight * (imShort + mmShort + band + penalty - signedPart);
     // Weights of unused rows may cancel each other on the bus, at id 0; they are worth nothing.
     valueSum <== isUsed * (longValue + shortValue);
     // An unused row takes no fills: orders that name instrument 0 would execute without a market.

@@ -3,7 +3,7 @@ import type { CommittedInstrument, CommittedMessage } from '#protocol/batch/comm
 import { poseidonChain } from '#protocol/crypto/poseidon.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskRow } from '#protocol/instrument.ts';
-import { ROW_FIXED_VALUES, rowHash, rowHashes, rowOf, rowValues } from '#protocol/risk/table.ts';
+import { lossElementCount, lossElements, ROW_VALUES, rowHash, rowHashes, rowOf, rowValues } from '#protocol/risk/table.ts';
 import { messageOf } from '#protocol/transition/events.ts';
 import { batchInstruments } from '#protocol/transition/market-rules.ts';
 import type { BatchContext } from './context.ts';
@@ -52,7 +52,7 @@ export function committedInstrument(
   if (row === undefined) {
     return {
       isUsed: false,
-      rowHash: poseidonChain(Array<bigint>(ROW_FIXED_VALUES + shape.scenarios).fill(0n)),
+      rowHash: poseidonChain(Array<bigint>(ROW_VALUES).fill(0n)),
       oldInterestLots: 0n,
       restLots: 0n,
       marketSlot: 0,
@@ -81,10 +81,12 @@ export function instrumentRow(
   weights: Weights,
 ): RowSignals {
   const { shape, newOpenInterest } = context.batch;
+  const hasLosses = row !== undefined && row.pairLosses.length > 0;
   return {
     isUsed: bit(committed.isUsed),
-    row:
-      row === undefined ? Array<bigint>(ROW_FIXED_VALUES + shape.scenarios).fill(0n) : rowValues(row, shape),
+    row: row === undefined ? Array<bigint>(ROW_VALUES).fill(0n) : rowValues(row, shape),
+    hasLosses: bit(hasLosses),
+    lossElements: hasLosses ? lossElements(row.pairLosses) : Array<bigint>(lossElementCount(shape)).fill(0n),
     underlying: BigInt(row?.underlying ?? 0),
     isSpot: bit(row?.isSpot ?? false),
     isReduceOnly: bit(row?.isReduceOnly ?? false),
