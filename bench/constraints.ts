@@ -20,7 +20,7 @@ const { treeDepth, derivativeSlots, recordSlots, nonceWords, marketSlots, scenar
 const { accounts, instruments, signatures } = SMALL_BATCH;
 const DIGIT_BITS = 4;
 const COUNT_BITS = 4;
-const VALUES = 8;
+const VALUES = 10;
 
 async function countOf(name: string, main: string): Promise<number> {
   mkdirSync(join(ROOT, FOLDER), { recursive: true });
@@ -68,7 +68,7 @@ async function rowCounts() {
 }
 
 async function accountParts() {
-  const distance = 65;
+  const distance = 61;
   const slot = await templateCount('circuits/state/position-slot.circom', 'AlignedSlot');
   const spot = await templateCount('circuits/state/position-slot.circom', 'SpotSlot');
   const distinct = await templateCount(

@@ -38,6 +38,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input batchNumber;
     signal input batchTimeSec;
     signal input esCount;
+    signal input addOnUnitDollars[DELTA_UNDERLYINGS()];
     signal input pricesUsable;
     signal input fundBookedMicros;
     signal input hasTrades;
@@ -104,6 +105,10 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input accountIsOldScanPositive[ACCOUNTS];
     signal input accountIsNewWorst[ACCOUNTS][SCENARIOS];
     signal input accountIsNewScanPositive[ACCOUNTS];
+    signal input accountIsOldDeltaNegative[ACCOUNTS][DELTA_UNDERLYINGS()];
+    signal input accountIsOldAddOnPiece[ACCOUNTS][DELTA_UNDERLYINGS()][ADD_ON_BOUNDS()];
+    signal input accountIsNewDeltaNegative[ACCOUNTS][DELTA_UNDERLYINGS()];
+    signal input accountIsNewAddOnPiece[ACCOUNTS][DELTA_UNDERLYINGS()][ADD_ON_BOUNDS() + 1];
     signal input instrumentIsUsed[INSTRUMENTS];
     signal input instrumentRow[INSTRUMENTS][ROW_VALUES()];
     signal input instrumentHasLosses[INSTRUMENTS];
@@ -192,6 +197,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     // ---- Ranges of words that are compared.
     RangeCheck(TIME_BITS())(batchTimeSec);
     RangeCheck(ES_COUNT_BITS())(esCount - 1);
+    for (var u = 0; u < DELTA_UNDERLYINGS(); u++) { RangeCheck(ADD_ON_UNIT_BITS())(addOnUnitDollars[u]); }
     RequireBit()(pricesUsable);
     RequireBit()(hasTrades);
     RequireBit()(isFundExhausted);
@@ -437,6 +443,11 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         accounts[a].isOldScanPositive <== accountIsOldScanPositive[a];
         accounts[a].isNewWorst <== accountIsNewWorst[a];
         accounts[a].isNewScanPositive <== accountIsNewScanPositive[a];
+        accounts[a].isOldDeltaNegative <== accountIsOldDeltaNegative[a];
+        accounts[a].isOldAddOnPiece <== accountIsOldAddOnPiece[a];
+        accounts[a].isNewDeltaNegative <== accountIsNewDeltaNegative[a];
+        accounts[a].isNewAddOnPiece <== accountIsNewAddOnPiece[a];
+        for (var u = 0; u < DELTA_UNDERLYINGS(); u++) { accounts[a].addOnUnits[u] <== 1000000 * addOnUnitDollars[u]; }
         accounts[a].k <== esCount;
         accounts[a].pricesUsable <== pricesUsable;
         accounts[a].isFundExhausted <== isFundExhausted;
@@ -575,10 +586,14 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     var EVENTS = 4 * L1_OPERATIONS + WITHDRAWALS + 2 * LIQUIDATIONS;
     var WORDS = HEADER_WORDS() + EVENTS + ACCOUNTS * (ELEMENTS - 1);
     component words = EvaluateWords(WORDS);
+    var marginWord = esCount;
+    for (var u = 0; u < DELTA_UNDERLYINGS(); u++) {
+        marginWord += addOnUnitDollars[u] * (1 << (ES_COUNT_WORD_BITS() + u * ADD_ON_UNIT_BITS()));
+    }
     component committed = BatchCommitment(HEADER_WORDS(), EVENTS, ACCOUNTS, accountCommitments(SCENARIOS), INSTRUMENTS,
         SIGNATURES, MESSAGES, WITHDRAWALS);
     committed.header <== [domainWord, chainId, rollupAddress, batchNumber, oldStateRoot, newStateRoot, batchTimeSec,
-        markets.tableHash, esCount, pricesUsable, fundBookedMicros, fees, penalties, fundPayments, hasTrades];
+        markets.tableHash, marginWord, pricesUsable, fundBookedMicros, fees, penalties, fundPayments, hasTrades];
     for (var o = 0; o < L1_OPERATIONS; o++) {
         committed.events[4 * o] <== l1Rows[o].word;
         committed.events[4 * o + 1] <== l1PublicKey[o][0];

@@ -19,10 +19,13 @@ function RECORD_OFFSET_BITS() { return 8; }
 function CASH_STAR_BITS() { return 99; }
 function USED_MAP_BITS() { return 192; }
 function PENDING_QUOTE_BITS() { return 80; }
-function LOSS_BITS() { return 64; }
-function MONEY_BITS() { return 120; }
+function LOSS_BITS() { return 60; }
+function DELTA_BITS() { return 62; }
+function MONEY_BITS() { return 121; }
 function ES_COUNT_BITS() { return 6; }
-function MARKET_SLOT_BITS() { return 6; }
+function ES_COUNT_WORD_BITS() { return 8; }
+function ADD_ON_UNIT_BITS() { return 36; }
+function MARKET_SLOT_BITS() { return 7; }
 function ROW_COUNT_BITS() { return 7; }
 function SPOT_SLOTS() { return 3; }
 function LIQUIDATION_TOLERANCE_MICROS() { return 50000000; }

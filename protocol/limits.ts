@@ -21,9 +21,13 @@ export const RECORD_OFFSET_BITS = 8;
 export const CASH_STAR_BITS = 99; // |cashStar| < 2^99
 export const USED_MAP_BITS = 192; // room in the leaf element; a shape uses 32 · nonceWords of it
 export const PENDING_QUOTE_BITS = 80;
-export const LOSS_BITS = 64; // |scenario loss of an account| < 2^64 (argued in docs/protocol.md §4)
-export const MONEY_BITS = 120; // both sides of every scaled health comparison are below 2^119
+export const LOSS_BITS = 60; // |scenario loss of an account| < 2^60 (argued in docs/protocol.md §4)
+export const DELTA_BITS = 62; // |net delta of an account in an underlying| < 2^62 (docs/protocol.md §4)
+export const MONEY_BITS = 121; // both sides of every scaled health comparison are below 2^120
 export const ES_COUNT_BITS = 6;
+/** Public word 8: k, then the unit of size of each underlying in whole dollars. */
+export const ES_COUNT_WORD_BITS = 8;
+export const ADD_ON_UNIT_BITS = 36;
 /** Cash and fee of one order row in one batch ($4.7e15, $2.2e9): beyond any fill that the caps on open interest allow. */
 export const ORDER_CASH_BITS = 72;
 export const ORDER_FEE_BITS = 51;

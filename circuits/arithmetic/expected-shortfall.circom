@@ -3,8 +3,8 @@ pragma circom 2.2.0;
 include "./range.circom";
 include "circomlib/circuits/bitify.circom";
 
-// Scenario losses that fit three to a committed element: distance to a threshold and a side bit.
-function LOSSES_PER_ELEMENT() { return 3; }
+// Scenario losses that fit four to a committed element: distance to a threshold and a side bit.
+function LOSSES_PER_ELEMENT() { return 4; }
 
 function lossElements(scenarios) {
     return (scenarios + LOSSES_PER_ELEMENT() - 1) \ LOSSES_PER_ELEMENT();

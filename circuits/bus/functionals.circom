@@ -11,7 +11,10 @@ function VALUE_CHARGE_MM() { return 5; }
 // Band and penalty count magnitudes: where every position shrinks, old − new is Σ closed lots × rate.
 function VALUE_BAND() { return 6; }
 function VALUE_PENALTY() { return 7; }
-function VALUES() { return 8; }
+// Net delta of each underlying, the first BTC's: what the size add-on is for.
+function VALUE_DELTAS() { return 8; }
+function DELTA_UNDERLYINGS() { return 2; }
+function VALUES() { return 10; }
 
 // Σ γ^s · losses[s] + Σ γ^(SCENARIOS + v) · values[v]
 template Functional(SCENARIOS) {

@@ -37,6 +37,6 @@ function columnPair(SCENARIOS, underlying, column) {
             return i;
         }
     }
-    assert(false);
+    assert(1 == 0);
     return 0;
 }

@@ -3,6 +3,7 @@ pragma circom 2.2.0;
 include "../limits.circom";
 include "../arithmetic/expected-shortfall.circom";
 include "../arithmetic/range.circom";
+include "../arithmetic/size-add-on.circom";
 include "../arithmetic/select.circom";
 include "../bus/bus.circom";
 include "../bus/functionals.circom";
@@ -87,8 +88,13 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
     signal input isOldScanPositive;
     signal input isNewWorst[SCENARIOS];
     signal input isNewScanPositive;
+    signal input isOldDeltaNegative[DELTA_UNDERLYINGS()];
+    signal input isOldAddOnPiece[DELTA_UNDERLYINGS()][ADD_ON_BOUNDS()];
+    signal input isNewDeltaNegative[DELTA_UNDERLYINGS()];
+    signal input isNewAddOnPiece[DELTA_UNDERLYINGS()][ADD_ON_BOUNDS() + 1];
     // ---- Shared.
     signal input k;
+    signal input addOnUnits[DELTA_UNDERLYINGS()];
     signal input pricesUsable;
     signal input isFundExhausted;
     signal input alpha;
@@ -244,6 +250,14 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
     oldScanLow.losses <== oldLosses;
     oldScanLow.isChosen <== isOldWorst;
     oldScanLow.isPositive <== isOldScanPositive;
+    signal oldAddOn[DELTA_UNDERLYINGS()];
+    signal newAddOn[DELTA_UNDERLYINGS()];
+    for (var u = 0; u < DELTA_UNDERLYINGS(); u++) {
+        oldAddOn[u] <== SizeAddOnLow()(oldValues[VALUE_DELTAS() + u], addOnUnits[u], isOldDeltaNegative[u], isOldAddOnPiece[u]);
+        newAddOn[u] <== SizeAddOn(DELTA_BITS())(
+            newValues[VALUE_DELTAS() + u], addOnUnits[u], isNewDeltaNegative[u], isNewAddOnPiece[u]
+        );
+    }
     oldFunctional <== Functional(SCENARIOS)(oldLosses, oldValues, gamma);
     newFunctional <== Functional(SCENARIOS)(scanUp.losses, newValues, gamma);
 
@@ -258,6 +272,8 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
     health.oldScanLow <== oldScanLow.kScan;
     health.newScanLow <== newScanLow.kScan;
     health.newScanUp <== scanUp.kScan;
+    health.oldAddOnTimes100Low <== oldAddOn[0] + oldAddOn[1];
+    health.newAddOnTimes100 <== newAddOn[0] + newAddOn[1];
     health.pendingQuoteMicros <== pendingQuoteMicros;
     health.feesMicros <== feesMicros;
     health.treasuryMicros <== treasuryMicros;

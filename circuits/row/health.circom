@@ -11,7 +11,8 @@ include "../bus/functionals.circom";
 // Guarantees   every flag that a cause needs is set by it (the caller ties them), and every set flag has its rule.
 //
 // Widths: |cash*| < 2^99, lots < 2^48, 16 slots, funding < 2^50 per lot, all other rates < 2^45, so every sum is below
-// 2^103 and every comparison, scaled by at most 13·k < 2^10, below 2^119 = 2^(MONEY_BITS − 1): nothing wraps.
+// 2^103 and every comparison, scaled by at most 1300·k < 2^17, below 2^120 = 2^(MONEY_BITS − 1): nothing wraps. An
+// add-on is below 10·2^(DELTA_BITS + 1).
 // The causes a comparison serves exclude each other, so one range check carries them all.
 template AccountHealth() {
     signal input k;
@@ -24,6 +25,9 @@ template AccountHealth() {
     signal input oldScanLow;
     signal input newScanLow;
     signal input newScanUp;
+    // Size add-ons over all underlyings: at most that of the account before, exactly that after the batch.
+    signal input oldAddOnTimes100Low;
+    signal input newAddOnTimes100;
     signal input pendingQuoteMicros;
     signal input feesMicros;
     signal input treasuryMicros;
@@ -83,25 +87,28 @@ template AccountHealth() {
     signal kChargeIm <== k * newValues[VALUE_CHARGE_IM()];
     signal kOldChargeMm <== k * oldValues[VALUE_CHARGE_MM()];
     signal kNewChargeMm <== k * newValues[VALUE_CHARGE_MM()];
-    var marginUp = newScanUp + kChargeIm;
-    var marginLow = newScanLow + kChargeIm;
-    // 10·k·MM
-    var maintenanceBefore = 8 * oldScanLow + 10 * kOldChargeMm;
-    var maintenanceAfter = 8 * newScanUp + 10 * kNewChargeMm;
-    transferGap <== 5 * marginLow - 4 * kEquityAfter;
+    signal kOldAddOn <== k * oldAddOnTimes100Low;
+    signal kNewAddOn <== k * newAddOnTimes100;
+    // 100·k·IM
+    var marginUp = 100 * (newScanUp + kChargeIm) + kNewAddOn;
+    var marginLow = 100 * (newScanLow + kChargeIm) + kNewAddOn;
+    // 1000·k·MM; 0.6 of the add-on counts.
+    var maintenanceBefore = 800 * oldScanLow + 1000 * kOldChargeMm + 6 * kOldAddOn;
+    var maintenanceAfter = 800 * newScanUp + 1000 * kNewChargeMm + 6 * kNewAddOn;
+    transferGap <== 5 * marginLow - 400 * kEquityAfter;
     quoteBalance <== quoteAfter;
     quoteMeasure <== measureAfter;
 
     // ---- 1 Margin after: 1.25·IM after a withdrawal (which covers IM after a fill too), IM after a fill; MM not higher
     // after a reducing fill, lower after a liquidation.
-    signal transferRule <== isWithdrawing * (4 * kEquityAfter - 5 * marginUp);
-    signal openRule <== isOpening * (kEquityAfter - marginUp);
+    signal transferRule <== isWithdrawing * (400 * kEquityAfter - 5 * marginUp);
+    signal openRule <== isOpening * (100 * kEquityAfter - marginUp);
     signal lowerRule <== (isReducing + isMarginLiquidation) * (maintenanceBefore - maintenanceAfter);
     RangeCheck(MONEY_BITS())(transferRule + openRule + lowerRule - isMarginLiquidation);
 
     // ---- 2 Distance to liquidation does not shrink by a reducing fill; a liquidated account was below its line.
-    signal nearerRule <== isReducing * (10 * (kEquityAfter - kEquityBefore) - maintenanceAfter + maintenanceBefore);
-    signal belowRule <== isMarginLiquidation * (maintenanceBefore - 10 * kEquityBefore - 1);
+    signal nearerRule <== isReducing * (1000 * (kEquityAfter - kEquityBefore) - maintenanceAfter + maintenanceBefore);
+    signal belowRule <== isMarginLiquidation * (maintenanceBefore - 1000 * kEquityBefore - 1);
     signal debtRule <== isDebtLiquidation * (-10 * quoteBefore - 6 * oldValues[VALUE_SPOT_HAIRCUT()] - 1);
     RangeCheck(MONEY_BITS())(nearerRule + belowRule + debtRule);
 
@@ -112,9 +119,10 @@ template AccountHealth() {
 
     // ---- 4 A reducing account not under its margin says so; a liquidation ends near the line it restores.
     signal isSmall <== isMarginLiquidation * isSmallAccount;
-    signal aboveRule <== (isReducing - isReducingUnder) * (10 * kEquityBefore - maintenanceBefore);
-    signal endRule <== (isMarginLiquidation - isSmall) * (marginLow + LIQUIDATION_TOLERANCE_MICROS() * k - kEquityAfter);
-    signal smallRule <== isSmall * (10 * LIQUIDATION_TOLERANCE_MICROS() * k - 1 - maintenanceBefore);
+    signal aboveRule <== (isReducing - isReducingUnder) * (1000 * kEquityBefore - maintenanceBefore);
+    signal endRule <== (isMarginLiquidation - isSmall)
+        * (marginLow + 100 * (LIQUIDATION_TOLERANCE_MICROS() * k - kEquityAfter));
+    signal smallRule <== isSmall * (1000 * LIQUIDATION_TOLERANCE_MICROS() * k - 1 - maintenanceBefore);
     signal debtEndRule <== isDebtLiquidation * (10 * QUOTE_DEBT_TOLERANCE_MICROS() - measureAfter);
     RangeCheck(MONEY_BITS())(aboveRule + endRule + smallRule + debtEndRule);
 

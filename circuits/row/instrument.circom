@@ -13,6 +13,7 @@ include "../risk/losses.circom";
 function ROW_META() { return 0; }
 function ROW_MARK() { return 1; }
 function ROW_FUNDING() { return 2; }
+function ROW_DELTA() { return 3; }
 function ROW_CHARGE_IM_LONG() { return 4; }
 function ROW_CHARGE_IM_SHORT() { return 5; }
 function ROW_CHARGE_MM_LONG() { return 6; }
@@ -143,7 +144,7 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     at += 2 * ROW_COUNT_BITS();
     committed[2] <== packed + (isUsed + 2 * isWithinCap) * (1 << at);
 
-    // ---- What one lot is worth. Losses, mark and funding change sign with the side; charges, band and penalty do not.
+    // ---- What one lot is worth. Losses, mark, delta and funding change sign with the side; charges, band and penalty do not.
     component scenarios = ScenarioValue(SCENARIOS);
     scenarios.underlying <== underlying;
     scenarios.linearLoss <== row[ROW_LINEAR_LOSS()];
@@ -153,7 +154,10 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     for (var s = 0; s < SCENARIOS; s++) { scenarios.gamma[s] <== gamma[s]; }
     signal markPart <== gamma[SCENARIOS + VALUE_MARK()] * row[ROW_MARK()];
     signal fundingPart <== gamma[SCENARIOS + VALUE_FUNDING()] * row[ROW_FUNDING()];
-    var signedPart = scenarios.scenarioValue + markPart + fundingPart;
+    signal gammaDelta <== gamma[SCENARIOS + VALUE_DELTAS()]
+        + underlying * (gamma[SCENARIOS + VALUE_DELTAS() + 1] - gamma[SCENARIOS + VALUE_DELTAS()]);
+    signal deltaPart <== gammaDelta * row[ROW_DELTA()];
+    var signedPart = scenarios.scenarioValue + markPart + fundingPart + deltaPart;
     // isSpot · (γ_mark · mark + γ_haircut · (mark − charge))
     signal gammaSpotMark <== (gamma[SCENARIOS + VALUE_SPOT_MARK()] + gamma[SCENARIOS + VALUE_SPOT_HAIRCUT()])
         * row[ROW_MARK()];

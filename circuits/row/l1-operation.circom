@@ -156,7 +156,7 @@ template ShortService(ACCOUNTS) {
     signal input pricesUsable;
     signal input newSpotLots[SPOT_SLOTS()][ACCOUNTS];
     signal input openSlots[ACCOUNTS];
-    // 5·k·IM (lower bound) − 4·k·equity after the batch.
+    // 500·k·IM (lower bound) − 400·k·equity after the batch.
     signal input transferGaps[ACCOUNTS];
     signal input quoteBalances[ACCOUNTS];
     signal input quoteMeasures[ACCOUNTS];
@@ -188,7 +188,7 @@ template ShortService(ACCOUNTS) {
     signal quoteBalance <== Selected(ACCOUNTS)(isHere, quoteBalances);
     signal quoteMeasure <== Selected(ACCOUNTS)(isHere, quoteMeasures);
     signal unitTimesK <== k * (isQuote + 2 * markMicrosPerLot);
-    signal byMargin <== isMarginBound * (transferGap + 4 * unitTimesK - 1);
+    signal byMargin <== isMarginBound * (transferGap + 400 * unitTimesK - 1);
     signal byQuote <== isQuoteBound * (-quoteBalance);
     signal byDebt <== isDebtBound * (4 * markMicrosPerLot - quoteMeasure - 1);
     RangeCheck(MONEY_BITS())(byMargin + byQuote + byDebt);
