@@ -7,6 +7,7 @@ import { derivePublicKey } from '#protocol/crypto/eddsa.ts';
 import type { Instrument, RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages } from '#protocol/message.ts';
+import { columnLosses } from '#protocol/risk/table.ts';
 import { signMessages } from '#protocol/signing.ts';
 import { lots, microsPerLot } from '#protocol/units.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
@@ -43,9 +44,18 @@ const row: RiskRow = {
   openInterestCap: lots(1n << 40n),
   positionCap: lots(1n << 40n),
   expirySec: 0n,
-  losses: Array.from({ length: STANDARD_SHAPE.scenarios }, (_, s) => microsPerLot(BigInt(s - 16) * USD)),
+  linearLoss: microsPerLot(-4n * USD),
+  pairLosses: [],
+  losses: columnLosses(microsPerLot(-4n * USD), [], 0, STANDARD_SHAPE),
 };
-const table: RiskTable = { roundNumber: 1n, timeSec: NOW_SEC, rows: [row], esCount: 1, isJump: false };
+const table: RiskTable = {
+  roundNumber: 1n,
+  timeSec: NOW_SEC,
+  rows: [row],
+  esCount: 1,
+  addOnUnitDollars: [10_000_000n, 5_000_000n],
+  isJump: false,
+};
 const instrument: Instrument = {
   id: PERP,
   symbol: 'BTC-PERP',

@@ -44,10 +44,19 @@ function randomTable(random: () => number): RiskTable {
       openInterestCap: lots(2n ** 40n),
       positionCap: lots(2n ** 40n),
       expirySec: 0n,
+      linearLoss: microsPerLot(0n),
+      pairLosses: [],
       losses: Array.from({ length: STANDARD_SHAPE.scenarios }, () => share(random() - 0.5)),
     };
   });
-  return { roundNumber: 1n, timeSec: 1n, rows, esCount: 1, isJump: false };
+  return {
+    roundNumber: 1n,
+    timeSec: 1n,
+    rows,
+    esCount: 1,
+    addOnUnitDollars: [10_000_000n, 5_000_000n],
+    isJump: false,
+  };
 }
 
 function filledScreen(random: () => number): AccountScreen {

@@ -6,7 +6,12 @@ import type { Account, PositionSlot } from '#protocol/account.ts';
 import { InputError } from '#protocol/errors.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE, type StateShape } from '#protocol/limits.ts';
-import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
+import {
+  type AccountMargin,
+  coversInitialMargin,
+  marginOf,
+  transferMarginGap,
+} from '#protocol/risk/margin.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { divideDown, type Lots, type Micros, min } from '#protocol/units.ts';
 
@@ -53,8 +58,7 @@ const quoteRuleGap = (margin: AccountMargin): bigint =>
 
 /** Whether a fill leaves the account open: equity ≥ IM, and the quote rule (docs/protocol.md §5, cause F). */
 export function isOpenAfter(before: AccountMargin, after: AccountMargin): boolean {
-  const isCovered = after.esCount * after.equity >= after.kInitialMargin;
-  return isCovered && quoteRuleGap(after) >= min(0n, quoteRuleGap(before));
+  return coversInitialMargin(after) && quoteRuleGap(after) >= min(0n, quoteRuleGap(before));
 }
 
 /**
@@ -97,7 +101,7 @@ export function largestOrderLots(
 export function withdrawableMicros(account: Account, table: RiskTable, shape = STANDARD_SHAPE): Micros {
   const margin = marginOf(account, table, shape);
   const k = margin.esCount;
-  const spare = divideDown(4n * k * margin.equity - 5n * margin.kInitialMargin, 4n * k);
+  const spare = divideDown(transferMarginGap(margin), 400n * k);
   const most = min(spare, margin.quoteBalance as bigint);
   return (most > 0n ? most : 0n) as Micros;
 }

@@ -67,6 +67,8 @@ function rowOfJson(body: Json): RiskRow {
     openInterestCap: lots(integer(body, 'openInterestCap')),
     positionCap: lots(integer(body, 'positionCap')),
     expirySec: integer(body, 'expirySec'),
+    linearLoss: price('linearLoss'),
+    pairLosses: integers(body, 'pairLosses').map(microsPerLot),
     losses: integers(body, 'losses').map(microsPerLot),
   };
 }
@@ -94,6 +96,7 @@ export class SequencerClient {
       timeSec: integer(body, 'timeSec'),
       rows: list(body, 'rows').map((row) => rowOfJson(row as Json)),
       esCount: Number(integer(body, 'esCount')),
+      addOnUnitDollars: integers(body, 'addOnUnitDollars'),
       isJump: body.isJump === true,
     };
     const stated = integer(body, 'tableHash');

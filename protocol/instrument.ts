@@ -55,15 +55,21 @@ export interface RiskRow {
   readonly losses: readonly MicrosPerLot[];
 }
 
+/** Governed numbers of a round beside its rows: public word 8 of a batch. */
+export interface MarginParameters {
+  /** Expected shortfall over the k worst rows; 1 is the plain worst case. */
+  readonly esCount: number;
+  /** Per underlying: net delta up to this is margined without an add-on for its size. */
+  readonly addOnUnitDollars: readonly bigint[];
+}
+
 /** The table of one round, proved by the risk circuit. */
-export interface RiskTable {
+export interface RiskTable extends MarginParameters {
   readonly roundNumber: bigint;
   /** Oracle time of the round. */
   readonly timeSec: bigint;
   /** Rows in increasing order of marketSlot; at most shape.marketSlots. */
   readonly rows: readonly RiskRow[];
-  /** Expected shortfall over the k worst rows; 1 is the plain worst case. */
-  readonly esCount: number;
   /** False in a jump round: no new risk, no liquidation. */
   readonly isJump: boolean;
 }

@@ -31,6 +31,8 @@ export interface ListValues {
   readonly chargeMm: bigint;
   readonly band: bigint;
   readonly penalty: bigint;
+  /** Net delta per underlying. */
+  readonly deltas: readonly bigint[];
 }
 
 export const listValues = (v: ListValues): bigint[] => [
@@ -42,6 +44,7 @@ export const listValues = (v: ListValues): bigint[] => [
   v.chargeMm,
   v.band,
   v.penalty,
+  ...v.deltas,
 ];
 
 export interface CommittedAccount {
@@ -126,7 +129,7 @@ export interface CommittedBatch {
 }
 
 /** Losses are committed as their distance to t and the side they lie on, this many to an element. */
-export const LOSSES_PER_ELEMENT = 3;
+export const LOSSES_PER_ELEMENT = 4;
 const DISTANCE_BITS = LOSS_BITS + 1;
 const SIGNATURE_INDEX_BITS = 8;
 

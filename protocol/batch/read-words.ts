@@ -5,6 +5,7 @@
 import type { Account, PublicKey } from '../account.ts';
 import { emptyAccount } from '../account.ts';
 import { InputError } from '../errors.ts';
+import type { MarginParameters } from '../instrument.ts';
 import { accountFromElements, leafElements } from '../leaf.ts';
 import type { BatchCapacity, StateShape } from '../limits.ts';
 import { unpack } from '../pack.ts';
@@ -25,6 +26,7 @@ import {
   LIQUIDATION_LAYOUT,
   OUTCOME_LAYOUT,
   PENDING_LAYOUT,
+  readMarginWord,
   WITHDRAWAL_LAYOUT,
 } from './words.ts';
 
@@ -37,7 +39,7 @@ export interface PublishedHeader {
   readonly newStateRoot: bigint;
   readonly timeSec: bigint;
   readonly tableHash: bigint;
-  readonly esCount: number;
+  readonly margin: MarginParameters;
   readonly pricesUsable: boolean;
   readonly fundBookedMicros: bigint;
   readonly feesMicros: bigint;
@@ -91,7 +93,7 @@ function readHeader(words: readonly bigint[]): PublishedHeader {
     newStateRoot: words[5],
     timeSec: words[6],
     tableHash: words[7],
-    esCount: Number(words[8]),
+    margin: readMarginWord(words[8]),
     pricesUsable: flag('pricesUsable', words[9]),
     fundBookedMicros: words[10],
     feesMicros: words[11],

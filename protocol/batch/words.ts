@@ -4,17 +4,20 @@
  */
 import { keccak_256 } from '@noble/hashes/sha3.js';
 import { FIELD_MODULUS } from '../crypto/field.ts';
+import { type MarginParameters, UNDERLYINGS } from '../instrument.ts';
 import { leafElements } from '../leaf.ts';
 import {
   ACCOUNT_INDEX_BITS,
+  ADD_ON_UNIT_BITS,
   AMOUNT_BITS,
   type BatchCapacity,
+  ES_COUNT_WORD_BITS,
   INSTRUMENT_ID_BITS,
   PENDING_QUOTE_BITS,
   SIZE_BITS,
   TOKEN_ID_BITS,
 } from '../limits.ts';
-import { type PackField, pack } from '../pack.ts';
+import { type PackField, pack, unpack } from '../pack.ts';
 import { tableHash } from '../risk/table.ts';
 import {
   L1_KIND,
@@ -106,6 +109,24 @@ export const pendingWord = (pending: PendingDeposits): bigint =>
     lots3: pending.spotLots[2] ?? 0n,
   });
 
+/** Word 8: what of the round's parameters the accounts' margin reads. */
+const MARGIN_LAYOUT: readonly PackField[] = [
+  { name: 'esCount', bits: ES_COUNT_WORD_BITS },
+  ...UNDERLYINGS.map((name) => ({ name, bits: ADD_ON_UNIT_BITS })),
+];
+
+export const marginWord = ({ esCount, addOnUnitDollars }: MarginParameters): bigint =>
+  pack(MARGIN_LAYOUT, {
+    esCount: BigInt(esCount),
+    ...Object.fromEntries(UNDERLYINGS.map((name, u) => [name, addOnUnitDollars[u]])),
+  });
+
+/** @throws InputError when the word is not canonical. */
+export function readMarginWord(word: bigint): MarginParameters {
+  const fields = unpack(MARGIN_LAYOUT, word);
+  return { esCount: Number(fields.esCount), addOnUnitDollars: UNDERLYINGS.map((name) => fields[name]) };
+}
+
 /** Words 0 to 14. */
 export function headerWords(batch: SealedBatch): bigint[] {
   const { header, messages, liquidations } = batch.content;
@@ -119,7 +140,7 @@ export function headerWords(batch: SealedBatch): bigint[] {
     batch.newStateRoot,
     header.timeSec,
     tableHash(header.table, batch.shape),
-    BigInt(header.table.esCount),
+    marginWord(header.table),
     bit(header.pricesUsable),
     header.fundBookedMicros,
     batch.feesMicros,

@@ -6,10 +6,14 @@
 import type { Account } from '../account.ts';
 import type { PendingDeposits } from '../batch/batch.ts';
 import { invariant } from '../errors.ts';
-import type { RiskRow, RiskTable } from '../instrument.ts';
+import { type RiskRow, type RiskTable, UNDERLYINGS } from '../instrument.ts';
 import type { StateShape } from '../limits.ts';
 import { divideUp, type Lots, type Micros } from '../units.ts';
+import { ADD_ON_UNIT_MICROS, sizeAddOnTimes100 } from './size-add-on.ts';
 import { rowOf } from './table.ts';
+
+/** Of the add-on, maintenance margin counts 0.6: k · addOn · 100 · 6 is 1000 · k · (0.6 · addOn). */
+const ADD_ON_MM_TENTHS = 6n;
 
 /** 'bankrupt' is the part of 'liquidatable' with negative equity. */
 export type Health = 'open' | 'reduce-only' | 'liquidatable' | 'bankrupt';
@@ -33,10 +37,14 @@ export interface AccountMargin {
   readonly losses: readonly Micros[];
   /** k · scan. */
   readonly kScan: bigint;
-  /** k · IM. */
-  readonly kInitialMargin: bigint;
-  /** 10 · k · MM. */
-  readonly maintenanceMarginTimes10k: bigint;
+  /** Σ size × delta per underlying. */
+  readonly netDeltas: readonly Micros[];
+  /** 100 · the add-ons for the size of these. */
+  readonly sizeAddOnTimes100: bigint;
+  /** 100 · k · IM. */
+  readonly initialMarginTimes100k: bigint;
+  /** 1000 · k · MM. */
+  readonly maintenanceMarginTimes1000k: bigint;
   readonly initialMarginMicrosUp: Micros;
   readonly maintenanceMarginMicrosUp: Micros;
   readonly health: Health;
@@ -124,6 +132,38 @@ export function worstScenarios(losses: readonly bigint[], k: number): number[] {
   return order.slice(0, k).sort((a, b) => a - b);
 }
 
+/** Σ size × delta per underlying, spot included: a hedged holding has none. */
+export function netDeltasOf(holdings: readonly Holding[]): Micros[] {
+  const deltas = UNDERLYINGS.map(() => 0n);
+  for (const { row, size } of holdings) deltas[row.underlying] += size * row.delta;
+  return deltas as Micros[];
+}
+
+/** T of the size add-on. */
+export const addOnUnitMicros = (table: RiskTable, underlying: number): bigint =>
+  table.addOnUnitDollars[underlying] * ADD_ON_UNIT_MICROS;
+
+type Requirement = Pick<
+  AccountMargin,
+  'esCount' | 'equity' | 'initialMarginTimes100k' | 'maintenanceMarginTimes1000k'
+>;
+
+/** 100k · equity − 100k · IM. */
+export const initialMarginGap = ({ esCount, equity, initialMarginTimes100k }: Requirement): bigint =>
+  100n * esCount * equity - initialMarginTimes100k;
+
+/** 1000k · equity − 1000k · MM: the distance to liquidation. */
+export const maintenanceMarginGap = ({ esCount, equity, maintenanceMarginTimes1000k }: Requirement): bigint =>
+  1000n * esCount * equity - maintenanceMarginTimes1000k;
+
+export const coversInitialMargin = (margin: Requirement): boolean => initialMarginGap(margin) >= 0n;
+
+export const isBelowMaintenance = (margin: Requirement): boolean => maintenanceMarginGap(margin) < 0n;
+
+/** 400k · equity − 500k · IM, at least 0 after a withdrawal: equity ≥ 1.25 · IM. */
+export const transferMarginGap = ({ esCount, equity, initialMarginTimes100k }: Requirement): bigint =>
+  400n * esCount * equity - 5n * initialMarginTimes100k;
+
 /** One account at one round. `pending`: deposits that wait in the L1 queue and count before a liquidation. */
 export function marginOf(
   account: Account,
@@ -146,16 +186,25 @@ export function marginOf(
     size > 0n ? size * row.chargeImLong : -size * row.chargeImShort;
   const chargeMm = ({ row, size }: Holding) =>
     size > 0n ? size * row.chargeMmLong : -size * row.chargeMmShort;
-  const kInitialMargin = kScan + k * sum(holdings.map(chargeIm));
-  const maintenanceMarginTimes10k = 8n * kScan + 10n * k * sum(holdings.map(chargeMm));
+  const netDeltas = netDeltasOf(holdings);
+  const addOn = sum(netDeltas.map((delta, u) => sizeAddOnTimes100(delta, addOnUnitMicros(table, u))));
+  const initialMarginTimes100k = 100n * (kScan + k * sum(holdings.map(chargeIm))) + k * addOn;
+  const maintenanceMarginTimes1000k =
+    800n * kScan + 1000n * k * sum(holdings.map(chargeMm)) + ADD_ON_MM_TENTHS * k * addOn;
+  const requirement = {
+    esCount: k,
+    equity: equity as Micros,
+    initialMarginTimes100k,
+    maintenanceMarginTimes1000k,
+  };
   const health =
     equity < 0n
       ? 'bankrupt'
-      : 10n * k * equity < maintenanceMarginTimes10k
+      : isBelowMaintenance(requirement)
         ? 'liquidatable'
-        : k * equity < kInitialMargin
-          ? 'reduce-only'
-          : 'open';
+        : coversInitialMargin(requirement)
+          ? 'open'
+          : 'reduce-only';
   return {
     esCount: k,
     cash: cash as Micros,
@@ -164,10 +213,12 @@ export function marginOf(
     haircutSpot: sum(spot.map(({ row, size }) => size * (row.mark - row.chargeImLong))) as Micros,
     losses,
     kScan,
-    kInitialMargin,
-    maintenanceMarginTimes10k,
-    initialMarginMicrosUp: divideUp(kInitialMargin, k) as Micros,
-    maintenanceMarginMicrosUp: divideUp(maintenanceMarginTimes10k, 10n * k) as Micros,
+    netDeltas,
+    sizeAddOnTimes100: addOn,
+    initialMarginTimes100k,
+    maintenanceMarginTimes1000k,
+    initialMarginMicrosUp: divideUp(initialMarginTimes100k, 100n * k) as Micros,
+    maintenanceMarginMicrosUp: divideUp(maintenanceMarginTimes1000k, 1000n * k) as Micros,
     health,
   };
 }

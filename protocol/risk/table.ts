@@ -62,6 +62,9 @@ export function lossElements(pairLosses: readonly MicrosPerLot[]): bigint[] {
   return elements;
 }
 
+export const lossElementCount = (shape: Pick<StateShape, 'scenarios'>): number =>
+  Math.ceil(pairsOf(shape).length / LOSSES_PER_ELEMENT);
+
 /** 0 for a row without pair losses. */
 export const lossesHash = (pairLosses: readonly MicrosPerLot[]): bigint =>
   pairLosses.length === 0 ? 0n : poseidon(lossElements(pairLosses));

@@ -4,7 +4,13 @@ import type { PendingDeposits } from '../batch/batch.ts';
 import { type Rejection, reject } from '../errors.ts';
 import type { RiskTable } from '../instrument.ts';
 import { LIQUIDATION_TOLERANCE_MICROS, QUOTE_DEBT_TOLERANCE_MICROS, type StateShape } from '../limits.ts';
-import { type AccountMargin, heldInstruments, marginOf } from '../risk/margin.ts';
+import {
+  type AccountMargin,
+  heldInstruments,
+  initialMarginGap,
+  isBelowMaintenance,
+  marginOf,
+} from '../risk/margin.ts';
 import {
   bandAllowance,
   type Judged,
@@ -13,9 +19,6 @@ import {
   quoteMeasure,
   shrinksEverywhere,
 } from './judged.ts';
-
-const isBelowMaintenance = (margin: AccountMargin): boolean =>
-  10n * margin.esCount * margin.equity < margin.maintenanceMarginTimes10k;
 
 /** Quote debt beyond 60 % of the spot value after haircut. */
 const isDeepInQuoteDebt = (margin: AccountMargin): boolean =>
@@ -43,12 +46,11 @@ function refuseMarginLiquidation(judged: Judged): Rejection | undefined {
   if (!isBelowMaintenance(before)) {
     return reject('not-liquidatable', 'equity covers maintenance margin', numbers);
   }
-  if (after.maintenanceMarginTimes10k >= before.maintenanceMarginTimes10k) {
+  if (after.maintenanceMarginTimes1000k >= before.maintenanceMarginTimes1000k) {
     return reject('margin-not-lower', 'a liquidation lowers maintenance margin', numbers);
   }
-  const isSmall = before.maintenanceMarginTimes10k < 10n * before.esCount * LIQUIDATION_TOLERANCE_MICROS;
-  const isWithin =
-    after.esCount * after.equity <= after.kInitialMargin + after.esCount * LIQUIDATION_TOLERANCE_MICROS;
+  const isSmall = before.maintenanceMarginTimes1000k < 1000n * before.esCount * LIQUIDATION_TOLERANCE_MICROS;
+  const isWithin = initialMarginGap(after) <= 100n * after.esCount * LIQUIDATION_TOLERANCE_MICROS;
   if (!isSmall && !isWithin) {
     return reject('liquidated-too-much', 'a liquidation ends where the account is covered by IM again', {
       ...numbers,

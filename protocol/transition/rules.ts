@@ -5,7 +5,12 @@
  */
 import { sizeOf } from '../account.ts';
 import { type Rejection, reject } from '../errors.ts';
-import { type AccountMargin, heldInstruments } from '../risk/margin.ts';
+import {
+  coversInitialMargin,
+  heldInstruments,
+  isBelowMaintenance,
+  maintenanceMarginGap,
+} from '../risk/margin.ts';
 import { epochChangeCount, isWithdrawing } from './events.ts';
 import {
   bandAllowance,
@@ -34,13 +39,11 @@ export function refuseQuoteDebt(judged: Judged): Rejection | undefined {
 /** Fills of an account that IM does not cover after them: they must bring it nearer to health. */
 function refuseReducingFills(judged: Judged): Rejection | undefined {
   const { marginBefore: before, marginAfter: after } = judged;
-  const buffer = (margin: AccountMargin) =>
-    10n * margin.esCount * margin.equity - margin.maintenanceMarginTimes10k;
   const numbers = marginNumbers(judged);
-  if (after.maintenanceMarginTimes10k > before.maintenanceMarginTimes10k) {
+  if (after.maintenanceMarginTimes1000k > before.maintenanceMarginTimes1000k) {
     return reject('insufficient-margin', 'equity after the fill is below initial margin', numbers);
   }
-  if (buffer(before) < 0n) {
+  if (isBelowMaintenance(before)) {
     if (!shrinksEverywhere(judged)) {
       return reject('must-shrink', 'below maintenance margin every position may only shrink', numbers);
     }
@@ -51,7 +54,7 @@ function refuseReducingFills(judged: Judged): Rejection | undefined {
       return reject('loss-bound', message, { ...numbers, lossMicros, lossMicrosMax });
     }
   }
-  if (buffer(after) < buffer(before)) {
+  if (maintenanceMarginGap(after) < maintenanceMarginGap(before)) {
     return reject('insufficient-margin', 'the fill would bring liquidation nearer', numbers);
   }
   return undefined;
@@ -61,8 +64,7 @@ function refuseReducingFills(judged: Judged): Rejection | undefined {
 function refuseFills(judged: Judged): Rejection | undefined {
   if (judged.events.orders.length === 0) return undefined;
   if (!judged.header.pricesUsable) return pricesUnusable(judged.accountIndex);
-  const { esCount, equity, kInitialMargin } = judged.marginAfter;
-  if (esCount * equity < kInitialMargin) {
+  if (!coversInitialMargin(judged.marginAfter)) {
     const refusal = refuseReducingFills(judged);
     if (refusal !== undefined) return refusal;
   }

@@ -3,7 +3,7 @@ import type { Account } from '../account.ts';
 import type { BatchHeader, L1Operation, L1Outcome } from '../batch/batch.ts';
 import { invariant, type Rejection, reject } from '../errors.ts';
 import type { StateShape } from '../limits.ts';
-import { type AccountMargin, marginOf } from '../risk/margin.ts';
+import { type AccountMargin, marginOf, transferMarginGap } from '../risk/margin.ts';
 import { rowOf } from '../risk/table.ts';
 import { type Lots, type Micros, max, min } from '../units.ts';
 import { isWithdrawing } from './events.ts';
@@ -11,9 +11,8 @@ import { type Judged, marginNumbers, pricesUnusable, quoteMeasure } from './judg
 
 const QUOTE_TOKEN = 0;
 
-/** Equity that must stay: 1.25 · IM, as 4k · equity ≥ 5 · k·IM. */
-const coversTransferMargin = (margin: AccountMargin): boolean =>
-  4n * margin.esCount * margin.equity >= 5n * margin.kInitialMargin;
+/** Equity that must stay: 1.25 · IM. */
+const coversTransferMargin = (margin: AccountMargin): boolean => transferMarginGap(margin) >= 0n;
 
 const hasDerivatives = (account: Account): boolean => account.slots.some((slot) => slot.size !== 0n);
 
@@ -47,7 +46,7 @@ function without(account: Account, tokenId: number, amount: bigint): Account {
 /**
  * The most that the rules let `account` withdraw of a token, up to `cap`: exact to the unit.
  *
- * 4k·equity − 5·k·IM is concave in the amount and the quote measure falls with it, so from an account
+ * equity − 1.25·IM is concave in the amount and the quote measure falls with it, so from an account
  * that meets the rules the amounts that keep them form one interval from 0: bisection finds its end.
  * An account that does not meet them gets nothing.
  */

@@ -2,6 +2,7 @@
 import type { Account, OrderRecord } from '#protocol/account.ts';
 import type { AccountChange } from '#protocol/batch/batch.ts';
 import { type CommittedAccount, distanceTo, listValues } from '#protocol/batch/commitment.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
 import { leafHash } from '#protocol/leaf.ts';
 import {
   LIQUIDATION_TOLERANCE_MICROS,
@@ -9,7 +10,15 @@ import {
   SPOT_SLOTS,
   type StateShape,
 } from '#protocol/limits.ts';
-import { bestThreshold, lossVector, primalKScan, worstScenarios } from '#protocol/risk/margin.ts';
+import {
+  addOnUnitMicros,
+  bestThreshold,
+  initialMarginGap,
+  lossVector,
+  primalKScan,
+  worstScenarios,
+} from '#protocol/risk/margin.ts';
+import { ADD_ON_PIECES, addOnPieceOf } from '#protocol/risk/size-add-on.ts';
 import { quoteMeasure } from '#protocol/transition/judged.ts';
 import type { AccountContext, BatchContext } from './context.ts';
 import { valuesOf } from './list-values.ts';
@@ -102,8 +111,7 @@ function ruleSignals(row: AccountContext, committed: CommittedAccount): RowSigna
       .map(({ operation }) => operation.tokenId),
   ];
   const reason = events.liquidated?.reason;
-  const isEndCovered =
-    k * marginAfter.equity <= marginAfter.kInitialMargin + k * LIQUIDATION_TOLERANCE_MICROS;
+  const isEndCovered = initialMarginGap(marginAfter) <= 100n * k * LIQUIDATION_TOLERANCE_MICROS;
   const closedPenalty = committed.oldValues.penalty - committed.newValues.penalty;
   const isFull =
     committed.isLiquidated && marginAfter.equity >= 0n && committed.treasuryMicros === closedPenalty;
@@ -144,6 +152,20 @@ function scanSignals(committed: CommittedAccount, esCount: number): RowSignals {
   };
 }
 
+/** Sign and piece of the net delta per underlying, before and after; before, piece 0 is none at all. */
+function addOnSignals({ oldValues, newValues }: CommittedAccount, table: RiskTable): RowSignals {
+  const piece = (delta: bigint, u: number, first: number) =>
+    ADD_ON_PIECES.slice(first).map((_, i) =>
+      bit(addOnPieceOf(delta, addOnUnitMicros(table, u)) === first + i),
+    );
+  return {
+    isOldDeltaNegative: oldValues.deltas.map((delta) => bit(delta < 0n)),
+    isOldAddOnPiece: oldValues.deltas.map((delta, u) => piece(delta, u, 1)),
+    isNewDeltaNegative: newValues.deltas.map((delta) => bit(delta < 0n)),
+    isNewAddOnPiece: newValues.deltas.map((delta, u) => piece(delta, u, 0)),
+  };
+}
+
 export function accountRow(
   context: BatchContext,
   row: AccountContext,
@@ -173,5 +195,6 @@ export function accountRow(
     oldValues: listValues(committed.oldValues),
     newValues: listValues(committed.newValues),
     ...scanSignals(committed, content.header.table.esCount),
+    ...addOnSignals(committed, content.header.table),
   };
 }

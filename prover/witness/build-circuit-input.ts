@@ -103,7 +103,12 @@ export function circuitTask({ context, rows, committed }: CommittedTask): BatchC
     return instrumentRow(context, rows[i], row, weights);
   });
   const input: CircuitInput = {
-    ...asSignals({ ...publicInputs, ...headerSignals(batch), ...marketSignals(context, rows) }),
+    ...asSignals({
+      ...publicInputs,
+      ...headerSignals(batch),
+      ...marketSignals(context, rows),
+      addOnUnitDollars: [...content.header.table.addOnUnitDollars],
+    }),
     ...asColumns(
       'account',
       context.accounts.map((row, i) => accountRow(context, row, committed.accounts[i])),

@@ -2,7 +2,12 @@
 import type { AccountChange, PendingDeposits, SealedBatch } from '#protocol/batch/batch.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { Message } from '#protocol/message.ts';
-import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
+import {
+  type AccountMargin,
+  coversInitialMargin,
+  isBelowMaintenance,
+  marginOf,
+} from '#protocol/risk/margin.ts';
 import {
   type AccountEvents,
   epochChangeCount,
@@ -33,11 +38,10 @@ function accountContext(batch: SealedBatch, change: AccountChange): AccountConte
   const pending = events.liquidated?.pending;
   const marginBefore = marginOf(change.before, content.header.table, shape, pending);
   const marginAfter = marginOf(change.after, content.header.table, shape, pending);
-  const k = marginAfter.esCount;
-  const isCovered = k * marginAfter.equity >= marginAfter.kInitialMargin;
+  const isCovered = coversInitialMargin(marginAfter);
   const isFilled = events.orders.length > 0;
   const isReducing = isFilled && !isCovered && !isWithdrawing(events);
-  const isUnderMargin = isReducing && 10n * k * marginBefore.equity < marginBefore.maintenanceMarginTimes10k;
+  const isUnderMargin = isReducing && isBelowMaintenance(marginBefore);
   return {
     change,
     events,

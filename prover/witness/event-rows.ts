@@ -2,8 +2,10 @@
 
 import { invariant } from '#protocol/errors.ts';
 import { SPOT_SLOTS } from '#protocol/limits.ts';
+import { transferMarginGap } from '#protocol/risk/margin.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { quoteMeasure } from '#protocol/transition/judged.ts';
+import type { Micros } from '#protocol/units.ts';
 import type { BatchContext } from './context.ts';
 import { bit, type RowSignals } from './signals.ts';
 
@@ -14,7 +16,7 @@ function boundOf(context: BatchContext, accountIndex: number, tokenId: number): 
   const { table, pricesUsable } = context.batch.content.header;
   const { change, marginAfter } = context.accountOf(accountIndex);
   const gap = (unit: bigint): bigint =>
-    5n * marginAfter.kInitialMargin - 4n * marginAfter.esCount * (marginAfter.equity - unit);
+    -transferMarginGap({ ...marginAfter, equity: (marginAfter.equity - unit) as Micros });
   if (tokenId === 0) return pricesUsable && gap(1n) > 0n ? 'margin' : 'quote';
   if (change.after.spot[tokenId - 1] === 0n) return 'empty';
   const row = rowOf(table, tokenId);

@@ -3,7 +3,15 @@ import type { CommittedInstrument, CommittedMessage } from '#protocol/batch/comm
 import { poseidonChain } from '#protocol/crypto/poseidon.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskRow } from '#protocol/instrument.ts';
-import { lossElementCount, lossElements, ROW_VALUES, rowHash, rowHashes, rowOf, rowValues } from '#protocol/risk/table.ts';
+import {
+  lossElementCount,
+  lossElements,
+  ROW_VALUES,
+  rowHash,
+  rowHashes,
+  rowOf,
+  rowValues,
+} from '#protocol/risk/table.ts';
 import { messageOf } from '#protocol/transition/events.ts';
 import { batchInstruments } from '#protocol/transition/market-rules.ts';
 import type { BatchContext } from './context.ts';

@@ -4,7 +4,7 @@ import type { PendingDeposits } from '#protocol/batch/batch.ts';
 import type { ListValues } from '#protocol/batch/commitment.ts';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
-import { type Holding, holdingsOf } from '#protocol/risk/margin.ts';
+import { type Holding, holdingsOf, netDeltasOf } from '#protocol/risk/margin.ts';
 
 /** One list: the positions of an account before or after the batch, pending lots of a liquidated one included. */
 export interface PositionList {
@@ -35,6 +35,7 @@ export function valuesOf({ account, pending }: PositionList, table: RiskTable): 
     ),
     band: total(holdings, ({ row, size }) => magnitude(size) * row.band),
     penalty: total(holdings, ({ row, size }) => magnitude(size) * row.penalty),
+    deltas: netDeltasOf(holdings),
   };
 }
 

@@ -5,9 +5,10 @@
  */
 import { type Account, sizeOf } from '#protocol/account.ts';
 import { type Rejection, reject } from '#protocol/errors.ts';
-import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
+import { type RiskRow, type RiskTable, UNDERLYINGS } from '#protocol/instrument.ts';
 import type { StateShape } from '#protocol/limits.ts';
-import { kScanOf, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import { addOnUnitMicros, kScanOf, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import { sizeAddOnTimes100 } from '#protocol/risk/size-add-on.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { divideDown, divideUp, max, min, PPM_ONE } from '#protocol/units.ts';
 import type { Side } from '../book/order-book.ts';
@@ -42,7 +43,7 @@ interface Exposure {
 /** Worst case over every subset of fills; k-scaled like `AccountMargin`. */
 export interface WorstCase {
   readonly kEquity: bigint;
-  readonly kInitialMargin: bigint;
+  readonly initialMarginTimes100k: bigint;
 }
 
 const negativePart = (x: bigint): bigint => (x < 0n ? -x : 0n);
@@ -77,7 +78,7 @@ function costAgainstMarkUp(order: OpenOrder, mark: bigint, feePpmMax: bigint): b
 }
 
 /**
- * An upper bound of k·IM and a lower bound of k·equity over every way in which the orders could be filled.
+ * An upper bound of IM and a lower bound of k·equity over every way in which the orders could be filled.
  * Charges are convex in the size, so their maximum is at an end; a scenario's loss is linear in it.
  */
 export function worstCaseOf(
@@ -114,8 +115,24 @@ export function worstCaseOf(
   return {
     // A gain at live prices is not counted: live prices may only refuse more.
     kEquity: k * (equity + min(0n, liveLoss) - cost),
-    kInitialMargin: kScanOf(losses, table.esCount) + k * charges,
+    initialMarginTimes100k:
+      100n * (kScanOf(losses, table.esCount) + k * charges) + k * largestAddOnTimes100(exposures, table),
   };
+}
+
+/** Of every subset of fills: the add-on is convex in the net delta, so it is largest at an end of its range. */
+function largestAddOnTimes100(exposures: readonly Exposure[], table: RiskTable): bigint {
+  return UNDERLYINGS.reduce((sum, _, u) => {
+    let [least, most] = [0n, 0n];
+    for (const { row, size, buyLots, sellLots } of exposures) {
+      if (row.underlying !== u) continue;
+      const [bought, sold] = [buyLots * row.delta, -sellLots * row.delta];
+      least += size * row.delta + min(0n, min(bought, sold));
+      most += size * row.delta + max(0n, max(bought, sold));
+    }
+    const unit = addOnUnitMicros(table, u);
+    return sum + max(sizeAddOnTimes100(least, unit), sizeAddOnTimes100(most, unit));
+  }, 0n);
 }
 
 /** Whether the order, with all others of its side, can only bring the position closer to zero. */
@@ -205,16 +222,16 @@ export function checkAdmission(
       instrumentId: order.instrumentId,
     });
   }
-  const { kEquity, kInitialMargin } = worstCaseOf(account, [...others, order], context);
-  if (kEquity >= kInitialMargin) return undefined;
+  const { kEquity, initialMarginTimes100k } = worstCaseOf(account, [...others, order], context);
+  if (100n * kEquity >= initialMarginTimes100k) return undefined;
   const k = BigInt(table.esCount);
   return reject(
     'insufficient-margin',
     'equity would not cover initial margin with all open orders filled; deposit, cancel orders or reduce size',
     {
       equityMicros: divideDown(kEquity, k),
-      requiredMicros: divideUp(kInitialMargin, k),
-      shortMicros: divideUp(kInitialMargin - kEquity, k),
+      requiredMicros: divideUp(initialMarginTimes100k, 100n * k),
+      shortMicros: divideUp(initialMarginTimes100k - 100n * kEquity, 100n * k),
       roundNumber: table.roundNumber,
     },
   );

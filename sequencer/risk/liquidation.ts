@@ -7,7 +7,14 @@ import { type Account, sizeOf } from '#protocol/account.ts';
 import type { PendingDeposits } from '#protocol/batch/batch.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { SPOT_SLOTS } from '#protocol/limits.ts';
-import { type AccountMargin, heldInstruments, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import {
+  type AccountMargin,
+  coversInitialMargin,
+  heldInstruments,
+  maintenanceMarginGap,
+  marginOf,
+  unlistedHolding,
+} from '#protocol/risk/margin.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
@@ -54,15 +61,11 @@ function withClosed(account: Account, row: RiskRow, lots: bigint, price: bigint)
 }
 
 const isCovered = (margin: AccountMargin, reason: 1 | 2): boolean =>
-  reason === 1
-    ? margin.esCount * margin.equity >= margin.kInitialMargin
-    : 10n * margin.quoteBalance + 4n * margin.haircutSpot >= 0n;
+  reason === 1 ? coversInitialMargin(margin) : 10n * margin.quoteBalance + 4n * margin.haircutSpot >= 0n;
 
-/** Distance from liquidation; more is better. Scaled by 10k, or by 10 for quote debt. */
+/** Distance from liquidation; more is better. Scaled by 1000k, or by 10 for quote debt. */
 const distance = (margin: AccountMargin, reason: 1 | 2): bigint =>
-  reason === 1
-    ? 10n * margin.esCount * margin.equity - margin.maintenanceMarginTimes10k
-    : 10n * margin.quoteBalance + 6n * margin.haircutSpot;
+  reason === 1 ? maintenanceMarginGap(margin) : 10n * margin.quoteBalance + 6n * margin.haircutSpot;
 
 /** Best resting order that may close the position: inside the band, of another account. */
 function counterparty(

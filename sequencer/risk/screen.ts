@@ -8,10 +8,12 @@
  */
 import type { Account } from '#protocol/account.ts';
 import { invariant } from '#protocol/errors.ts';
-import type { RiskTable } from '#protocol/instrument.ts';
+import { type RiskTable, UNDERLYINGS } from '#protocol/instrument.ts';
 import { SPOT_SLOTS, type StateShape } from '#protocol/limits.ts';
+import { addOnUnitMicros } from '#protocol/risk/margin.ts';
 
 const ERROR_SHARE = 2 ** -40;
+const ADD_ON_MM_SHARE = 0.6;
 const SCENARIO_BLOCK = 8;
 const GROWTH = 2;
 
@@ -26,6 +28,10 @@ interface Columns {
   readonly haircutValue: Float64Array;
   readonly chargeMmLong: Float64Array;
   readonly chargeMmShort: Float64Array;
+  /** Delta of one lot, by the underlying it counts for: 0 for the others. */
+  readonly deltas: readonly Float64Array[];
+  /** T of the size add-on per underlying, micros. */
+  readonly addOnUnits: readonly number[];
   /** Largest magnitude of anything one lot is multiplied with. */
   readonly largest: Float64Array;
   /** [column][scenario], 0.8 of the loss is not yet taken. */
@@ -58,6 +64,8 @@ function columnsOf(table: RiskTable, shape: StateShape): Columns {
     haircutValue: column((row) => (row.isSpot ? row.mark - row.chargeImLong : 0n)),
     chargeMmLong: column((row) => row.chargeMmLong),
     chargeMmShort: column((row) => row.chargeMmShort),
+    deltas: UNDERLYINGS.map((_, u) => column((row) => (row.underlying === u ? row.delta : 0n))),
+    addOnUnits: UNDERLYINGS.map((_, u) => Number(addOnUnitMicros(table, u))),
     largest: column((row) =>
       [
         row.mark,
@@ -65,6 +73,7 @@ function columnsOf(table: RiskTable, shape: StateShape): Columns {
         row.chargeMmLong,
         row.chargeMmShort,
         row.chargeImLong,
+        row.delta,
         ...row.losses,
       ].reduce((sum, x) => sum + magnitude(x), 0n),
     ),
@@ -122,6 +131,8 @@ export class AccountScreen {
 
   #pick(columns: Columns): number[] {
     const { worth, quoteWorth, haircutValue, chargeMmLong, chargeMmShort, largest, columnOfId } = columns;
+    const [firstDelta, secondDelta] = columns.deltas;
+    const [firstUnit, secondUnit] = columns.addOnUnits;
     const sizes = this.#sizes;
     const instruments = this.#instruments;
     const width = this.#width;
@@ -137,6 +148,8 @@ export class AccountScreen {
       let quote = cash;
       let haircutSpot = 0;
       let charges = 0;
+      let firstNet = 0;
+      let secondNet = 0;
       let magnitudes = cash < 0 ? -cash : cash;
       let isListed = true;
       for (let i = 0; i < count; i++) {
@@ -152,6 +165,8 @@ export class AccountScreen {
         quote += size * quoteWorth[column];
         haircutSpot += size * haircutValue[column];
         charges += size > 0 ? size * chargeMmLong[column] : -size * chargeMmShort[column];
+        firstNet += size * firstDelta[column];
+        secondNet += size * secondDelta[column];
         magnitudes += (size > 0 ? size : -size) * largest[column];
       }
       if (!isListed) {
@@ -162,7 +177,8 @@ export class AccountScreen {
       const hasQuoteDebt = 10 * quote + 6 * haircutSpot < allowance;
       // The mean of the k worst is at most the worst: for k > 1 this only picks more accounts.
       const worst = worstLoss(columns, lossesAt, sizes, first, count);
-      const isBelow = equity - (0.8 * worst + charges) < allowance;
+      const addOn = sizeAddOn(firstNet, firstUnit) + sizeAddOn(secondNet, secondUnit);
+      const isBelow = equity - (0.8 * worst + charges + ADD_ON_MM_SHARE * addOn) < allowance;
       const isEmptyAndHealthy = count === 0 && cash >= 0;
       if ((isBelow || hasQuoteDebt) && !isEmptyAndHealthy) picked.push(row);
     }
@@ -192,6 +208,13 @@ export class AccountScreen {
     this.#sizes = longer(this.#sizes);
     this.#instruments = longer(this.#instruments);
   }
+}
+
+/** The add-on of `protocol/risk/size-add-on`, in floating point. */
+function sizeAddOn(delta: number, unit: number): number {
+  const size = delta < 0 ? -delta : delta;
+  if (size <= unit) return 0;
+  return Math.max(2 * (size - unit), 5 * size - 17 * unit, 10 * size - 117 * unit) / 100;
 }
 
 /** max(0, worst scenario loss). Eight running sums at a time stay in registers. */

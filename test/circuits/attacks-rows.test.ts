@@ -2,7 +2,7 @@
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { poseidonChain } from '#protocol/crypto/poseidon.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
-import { ROW_FIXED_VALUES } from '#protocol/risk/table.ts';
+import { ROW_VALUES } from '#protocol/risk/table.ts';
 import { type Attack, accepts, BUS, refuses, tinyCircuit } from '#test/support/attack.ts';
 import { positions } from '#test/support/batch-traces.ts';
 import { forge } from '#test/support/forged-batch.ts';
@@ -85,9 +85,7 @@ function shortServed(): Attack {
   const forced = { kind: 'l1', operation: ledger.l1('withdraw', 1, 0, 50n * USD) } as const;
   const { content } = ledger.run(ledger.open(state, { liquid: [0n, 0n, 0n, 0n] }), forced);
   const outcome = { isApplied: false, reason: 'margin', served: 0n } as const;
-  const marked = Array.from({ length: ROW_FIXED_VALUES + TINY_SHAPE.scenarios }, (_, i) =>
-    i === 1 ? 1n : 0n,
-  );
+  const marked = Array.from({ length: ROW_VALUES }, (_, i) => (i === 1 ? 1n : 0n));
   return {
     batch: forge(state, {
       ...content,

@@ -72,7 +72,9 @@ describe('margin what-if', () => {
     const most = withdrawableMicros(account, table);
     const isAllowed = (amount: bigint) => {
       const after = margin({ ...account, cashStar: (account.cashStar - amount) as typeof account.cashStar });
-      return 4n * after.esCount * after.equity >= 5n * after.kInitialMargin && after.quoteBalance >= 0n;
+      return (
+        400n * after.esCount * after.equity >= 5n * after.initialMarginTimes100k && after.quoteBalance >= 0n
+      );
     };
     expect([isAllowed(most), isAllowed(most + 1n)]).to.deep.equal([true, false]);
   });

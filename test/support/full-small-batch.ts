@@ -11,7 +11,7 @@ const standardTable = {
   rows: table.rows.map(
     (row): RiskRow => ({
       ...row,
-      losses: Array.from({ length: STANDARD_SHAPE.scenarios }, (_, s) => row.losses[s % row.losses.length]),
+      ...ledger.linearLosses(row.linearLoss, row.underlying, STANDARD_SHAPE),
     }),
   ),
 };

@@ -10,6 +10,7 @@ import type { Rejection, Result } from '#protocol/errors.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, type StateShape, TINY_SHAPE } from '#protocol/limits.ts';
 import type { Message, OrderMessage, SignedMessages, WithdrawMessage } from '#protocol/message.ts';
+import { columnLosses } from '#protocol/risk/table.ts';
 import { signMessages } from '#protocol/signing.ts';
 import { genesisState, type LedgerState, ledgerTotals } from '#protocol/state.ts';
 import { type OpenBatch, openBatch } from '#protocol/transition/open-batch.ts';
@@ -42,15 +43,33 @@ export const ROOMY: BatchCapacity = {
 
 const perLot = (value: bigint) => value as MicrosPerLot;
 
-/** Marked at $100 a lot; moves of ±10 % and ±20 % in eight rows; IM charge 1 %, MM charge 0.6 %, band 1 %. */
+/** Losses of a long option in each pair of the tiny shape, percent of its mark. */
+const OPTION_PAIR_PERCENTS = [9n, 5n, -1n, -7n, -14n, 3n, -40n];
+
+/** What a row's risk array is made of: at 5 % a quarter anything linear loses 20 % at −R and 15 % in a fall's tail. */
+export const linearLosses = (
+  quarterLoss: MicrosPerLot,
+  underlying = 0,
+  shape: Pick<StateShape, 'scenarios'> = TINY_SHAPE,
+): Pick<RiskRow, 'linearLoss' | 'pairLosses' | 'losses'> => ({
+  linearLoss: quarterLoss,
+  pairLosses: [],
+  losses: columnLosses(quarterLoss, [], underlying, shape),
+});
+
+/**
+ * Marked at $100 a lot; IM charge 1 %, MM charge 0.6 %, band 1 %. All but THIRD are linear with quarters of 5 %;
+ * THIRD is an option on the other underlying.
+ */
 export function riskRow(instrumentId: number, change: Partial<RiskRow> = {}): RiskRow {
   const isSpot = instrumentId <= 3;
+  const underlying = instrumentId === THIRD ? 1 : 0;
   const mark = change.mark ?? perLot(100n * USD);
   const percent = (n: bigint) => perLot((mark * n) / 100n);
   return {
     instrumentId,
     marketSlot: instrumentId === SPOT ? 0 : instrumentId - 3,
-    underlying: 0,
+    underlying,
     isSpot,
     isReduceOnly: false,
     mark,
@@ -65,10 +84,18 @@ export function riskRow(instrumentId: number, change: Partial<RiskRow> = {}): Ri
     openInterestCap: 1_000_000n as Lots,
     positionCap: 100_000n as Lots,
     expirySec: 0n,
-    losses: [20n, 15n, 10n, 5n, -5n, -10n, -15n, -20n].map(percent),
+    ...(instrumentId === THIRD
+      ? optionLosses(OPTION_PAIR_PERCENTS.map(percent), underlying)
+      : linearLosses(percent(-5n))),
     ...change,
   };
 }
+
+const optionLosses = (pairLosses: readonly MicrosPerLot[], underlying: number) => ({
+  linearLoss: perLot(0n),
+  pairLosses,
+  losses: columnLosses(perLot(0n), pairLosses, underlying, TINY_SHAPE),
+});
 
 export function riskTable(
   change: Partial<RiskTable> = {},
@@ -79,6 +106,7 @@ export function riskTable(
     timeSec: NOW_SEC,
     rows: [SPOT, PERP, OTHER, THIRD].map((id) => riskRow(id, rows[id])),
     esCount: 1,
+    addOnUnitDollars: [1_000_000n, 1_000_000n],
     isJump: false,
     ...change,
   };

@@ -70,13 +70,26 @@ export const step: fc.Arbitrary<Step> = fc.record({
   isReduceOnly: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
 });
 
+/** Small enough that the larger positions of these markets pay for their size. */
+const ADD_ON_UNIT_DOLLARS = 1_500n;
+
 const tableAt = (percent: bigint): RiskTable => {
   const moved = (id: number) => ({
     mark: (percent * USD) as MicrosPerLot,
     fundingIndex: (id === SPOT ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
   });
-  return riskTable({}, { [SPOT]: moved(SPOT), [PERP]: moved(PERP) });
+  return riskTable(
+    { addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] },
+    { [SPOT]: moved(SPOT), [PERP]: moved(PERP) },
+  );
 };
+
+/** Bracket by bracket, as a tax. */
+function sizeCharge(delta: number): number {
+  const unit = Number(ADD_ON_UNIT_DOLLARS * USD);
+  const within = (from: number, to: number) => Math.max(0, Math.min(delta, to * unit) - from * unit);
+  return 0.02 * within(1, 5) + 0.05 * within(5, 20) + 0.1 * within(20, Infinity);
+}
 
 /** The second model: equity and requirements in micros from the rule's text. */
 function health(account: Account, table: RiskTable) {
@@ -85,17 +98,20 @@ function health(account: Account, table: RiskTable) {
   let spotValue = 0;
   let charges = 0;
   const worst: number[] = Array(8).fill(0);
+  const deltas = [0, 0];
   for (const row of table.rows) {
     const size = Number(sizeOf(account, row.instrumentId));
     equity += size * (Number(row.mark) - Number(row.fundingIndex));
     if (row.isSpot) spotValue += size * (Number(row.mark) - Number(row.chargeImLong));
     else debt += size * (Number(row.mark) - Number(row.fundingIndex));
     charges += Math.abs(size) * Number(size > 0 ? row.chargeImLong : row.chargeImShort);
+    deltas[row.underlying] += size * Number(row.delta);
     row.losses.forEach((loss, s) => {
       worst[s] += size * Number(loss);
     });
   }
-  return { equity, debt, spotValue, im: Math.max(0, ...worst) + charges };
+  const addOn = deltas.reduce((sum, delta) => sum + sizeCharge(Math.abs(delta)), 0);
+  return { equity, debt, spotValue, im: Math.max(0, ...worst) + charges + addOn };
 }
 
 const isDebtor = (account: Account) => heldInstruments(account).length === 0 && account.cashStar < 0n;
@@ -294,7 +310,7 @@ export class RandomMarket {
         // Only a hedge may grow below IM: never an account that was below MM, and equity may not fall into MM.
         expect(change.marginBefore.health, label).to.not.be.oneOf(['liquidatable', 'bankrupt']);
         expect(
-          change.marginAfter.maintenanceMarginTimes10k <= change.marginBefore.maintenanceMarginTimes10k,
+          change.marginAfter.maintenanceMarginTimes1000k <= change.marginBefore.maintenanceMarginTimes1000k,
           label,
         ).to.equal(true);
       }

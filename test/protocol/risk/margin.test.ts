@@ -33,22 +33,22 @@ describe('margin of an account', () => {
     expect(m.equity).to.equal(500n * USD);
     expect(m.quoteBalance).to.equal(500n * USD);
     expect(m.kScan).to.equal(200n * USD); // 20 % down
-    expect(m.kInitialMargin).to.equal(210n * USD);
-    expect(m.maintenanceMarginTimes10k).to.equal(1660n * USD); // 10 · (160 + 6)
+    expect(m.initialMarginTimes100k).to.equal(21_000n * USD);
+    expect(m.maintenanceMarginTimes1000k).to.equal(166_000n * USD); // 1000 · (160 + 6)
     expect(m.health).to.equal('open');
   });
 
   it('nets positions before it takes the worst scenario', () => {
     const m = margin(holding(0n, { [PERP]: 10n, [OTHER]: -10n }));
     expect(m.kScan).to.equal(0n);
-    expect(m.kInitialMargin).to.equal(20n * USD); // the charges of both legs stay
+    expect(m.initialMarginTimes100k).to.equal(2_000n * USD); // the charges of both legs stay
   });
 
   it('averages the k worst scenarios, kept multiplied by k', () => {
     const m = margin(holding(0n, { [PERP]: 10n }), 3);
-    expect(m.kScan).to.equal(450n * USD); // 200 + 150 + 100
-    expect(m.kInitialMargin).to.equal(480n * USD);
-    expect(m.initialMarginMicrosUp).to.equal(160n * USD);
+    expect(m.kScan).to.equal(550n * USD); // 200 + 200 + 150
+    expect(m.initialMarginTimes100k).to.equal(58_000n * USD);
+    expect(m.initialMarginMicrosUp).to.equal(193_333_334n);
   });
 
   it('takes funding out of cash, from longs to shorts', () => {
@@ -65,7 +65,31 @@ describe('margin of an account', () => {
     expect(m.equity).to.equal(600n * USD);
     expect(m.quoteBalance).to.equal(100n * USD);
     expect(m.haircutSpot).to.equal(460n * USD);
-    expect(m.kInitialMargin).to.equal(140n * USD);
+    expect(m.initialMarginTimes100k).to.equal(14_000n * USD);
+  });
+
+  it('adds for the size of the net delta: 2, 5 and 10 % of what lies beyond 1, 5 and 20 units', () => {
+    const sized = (size: bigint, unit: bigint) =>
+      marginOf(holding(0n, { [PERP]: size }), riskTable({ addOnUnitDollars: [unit, 1n] }), TINY_SHAPE);
+    for (const [size, addOn] of [
+      [10n, 0n], // $1,000, exactly the unit
+      [20n, 20n],
+      [50n, 80n],
+      [200n, 830n], // 80 + 5 % of 15,000
+      [201n, 840n],
+      [300n, 1_830n],
+    ] as const) {
+      for (const sign of [1n, -1n]) {
+        const m = sized(sign * size, 1_000n);
+        expect(m.sizeAddOnTimes100, `${size} lots`).to.equal(100n * addOn * USD);
+        expect(m.initialMarginMicrosUp).to.equal((21n * size + addOn) * USD);
+        expect(5n * m.maintenanceMarginMicrosUp).to.equal((83n * size + 3n * addOn) * USD);
+      }
+    }
+    const hedged = holding(0n, { [PERP]: 300n, [OTHER]: -300n });
+    expect(
+      marginOf(hedged, riskTable({ addOnUnitDollars: [1n, 1n] }), TINY_SHAPE).sizeAddOnTimes100,
+    ).to.equal(0n);
   });
 
   it('counts what waits in the L1 queue when asked to', () => {
@@ -94,7 +118,7 @@ describe('margin of an account', () => {
       { [PERP]: { losses: [1n, 0n, 0n, 0n, 0n, 0n, 0n, 0n] as MicrosPerLot[] } },
     );
     const m = marginOf(holding(0n, { [PERP]: 1n }), table, TINY_SHAPE);
-    expect(m.kInitialMargin).to.equal(1n + 3n * USD);
+    expect(m.initialMarginTimes100k).to.equal(100n + 300n * USD);
     expect(m.initialMarginMicrosUp).to.equal(USD + 1n);
   });
 });
@@ -136,7 +160,7 @@ describe('expected shortfall without sorting', () => {
 
   it('is the dot product of sizes and risk arrays', () => {
     const vector = lossVector(holding(0n, { [PERP]: 3n, [OTHER]: -1n }), riskTable(), TINY_SHAPE);
-    expect(vector.map((loss) => loss / USD)).to.deep.equal([40n, 30n, 20n, 10n, -10n, -20n, -30n, -40n]);
+    expect(vector.map((loss) => loss / USD)).to.deep.equal([40n, -40n, 0n, 0n, -40n, 40n, 30n, -30n]);
   });
 });
 

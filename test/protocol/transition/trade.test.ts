@@ -7,6 +7,7 @@ import type { Lots, MicrosPerLot } from '#protocol/units.ts';
 import {
   funded,
   LATER_SEC,
+  linearLosses,
   match,
   must,
   OTHER,
@@ -244,7 +245,8 @@ describe('the widths of a leaf', () => {
     const row = {
       ...free,
       mark: 1n as MicrosPerLot,
-      losses: Array(8).fill(zero),
+      delta: zero,
+      ...linearLosses(zero),
       openInterestCap: (1n << 60n) as Lots,
     };
     const header = { table: riskTable({}, { [PERP]: row }) };

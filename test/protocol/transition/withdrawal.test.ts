@@ -201,8 +201,8 @@ describe('a forced withdrawal', () => {
     refusal(executeBatch(state, tampered(batch, 1n), ROOMY), 'insufficient-margin');
     refusal(executeBatch(state, tampered(batch, -1n), ROOMY), 'served-too-little');
     // Why the circuit takes off two marks: with one the right outcome could not be proved (docs/protocol.md §5).
-    const { equity, kInitialMargin } = marginOf(batch.accountAt(1), riskTable(), TINY_SHAPE);
-    const isProvable = (unit: bigint) => 4n * (equity - unit) < 5n * kInitialMargin;
+    const { equity, initialMarginTimes100k } = marginOf(batch.accountAt(1), riskTable(), TINY_SHAPE);
+    const isProvable = (unit: bigint) => 400n * (equity - unit) < 5n * initialMarginTimes100k;
     expect([isProvable(100n * USD), isProvable(200n * USD)]).to.deep.equal([false, true]);
   });
 

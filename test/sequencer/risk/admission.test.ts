@@ -70,7 +70,10 @@ describe('admission', () => {
         expect(margin.esCount * margin.equity >= worst.kEquity, 'equity is not below its bound').to.equal(
           true,
         );
-        expect(margin.kInitialMargin <= worst.kInitialMargin, 'IM is not above its bound').to.equal(true);
+        expect(
+          margin.initialMarginTimes100k <= worst.initialMarginTimes100k,
+          'IM is not above its bound',
+        ).to.equal(true);
       }),
       { numRuns: 500 },
     );
