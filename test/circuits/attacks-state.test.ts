@@ -3,7 +3,7 @@
 import type { Account } from '#protocol/account.ts';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
-import { rowHash } from '#protocol/risk/table.ts';
+import { ROW_VALUES, rowHash } from '#protocol/risk/table.ts';
 import { accountAt } from '#protocol/state.ts';
 import type { Lots } from '#protocol/units.ts';
 import { type Attack, BUS, FREIVALDS, refuses, tinyCircuit } from '#test/support/attack.ts';
@@ -182,7 +182,7 @@ describe('batch circuit, forged leaves', function () {
             ];
             for (const name of [...scalars, 'NewInterestLots', 'IsWithinCap', 'OpeningFills'])
               s.set(`instrument${name}`, 3, s.get(`instrument${name}`, 0));
-            for (let i = 0; i < 22; i++) s.set('instrumentRow', 3, i, s.get('instrumentRow', 0, i));
+            for (let i = 0; i < ROW_VALUES; i++) s.set('instrumentRow', 3, i, s.get('instrumentRow', 0, i));
           },
         };
       },

@@ -120,7 +120,7 @@ describe('batch circuit and its twin on random markets', function () {
 
   it('agrees with the twin on every neighbour of a batch: one number more or less', async () => {
     const verdicts = { accepted: 0, refused: 0 };
-    for (const { batch, start } of randomBatches(7, 2, 16).filter(isBusy)) {
+    for (const { batch, start } of randomBatches(7, 2, 20).filter(isBusy)) {
       for (const { what, content } of neighbours(batch.content)) {
         const twin = executeBatch(start, content, TINY_BATCH);
         if (!twin.ok && CONTRACT_RULES.includes(twin.code)) continue;

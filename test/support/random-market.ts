@@ -28,13 +28,14 @@ import {
   riskTable,
   SPOT,
   settle,
+  THIRD,
   trade,
   USD,
   withdrawal,
 } from './ledger.ts';
 
 export const ACCOUNTS = [1, 2, 3, 4];
-const IDS = [SPOT, PERP, OTHER];
+const IDS = [SPOT, PERP, OTHER, THIRD];
 
 export interface Step {
   readonly kind: 'trade' | 'close' | 'withdraw' | 'force' | 'deposit' | 'pay-fund' | 'round' | 'cancel-all';
@@ -53,7 +54,7 @@ export const step: fc.Arbitrary<Step> = fc.record({
     often('trade', 8),
     often('close', 8),
     often('round', 4),
-    often('withdraw', 2),
+    often('withdraw', 3),
     often('force', 1),
     often('deposit', 1),
     often('pay-fund', 2),
