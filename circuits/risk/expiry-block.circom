@@ -88,7 +88,7 @@ template ExpiryBlock(UNDERLYINGS, SCENARIOS, STRIKES) {
     component surface = BlockSurface(STRIKES);
     surface.forward <== shared.forward;
     for (var k = 0; k < STRIKES; k++) {
-        strikes[k] = StrikeRows(UNDERLYINGS, SCENARIOS);
+        strikes[k] = StrikeRows(SCENARIOS);
         strikes[k].word <== strikeWords[k];
         strikes[k].isBlockListed <== future.isListed;
         strikes[k].underlying <== future.underlying;

@@ -3,20 +3,41 @@ pragma circom 2.2.0;
 include "../arithmetic/poseidon.circom";
 include "../arithmetic/unpack.circom";
 include "./columns.circom";
+include "./risk-limits.circom";
 
-// |loss| of a revaluation below 2^35: a call is worth at most its forward, below 2^33 (OptionRow).
-function PAIR_LOSS_BITS() { return 35; }
-function PAIR_LOSSES_PER_ELEMENT() { return 7; }
-
+// Elements that hold the losses of the used pairs, seven shifted losses of 36 bits to each, lowest first: lossElements of
+// protocol/risk/table.ts.
 function lossElementCount(SCENARIOS) {
-    return (columnPairs(SCENARIOS) + PAIR_LOSSES_PER_ELEMENT() - 1) \ PAIR_LOSSES_PER_ELEMENT();
+    return (usedPairs(SCENARIOS) + PAIR_LOSSES_PER_ELEMENT() - 1) \ PAIR_LOSSES_PER_ELEMENT();
 }
 
-// Proves       losses are what the elements pack and hash is theirs: twin of lossElements and lossesHash in
-//              protocol/risk/table.ts. Seven shifted losses of 36 bits an element, lowest first.
+// Proves       hash = lossesHash of protocol/risk/table.ts: the losses of the pairs that columns use.
+// Assumes      |losses| < 2^35 (OptionRow).
+template LossesHash(SCENARIOS) {
+    signal input losses[MOVE_PAIRS()];
+    signal output hash;
+
+    var COUNT = lossElementCount(SCENARIOS);
+    assert(COUNT <= 16 && PAIR_LOSSES_PER_ELEMENT() * (PAIR_LOSS_BITS() + 1) < 254);
+    var elements[16];
+    for (var e = 0; e < 16; e++) { elements[e] = 0; }
+    var next = 0;
+    for (var p = 0; p < MOVE_PAIRS(); p++) {
+        if (isPairUsed(SCENARIOS, p) == 1) {
+            elements[next \ PAIR_LOSSES_PER_ELEMENT()] += (losses[p] + (1 << PAIR_LOSS_BITS()))
+                * (1 << ((next % PAIR_LOSSES_PER_ELEMENT()) * (PAIR_LOSS_BITS() + 1)));
+            next++;
+        }
+    }
+    component poseidon = Poseidon(COUNT);
+    for (var e = 0; e < COUNT; e++) { poseidon.inputs[e] <== elements[e]; }
+    hash <== poseidon.out;
+}
+
+// Proves       losses are what the elements pack, and hash is theirs.
 // Guarantees   |losses| ≤ 2^35; the split is the only one.
 template UnpackLosses(SCENARIOS) {
-    var PAIRS = columnPairs(SCENARIOS);
+    var PAIRS = usedPairs(SCENARIOS);
     var ELEMENTS = lossElementCount(SCENARIOS);
     signal input elements[ELEMENTS];
     signal output losses[PAIRS];
@@ -33,28 +54,6 @@ template UnpackLosses(SCENARIOS) {
         for (var i = 0; i < count; i++) {
             losses[PAIR_LOSSES_PER_ELEMENT() * e + i] <== fields[e].fields[i] - (1 << PAIR_LOSS_BITS());
         }
-    }
-    hash <== Poseidon(ELEMENTS)(elements);
-}
-
-// The same from losses that are known to be in range.
-// Assumes      |losses| < 2^35.
-template PackLosses(SCENARIOS) {
-    var PAIRS = columnPairs(SCENARIOS);
-    var ELEMENTS = lossElementCount(SCENARIOS);
-    signal input losses[PAIRS];
-    signal output hash;
-
-    signal elements[ELEMENTS];
-    for (var e = 0; e < ELEMENTS; e++) {
-        var packed = 0;
-        for (var i = 0; i < PAIR_LOSSES_PER_ELEMENT(); i++) {
-            var at = PAIR_LOSSES_PER_ELEMENT() * e + i;
-            if (at < PAIRS) {
-                packed += (losses[at] + (1 << PAIR_LOSS_BITS())) * (1 << (i * (PAIR_LOSS_BITS() + 1)));
-            }
-        }
-        elements[e] <== packed;
     }
     hash <== Poseidon(ELEMENTS)(elements);
 }

@@ -25,7 +25,6 @@ function ROW_POSITION_CAP() { return 11; }
 function ROW_EXPIRY() { return 12; }
 function ROW_LINEAR_LOSS() { return 13; }
 function ROW_LOSSES_HASH() { return 14; }
-function ROW_VALUES() { return 15; }
 
 // Proves       scenarioValue = Σ γ^s · (loss of one long lot in scenario s), where that loss is what the option's own
 //              revaluation says plus linearLoss · (quarters of R that s moves the underlying): docs/protocol.md §4.
@@ -48,15 +47,15 @@ template ScenarioValue(SCENARIOS) {
     // A row that claims no losses has hash 0, and no losses have hash 0.
     lossesHash === hasLosses * losses.hash;
 
-    signal chosenGamma[columnPairs(SCENARIOS)];
-    signal parts[columnPairs(SCENARIOS)];
+    signal chosenGamma[usedPairs(SCENARIOS)];
+    signal parts[usedPairs(SCENARIOS)];
     var total = 0;
-    for (var p = 0; p < columnPairs(SCENARIOS); p++) {
+    for (var p = 0; p < usedPairs(SCENARIOS); p++) {
         var first = 0;
         var second = 0;
         for (var s = 0; s < SCENARIOS; s++) {
-            if (columnPair(SCENARIOS, 0, s) == p) { first += gamma[s]; }
-            if (columnPair(SCENARIOS, 1, s) == p) { second += gamma[s]; }
+            if (placeOfColumn(SCENARIOS, 0, s) == p) { first += gamma[s]; }
+            if (placeOfColumn(SCENARIOS, 1, s) == p) { second += gamma[s]; }
         }
         chosenGamma[p] <== first + underlying * (second - first);
         parts[p] <== losses.losses[p] * chosenGamma[p];

@@ -1,6 +1,6 @@
 pragma circom 2.2.0;
 
-include "../scenarios.circom";
+include "../columns.circom";
 include "./bits.circom";
 include "./deviation.circom";
 include "./moves.circom";
@@ -38,20 +38,6 @@ function pairQuarters(pair) {
     }
     // The first two tails are falls.
     return pair < 18 ? -3 : 3;
-}
-
-// The pair in a column of the risk array: rows 0 … 13 of the scenario list alternate between up and down, 14 … 23 are up.
-function pairOfColumn(SCENARIOS, underlying, column) {
-    var tinyRows[8] = [14, 15, 18, 19, 20, 21, 24, 31];
-    var row = SCENARIOS == 8 ? tinyRows[column] : column;
-    if (row >= 24) {
-        return 16 + row - 24;
-    }
-    var quarters = scenarioQuarters(SCENARIOS, underlying, column);
-    if (row < 14 && row % 2 == 1) {
-        return 9 + quarters + 3;
-    }
-    return quarters + QUARTERS_MAX();
 }
 
 // Proves       mark, delta and the 24 losses of the call and of the put at one strike: twin of priceStrike in

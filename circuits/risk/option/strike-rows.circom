@@ -2,56 +2,13 @@ pragma circom 2.2.0;
 
 include "circomlib/circuits/comparators.circom";
 include "../../arithmetic/divide.circom";
-include "../../arithmetic/poseidon.circom";
 include "../../arithmetic/poseidon-chain.circom";
 include "../../arithmetic/unpack.circom";
+include "../losses.circom";
 include "../risk-limits.circom";
 include "./log.circom";
 include "./option-row.circom";
 include "./vol-shock.circom";
-
-// Is a pair in some column of some underlying? Rows pack the losses of such pairs, in their order.
-function isPairUsed(SCENARIOS, UNDERLYINGS, pair) {
-    var isUsed = 0;
-    for (var u = 0; u < UNDERLYINGS; u++) {
-        for (var s = 0; s < SCENARIOS; s++) {
-            if (pairOfColumn(SCENARIOS, u, s) == pair) {
-                isUsed = 1;
-            }
-        }
-    }
-    return isUsed;
-}
-
-function usedPairs(SCENARIOS, UNDERLYINGS) {
-    var count = 0;
-    for (var p = 0; p < MOVE_PAIRS(); p++) { count += isPairUsed(SCENARIOS, UNDERLYINGS, p); }
-    return count;
-}
-
-// Proves       hash = lossesHash of protocol/risk/table.ts: the losses of the pairs that columns use, seven to an element.
-// Assumes      |losses| < 2^35 (OptionRow).
-template LossesHash(UNDERLYINGS, SCENARIOS) {
-    var perElement = PAIR_LOSSES_PER_ELEMENT();
-    var elementCount = (usedPairs(SCENARIOS, UNDERLYINGS) + perElement - 1) \ perElement;
-    assert(elementCount <= 16 && perElement * (PAIR_LOSS_BITS() + 1) < 254);
-    signal input losses[MOVE_PAIRS()];
-    signal output hash;
-
-    var elements[16];
-    for (var e = 0; e < 16; e++) { elements[e] = 0; }
-    var next = 0;
-    for (var p = 0; p < MOVE_PAIRS(); p++) {
-        if (isPairUsed(SCENARIOS, UNDERLYINGS, p) == 1) {
-            elements[next \ perElement] += (losses[p] + (1 << PAIR_LOSS_BITS()))
-                * (1 << ((next % perElement) * (PAIR_LOSS_BITS() + 1)));
-            next++;
-        }
-    }
-    component poseidon = Poseidon(elementCount);
-    for (var e = 0; e < elementCount; e++) { poseidon.inputs[e] <== elements[e]; }
-    hash <== poseidon.out;
-}
 
 // Proves       the hashes of the rows of the call and of the put at one strike, or 0 for the zero word of an empty
 //              place. Twin of optionRows in protocol/risk/rows.ts. ln K is proved here in every round, so nothing about
@@ -62,7 +19,7 @@ template LossesHash(UNDERLYINGS, SCENARIOS) {
 // Guarantees   0 ≤ call roll ≤ forward roll, so neither roll is negative: 0 ≤ call delta ≤ forward, because no place of the
 //              distribution's grid has a probability outside [0, 1] (test/protocol/risk/option tries them all).
 //              A listed strike with a block in use always has a witness if 0 < strike.
-template StrikeRows(UNDERLYINGS, SCENARIOS) {
+template StrikeRows(SCENARIOS) {
     signal input word;
     signal input isBlockListed;
     signal input underlying;
@@ -126,7 +83,7 @@ template StrikeRows(UNDERLYINGS, SCENARIOS) {
         // 2^20 / 10^6 < 2.
         callRoll[i] <== DivideNearest(FORWARD_BITS() + RATE_PPM_BITS(), PPM_ONE(), FORWARD_BITS() + 1)(rolled[i]);
     }
-    signal lossesHash <== LossesHash(UNDERLYINGS, SCENARIOS)(prices.callLosses);
+    signal lossesHash <== LossesHash(SCENARIOS)(prices.callLosses);
 
     component rows[2];
     for (var put = 0; put < 2; put++) {
