@@ -180,7 +180,7 @@ export function planFor(
 ): KillPlan {
   // What L1 has taken is unseen only until the write that says so.
   const moment = target === 'unseen' ? 'before' : KILL_MOMENTS[place % KILL_MOMENTS.length];
-  const isOwn = target === 'proving' ? random(2) === 0 : place % OWN_PROVER_EVERY === OWN_PROVER_EVERY - 1;
+  const isOwn = target === 'proving' ? place % 2 === 0 : place % OWN_PROVER_EVERY === OWN_PROVER_EVERY - 1;
   return {
     target,
     moment,
