@@ -1,6 +1,7 @@
 /** Random signed messages, every field over its whole width. */
 import fc from 'fast-check';
-import type { Message, OrderMessage, WithdrawMessage } from '#protocol/message.ts';
+import { type Message, type OrderMessage, packMessage, type WithdrawMessage } from '#protocol/message.ts';
+import { childrenOnPath } from '#prover/witness/paths.ts';
 
 const bits = (count: number): fc.Arbitrary<bigint> =>
   fc.oneof(fc.bigInt(0n, (1n << BigInt(count)) - 1n), fc.constantFrom(0n, 1n, (1n << BigInt(count)) - 1n));
@@ -38,3 +39,23 @@ export const anyWithdrawal: fc.Arbitrary<WithdrawMessage> = fc.record({
   nonce: bits(40),
   floorBackWords,
 });
+
+/** A message alone under signature row 1 of two, as rows read it; row 0 is used by another account. */
+export function signedMessage(message: Message | undefined, accountIndex: bigint) {
+  const packed = message === undefined ? 0n : packMessage(message);
+  const children = childrenOnPath(packed, 0, [
+    [0n, 0n, 0n],
+    [0n, 0n, 0n],
+  ]);
+  return {
+    message: packed,
+    signatureIndex: 1,
+    place: 0,
+    children,
+    signatureIsUsed: [1, 1],
+    signatureAccount: [accountIndex + 1n, accountIndex],
+    signatureRoot: [1234n, packed],
+    signatureIsDepth1: [0, 0],
+    signatureIsDepth2: [0, 0],
+  };
+}

@@ -202,25 +202,38 @@ export class TemplateCircuit {
 
   /**
    * With the inputs given nothing else can change: no wire is free in the neighbourhood, and every other value of every
-   * wire, with all that follows from it, violates a constraint. `free` names wires that may: read by nothing.
+   * wire, with all that follows from it, violates a constraint. `free` names the wires that may, as nothing reads them.
    */
-  async leavesNoChoice(input: Values, free = /^$/): Promise<void> {
+  async leavesNoChoice(input: Values, free: readonly string[] = []): Promise<void> {
     const { system, order } = inputsFirst(this.#system, this.#outputCount);
     const witness = await calculateWitness(this.#circuit.wasmPath, asFields(input));
     const values = order.map((wire) => witness[wire]);
     expect(firstViolation(system, values)).to.equal(-1);
     const nameOf = (place: number): string => this.#names.get(order[place]) ?? `wire ${order[place]}`;
-    const choices = freeWires(system, values).map(nameOf);
-    expect(choices.filter((name) => !free.test(name))).to.deep.equal([]);
+    expect(freeWires(system, values).map(nameOf)).to.have.members(free);
     const mutator = new WitnessMutator(system, values, determineWires(system, values));
     for (let place = 1 + system.publicCount; place < system.wireCount; place++) {
-      if (free.test(nameOf(place))) continue;
+      if (free.includes(nameOf(place))) continue;
       const value = values[place];
       for (const other of [value + 1n, value - 1n, FIELD_MODULUS - value, 1n - value, 2n * value]) {
         if ((other - value) % FIELD_MODULUS === 0n) continue;
         expect(mutator.mutate(place, other), `${nameOf(place)}: ${value} → ${other}`).to.be.at.least(0);
       }
     }
+  }
+
+  /** Whether the honest assignment is a witness with some of its wires changed by their names. */
+  async isWitness(input: Values, change: (name: string) => bigint | undefined): Promise<boolean> {
+    const witness = await calculateWitness(this.#circuit.wasmPath, asFields(input));
+    let changed = 0;
+    for (const [wire, name] of this.#names) {
+      const value = wire > 0 ? change(name) : undefined;
+      if (value === undefined) continue;
+      witness[wire] = toField(value);
+      changed++;
+    }
+    expect(changed, 'changed wires').to.be.at.least(1);
+    return firstViolation(this.#system, witness) < 0;
   }
 }
 
