@@ -209,7 +209,9 @@ export class TemplateCircuit {
     const witness = await calculateWitness(this.#circuit.wasmPath, asFields(input));
     const values = order.map((wire) => witness[wire]);
     expect(firstViolation(system, values)).to.equal(-1);
-    const nameOf = (place: number): string => this.#names.get(order[place]) ?? `wire ${order[place]}`;
+    // Components without a name are called after their place in the file.
+    const nameOf = (place: number): string =>
+      this.#names.get(order[place])?.replace(/_\d+_\d+/g, '') ?? `wire ${order[place]}`;
     expect(freeWires(system, values).map(nameOf)).to.have.members(free);
     const mutator = new WitnessMutator(system, values, determineWires(system, values));
     for (let place = 1 + system.publicCount; place < system.wireCount; place++) {
