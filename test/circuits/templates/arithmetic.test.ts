@@ -183,7 +183,7 @@ describe('unpacking', () => {
 });
 
 describe('hash of a list', () => {
-  const COUNTS = [1, 16, 17, 32];
+  const COUNTS = [1, 16, 17];
   // One compilation: the blocks of all lengths are the same hash.
   const chains = COUNTS.map(
     (n) => `signal input values${n}[${n}]; signal output hash${n} <== PoseidonChain(${n})(values${n});`,
@@ -196,7 +196,7 @@ describe('hash of a list', () => {
   );
 
   it(`of ${COUNTS} is its twin's`, async () => {
-    const list = fc.array(fieldElement, { minLength: 32, maxLength: 32 });
+    const list = fc.array(fieldElement, { minLength: 17, maxLength: 17 });
     const check = async (values: bigint[]): Promise<void> => {
       const parts = COUNTS.map((n) => [n, values.slice(0, n)] as const);
       await (await chain()).equals(
@@ -205,8 +205,8 @@ describe('hash of a list', () => {
       );
     };
     await fc.assert(fc.asyncProperty(list, check), { numRuns: 5 });
-    await check(Array<bigint>(32).fill(0n));
-    await check(Array<bigint>(32).fill(FIELD_MODULUS - 1n));
+    await check(Array<bigint>(17).fill(0n));
+    await check(Array<bigint>(17).fill(FIELD_MODULUS - 1n));
   });
 });
 

@@ -288,7 +288,7 @@ describe('account health', () => {
           seen[isRight ? 'accepted' : 'refused']++;
           expect(await hasWitness(entry)).to.equal(isRight);
         }),
-        { numRuns: 150 },
+        { numRuns: 100 },
       );
       expect(seen.accepted).to.be.at.least(1);
       expect(seen.refused).to.be.at.least(1);

@@ -19,7 +19,6 @@ import { batchHeader, NOW_SEC, PERP, riskRow, riskTable, SPOT } from '#test/supp
 const FILE = 'circuits/row/instrument.circom';
 const INSTANCE = `InstrumentRow(${TINY_SHAPE.scenarios}, 3)`;
 const row = template(FILE, INSTANCE);
-const anyExpiring = template(FILE, INSTANCE, ['isExpiring']);
 const GAMMA = gammaPowers(TINY_SHAPE.scenarios + 8);
 
 /** What the batch does in the instrument. */
@@ -212,14 +211,15 @@ describe('instrument row', () => {
     await refuses(expiring(NOW_SEC), {}, EXPIRED);
     await refuses(expiring(NOW_SEC), { openingFills: 0n }, EXPIRED);
     await accepts(expiring(NOW_SEC), QUIET);
-    const LIE = 'InstrumentRow: (1 - isExpiring) * fillsOfExpiring === 0;';
-    const expired = inputOf(expiring(NOW_SEC), USE);
-    for (const isExpiring of [0n, 2n, HALF])
-      await (await anyExpiring()).refuses({ ...expired, isExpiring }, LIE);
-    await (await anyExpiring()).refuses({ ...expired, isExpiring: 1 }, EXPIRED);
-    // Said where nothing expires, it can only forbid.
-    await (await anyExpiring()).accepts({ ...inputOf(perp, USE), isExpiring: 0 });
-    await (await anyExpiring()).refuses({ ...inputOf(perp, USE), isExpiring: 1 }, EXPIRED);
+    // With a true expiry ahead and fills, the hint can be nothing but 1.
+    const expiringLater = inputOf(expiring(NOW_SEC + 1n), USE);
+    for (const isExpiring of [0n, 2n, HALF]) {
+      const named = (name: string) => (name === 'main.isExpiring' ? isExpiring : undefined);
+      expect(await (await row()).isWitness(expiringLater, named), `${isExpiring}`).to.equal(false);
+    }
+    // Where nothing expires it may be said: then the market's expiry of 0 lies in the past.
+    const named = (name: string) => (name === 'main.isExpiring' ? 1n : undefined);
+    expect(await (await row()).isWitness(inputOf(perp, USE), named)).to.equal(false);
     const closing = { ...perp, isReduceOnly: true };
     await accepts(closing, { openingFills: 0n });
     await refuses(closing, {}, 'InstrumentRow: isReduceOnly * openingFills === 0;');
