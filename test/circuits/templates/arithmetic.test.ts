@@ -1,12 +1,13 @@
 /** The templates of circuits/arithmetic one by one, against their twins and at every bound. Division: divide.test.ts. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { commitmentValues, distanceTo, type ListValues } from '#protocol/batch/commitment.ts';
+import { distanceTo, type ListValues } from '#protocol/batch/commitment.ts';
 import { FIELD_MODULUS, fieldInverse, toField } from '#protocol/crypto/field.ts';
 import { poseidonChain } from '#protocol/crypto/poseidon.ts';
 import { LOSS_BITS, TINY_SHAPE } from '#protocol/limits.ts';
 import { pack } from '#protocol/pack.ts';
 import { bestThreshold, dualKScan, kScanOf, primalKScan, worstScenarios } from '#protocol/risk/margin.ts';
+import { committedPart } from '#test/support/circuits/event-rows.ts';
 import { fieldElement, HALF, RUNS, template } from '#test/support/circuits/template.ts';
 
 const ARITHMETIC = 'circuits/arithmetic';
@@ -261,18 +262,7 @@ describe('expected shortfall', () => {
       threshold,
       newLosses,
     };
-    const flags = { hasRow: [], isSignatureUsed: [], isShrinking: [] };
-    const batch = {
-      header: [],
-      events: [],
-      accounts: [account],
-      instruments: [],
-      signatures: [],
-      messages: [],
-      withdrawals: [],
-      flags,
-    };
-    return commitmentValues(batch, TINY_SHAPE).slice(3, 3 + Math.ceil(SCENARIOS / 3));
+    return committedPart({ accounts: [account] }).slice(3, 3 + Math.ceil(SCENARIOS / 3));
   }
 
   for (const k of [1, 3]) {

@@ -1,4 +1,4 @@
-/** What two accounts and four instruments look like to the rows that find theirs by key. */
+/** The two accounts of a batch that the tested rows belong to, and what rows add to its commitment. */
 import { type CommittedBatch, commitmentValues } from '#protocol/batch/commitment.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 
