@@ -38,7 +38,6 @@ describe('settlement', () => {
       l1: {
         contracts: new TestContracts(provider as never, place),
         signer: submitter,
-        sizeIndex: 0,
         depths: { round: 0, deposit: 0, final: 0 },
         firstBlock: place.firstBlock,
         receiptTimeoutMs,
