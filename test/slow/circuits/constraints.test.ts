@@ -5,6 +5,7 @@ import { measure } from '../../../bench/constraints.ts';
 /** The budgets of the design. */
 const BUDGETS = {
   batchSmallTotal: 150_000,
+  batchMediumTotal: 200_000,
   perTouchedAccount: 19_000,
   perAccountOneSided: 17_000,
   perSignature: 4_600,
