@@ -177,8 +177,9 @@ export class RollupFixture {
     return this.as(giver).donate(micros, { value: await this.rollup.queueFeeWei() });
   }
 
+  /** For a size that was not deployed as for the first. */
   bodyWords(choice: BodyChoice = {}, sizeIndex = 0): bigint[] {
-    const { l1Operations, withdrawals, liquidations, accounts } = this.capacities[sizeIndex];
+    const { l1Operations, withdrawals, liquidations, accounts } = this.capacities[sizeIndex] ?? this.capacity;
     const padded = (words: readonly bigint[] = [], count: number) =>
       Array.from({ length: count }, (_, i) => words[i] ?? 0n);
     return [
