@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Contract, HDNodeWallet, NonceManager, Transaction, type Wallet } from 'ethers';
+import { Contract, HDNodeWallet, NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
 import { network } from 'hardhat';
 import type { BatchSize } from '#protocol/batch/sizes.ts';
 import { InputError } from '#protocol/errors.ts';
@@ -24,6 +25,8 @@ import {
   uncheckedProofs,
 } from '../../support/settlement.ts';
 
+const GWEI = 1_000_000_000n;
+
 describe('settlement', () => {
   let place: TestRollup;
   let submitter: Wallet;
@@ -35,15 +38,25 @@ describe('settlement', () => {
   let connection: Awaited<ReturnType<typeof network.connect>>;
   const reports: string[] = [];
 
-  async function start(receiptTimeoutMs = 2_000, change: ConfigChange = {}): Promise<void> {
+  async function start(
+    receiptTimeoutMs = 2_000,
+    betweenQuestions?: () => Promise<void>,
+    change: ConfigChange = {},
+  ): Promise<void> {
     fatal = undefined;
     const { provider } = connection.ethers;
+    const contracts = new TestContracts(provider as never, place);
+    const rootOf = contracts.stateRoot;
+    contracts.stateRoot = async (block) => {
+      await betweenQuestions?.();
+      return rootOf.call(contracts, block);
+    };
     sequencer = await startSequencer({
       config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup), ...change }),
       store,
       proofs: uncheckedProofs,
       l1: {
-        contracts: new TestContracts(provider as never, place),
+        contracts,
         signer: submitter,
         depths: { round: 0, deposit: 0, final: 0 },
         firstBlock: place.firstBlock,
@@ -217,6 +230,92 @@ describe('settlement', () => {
     await provider.send('evm_setAutomine', [true]);
   });
 
+  /** A batch whose transaction waits in no block, and its number. */
+  async function sendWithoutBlock(): Promise<number> {
+    await settle();
+    await order(1, 'sell', 2n);
+    await order(2, 'buy', 2n);
+    await sequencer.seal();
+    await sequencer.proven();
+    await connection.ethers.provider.send('evm_setAutomine', [false]);
+    await sequencer.stop();
+    await start(60);
+    await sequencer.submit();
+    return sequencer.engine.read((state) => state.nextBatchNumber - 1);
+  }
+
+  /** L1 has the batch as it was sealed first, and the ledger knows. */
+  async function expectFirstAttempt(batchNumber: number): Promise<void> {
+    await sequencer.syncL1();
+    const { attempt, status } = await sequencer.engine.read((state) => state.batches.get(batchNumber)!);
+    expect({ attempt, status }).to.deep.equal({ attempt: 0, status: 'final' });
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+    expect(reports).to.deep.equal([]);
+  }
+
+  it('knows a batch as its own that is mined while it asks for number and root', async () => {
+    const batchNumber = await sendWithoutBlock();
+    await sequencer.stop();
+    await start(60, () => connection.ethers.provider.send('evm_mine', []));
+    await sequencer.submit();
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('does not execute a batch again that is mined while it looks for it, even if late', async () => {
+    const batchNumber = await sendWithoutBlock();
+    const { provider } = connection.ethers;
+    const receiptOf = provider.getTransactionReceipt.bind(provider);
+    const questions = (await store.intentsOf(batchNumber)).length;
+    let asked = 0;
+    provider.getTransactionReceipt = async (hash) => {
+      const receipt = await receiptOf(hash);
+      asked += 1;
+      // Right after the last of its transactions was not there yet; then the window passes.
+      if (asked === questions) {
+        await provider.send('evm_mine', []);
+        await connection.networkHelpers.time.increase(600);
+      }
+      return receipt;
+    };
+    await sequencer.submit();
+    expect(asked).to.be.at.least(questions);
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('executes a batch again whose window passed while its transaction was too cheap for any block', async () => {
+    const batchNumber = await sendWithoutBlock();
+    const { provider } = connection.ethers;
+    await provider.send('hardhat_setNextBlockBaseFeePerGas', [toQuantity(1_000n * GWEI)]);
+    await connection.networkHelpers.time.increase(600);
+    let isAccepted = false;
+    const accepted = l1.acceptRound().finally(() => {
+      isAccepted = true;
+    });
+    // Few blocks: their fee falls by an eighth each.
+    for (let blocks = 0; blocks < 10 && !isAccepted; blocks++) {
+      await sleep(50);
+      await provider.send('evm_mine', []);
+    }
+    await accepted;
+    const sent = await store.intentsOf(batchNumber);
+    const receipts = await Promise.all(sent.map(({ txHash }) => provider.getTransactionReceipt(txHash)));
+    expect(receipts).to.deep.equal(sent.map(() => null));
+    await sequencer.syncL1();
+    await sequencer.submit();
+    await sequencer.seal();
+    await sequencer.proven();
+    await sequencer.submit();
+    // One nonce, so that a block can take only one of them.
+    const nonces = (await store.intentsOf(batchNumber)).map(({ l1Nonce }) => l1Nonce);
+    expect(new Set(nonces).size).to.equal(1);
+    await provider.send('evm_mine', []);
+    await sequencer.submit();
+    await sequencer.syncL1();
+    const { attempt, status } = await sequencer.engine.read((state) => state.batches.get(batchNumber)!);
+    expect({ attempt, status }).to.deep.equal({ attempt: 1, status: 'final' });
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+  });
+
   it('executes a batch again that missed its window', async () => {
     await settle();
     await order(1, 'sell', 2n);
@@ -266,7 +365,7 @@ describe('settlement', () => {
     });
 
     it('sends each batch for the size it was sealed for', async () => {
-      await start(2_000, { sizes });
+      await start(2_000, undefined, { sizes });
       await l1.acceptRound();
       for (const account of [1, 2]) await l1.open(account);
       for (const account of [1, 2]) await l1.deposit(account, 10_000n * USD);
@@ -294,13 +393,13 @@ describe('settlement', () => {
         ['sizes[2]', [...sizes, third]],
       ];
       for (const [field, given] of wrong) {
-        const error = await start(2_000, { sizes: given }).then(
+        const error = await start(2_000, undefined, { sizes: given }).then(
           () => undefined,
           (failure: Error) => failure,
         );
         expect(error).to.be.instanceOf(InputError).with.property('field', field);
       }
-      await start(2_000, { sizes: [tiny] });
+      await start(2_000, undefined, { sizes: [tiny] });
     });
   });
 
