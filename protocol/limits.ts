@@ -90,7 +90,8 @@ export const SMALL_BATCH: BatchCapacity = {
 
 /**
  * Room for every derivative leg that one account can hold, in instruments and in liquidations: what the small batch
- * cannot hold goes here. Its other rows are the small batch's, so it can do whatever that one can.
+ * cannot hold goes here. Its other rows are the small batch's, so it can do whatever that one can. With eight orders
+ * against them, eight legs of one account close in a batch; sixteen are closed of several accounts.
  */
 export const MEDIUM_BATCH: BatchCapacity = {
   ...SMALL_BATCH,
