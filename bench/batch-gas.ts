@@ -1,5 +1,5 @@
 /**
- * L1 gas of `submitBatch` at the small batch, data included: what the transaction pays, and the EIP-7623 floor for its
+ * L1 gas of `submitBatch` at the small batch and at a full medium one, data included: what the transaction pays, and the EIP-7623 floor for its
  * data, which would be the price if it were higher. Rollup, vault and oracle are the real ones. The verifier is a real
  * one that does all its work and then says yes (6 gas more), and the proof is points of its key, as gas does not
  * depend on the proof; the oracle's own proofs are taken unseen, as a batch only reads what was accepted. Seven of nine
@@ -7,7 +7,13 @@
  */
 import { network } from 'hardhat';
 import { accountWordCount, encodeSubmitBatch } from '#protocol/batch/calldata.ts';
-import { SMALL_BATCH, STANDARD_SHAPE, TINY_SHAPE } from '#protocol/limits.ts';
+import {
+  type BatchCapacity,
+  MEDIUM_BATCH,
+  SMALL_BATCH,
+  STANDARD_SHAPE,
+  TINY_SHAPE,
+} from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
 import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
 import { exportVerifier } from '#prover/setup/export-verifier.ts';
@@ -30,6 +36,8 @@ const FULL_WORD = BigInt(`0x${'a7'.repeat(31)}`);
 /** isShort, lots and cash of a liquidation, no byte of which is zero. */
 const FULL_ROW = BigInt(`0x1${'a7'.repeat(16)}`);
 const TRANSACTION_GAS = 21_000;
+/** Thirty-two bytes, as those of a real circuit. */
+const MEDIUM_CIRCUIT_HASH = BigInt(`0x${'c1'.repeat(32)}`);
 
 type Points = { a: [bigint, bigint]; b: [[bigint, bigint], [bigint, bigint]]; c: [bigint, bigint] };
 
@@ -55,9 +63,16 @@ async function acceptRound({ oracle, connection }: OracleFixture): Promise<void>
   await oracle.proveRound(struct, DEFAULT_REGISTRY.map(instrumentStruct), lastRound + 1n, 1n, PROOF);
 }
 
-async function measure(fixture: RollupFixture, name: string, body: BodyChoice, proof: Points): Promise<Row> {
+async function measure(
+  fixture: RollupFixture,
+  name: string,
+  body: BodyChoice,
+  proof: Points,
+  sizeIndex = 0,
+): Promise<Row> {
   await acceptRound(prices);
-  const submission = { ...(await fixture.submission({ body, feesMicros: 12_345n, hasTrades: true })), proof };
+  const choice = { body, sizeIndex, feesMicros: 12_345n, hasTrades: true };
+  const submission = { ...(await fixture.submission(choice)), proof };
   const input = encodeSubmitBatch(submission);
   const receipt = await (await fixture.send(submission)).wait();
   const tokens = input.reduce((sum, byte) => sum + (byte === 0 ? 1 : 4), 0);
@@ -83,6 +98,7 @@ const verifier = verifierArtifact({ ...exported, solidity: alwaysYes(exported.so
 const fixture = await deployRollup({
   shape: STANDARD_SHAPE,
   capacity: SMALL_BATCH,
+  larger: [{ capacity: MEDIUM_BATCH, circuitHash: MEDIUM_CIRCUIT_HASH }],
   tokens: [USDC, WBTC, WETH].map((token) => ({ ...token, outflowFloorUnits: 4n })),
   oracle: { connection, contract: prices.oracle },
   verifier,
@@ -144,9 +160,9 @@ rows.push(
   ),
 );
 rows.push(await measure(fixture, 'trades only', { accounts }, proof));
-const liquidationsOf = (indices: readonly number[]) =>
+const liquidationsOf = (indices: readonly number[], { liquidations }: BatchCapacity = SMALL_BATCH) =>
   Array.from(
-    { length: SMALL_BATCH.liquidations },
+    { length: liquidations },
     (_, i) => BigInt(indices[i % indices.length]) | (BigInt(0x10104 + i) << 24n) | (FULL_ROW << 44n),
   ).sort((a, b) => Number((a & 0xffffffn) - (b & 0xffffffn)));
 rows.push(
@@ -157,18 +173,20 @@ rows.push(
 const liquidated: number[] = [];
 for (const signer of fixture.signers.slice(2, 4)) liquidated.push(await fixture.open(signer));
 await fixture.serveQueue();
-const everyRow = async (name: string, served: readonly [bigint, bigint]) => {
+const everyRow = async (name: string, served: readonly [bigint, bigint], sizeIndex = 0) => {
   await queueDeposits();
   const body = {
     outcomes: [outcome(true, 500_000_000n), outcome(true, 50n)],
     withdrawals: withdrawals(...served),
-    liquidations: liquidationsOf(liquidated),
+    liquidations: liquidationsOf(liquidated, fixture.capacities[sizeIndex]),
     accounts,
   };
-  rows.push(await measure(fixture, name, body, proof));
+  rows.push(await measure(fixture, name, body, proof, sizeIndex));
 };
 await everyRow('every row used: 2 deposits, 2 withdrawals, 4 liquidations', [6_000_000n, 1n]);
 await everyRow('the same with withdrawals beyond the outflow limit', [1_000_000_000n, 100n]);
+rows.push(await measure(fixture, 'medium: trades only', { accounts }, proof, 1));
+await everyRow('medium, every row used: 2 deposits, 2 withdrawals, 16 liquidations', [6_000_000n, 1n], 1);
 // Two owners, three tokens, no slot of a deposit to give back.
 await fixture.deposit(owner, first, 2, 50n);
 await fixture.serveQueue();
@@ -190,4 +208,4 @@ rows.push(
   ),
 );
 await prover.close();
-console.log(JSON.stringify({ question: 'L1 gas of the small batch', hardfork: 'osaka', rows }, null, 2));
+console.log(JSON.stringify({ question: 'L1 gas of a batch', hardfork: 'osaka', rows }, null, 2));

@@ -4,6 +4,7 @@
  */
 import { Contract, ContractFactory, type Provider, type Signer } from 'ethers';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
+import { instrumentLimit as instrumentLimitOf, requireOrdered } from '#protocol/batch/sizes.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
 import { initialParametersStruct, type OracleSettings } from '#protocol/risk/oracle-structs.ts';
@@ -37,6 +38,7 @@ export interface CircuitPlan {
 
 export interface DeploymentPlan {
   readonly shape: StateShape;
+  /** Each with at least the rows of the one before. The first costs least gas: it is to be the usual one. */
   readonly batches: readonly (CircuitPlan & { readonly capacity: BatchCapacity })[];
   readonly risk: CircuitPlan & { readonly instrumentRows: number };
   /** Quote first, then spot tokens 1, 2, 3. */
@@ -94,10 +96,15 @@ export const TEST_TOKENS: readonly TokenPlan[] = [
   },
 ];
 
-/** @throws DeploymentRefused when a key, a verifier or a token does not pass its gate */
+/**
+ * @throws DeploymentRefused when a key, a verifier or a token does not pass its gate
+ * @throws InputError when the batch sizes are not in order
+ */
 export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyGate): Promise<Deployment> {
   const { provider } = signer;
   invariant(provider !== null, 'a deployer is connected to a chain');
+  const capacities = plan.batches.map(({ capacity }) => capacity);
+  requireOrdered(capacities);
   const { chainId } = await provider.getNetwork();
   for (const { verificationKey } of [...plan.batches, plan.risk]) keyGate(verificationKey, chainId);
   const tokens: string[] = [];
@@ -106,11 +113,8 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
   const batchVerifiers: string[] = [];
   for (const batch of plan.batches) batchVerifiers.push(await deployVerifier(signer, provider, batch));
   const { instrumentRows } = plan.risk;
-  // The smallest batch must be able to hold every position of an account.
-  const instrumentLimit = Math.min(
-    instrumentRows,
-    ...plan.batches.map(({ capacity }) => capacity.instruments),
-  );
+  // The registry enforces it: at no time are more instruments listed than the largest batch serves whoever holds them.
+  const instrumentLimit = Math.min(instrumentRows, instrumentLimitOf(capacities, plan.shape));
   const oracle = await create(signer, readArtifact('RiskOracle'), [
     riskVerifier,
     plan.risk.circuitHash,

@@ -1,10 +1,13 @@
 /** What the sequencer reads of the contracts (contracts/interfaces), at a block of its choice. */
 import { Contract, type InterfaceAbi, type Provider } from 'ethers';
 import { L1_KIND, type L1Kind, type L1Operation } from '#protocol/batch/batch.ts';
-import { L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
+import { accountWordCount } from '#protocol/batch/calldata.ts';
+import type { BatchSize } from '#protocol/batch/sizes.ts';
+import { domainWord as domainWordOf, L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
 import { InputError, invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { StateShape } from '#protocol/limits.ts';
+import type { SigningDomain } from '#protocol/message.ts';
 import { unpack } from '#protocol/pack.ts';
 import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
 import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
@@ -28,6 +31,8 @@ export const ROLLUP_ABI = [
   'function batchNumber() view returns (uint64)',
   'function stateRoot() view returns (uint256)',
   'function queueBounds() view returns (uint64 head, uint64 tail)',
+  'function accountWords() view returns (uint256)',
+  'function batchSize(uint256) view returns (tuple(address verifier, uint16 accounts, uint16 l1Operations, uint16 withdrawals, uint16 liquidations, uint256 circuitHash))',
   'error NotSubmitter(address caller)',
   'error NotTopLevelCall(address caller)',
   'error IsFrozen()',
@@ -93,6 +98,24 @@ export class L1Contracts {
     this.#shape = place.shape;
     this.#tokenCount = place.tokenCount;
     this.#firstBlock = place.firstBlock;
+  }
+
+  /**
+   * Compares our batch sizes with the contract's, by place: a proof of another circuit, or words for another shape of
+   * the state, would only be refused when money waits for them.
+   * @throws InputError at the first difference
+   */
+  async requireDeployed(sizes: readonly BatchSize[], domain: SigningDomain): Promise<void> {
+    const words = accountWordCount(this.#shape);
+    if ((await this.rollup.accountWords()) !== BigInt(words))
+      throw new InputError('shape', `${words} words an account`, 'the contract has another shape');
+    for (const [i, { capacity, domainWord }] of sizes.entries()) {
+      const deployed = (await this.rollup.batchSize(i)).toObject();
+      const kinds = ['accounts', 'l1Operations', 'withdrawals', 'liquidations'] as const;
+      const word = domainWordOf(domain.chainId, domain.rollupAddress, deployed.circuitHash);
+      if (word === domainWord && kinds.every((kind) => deployed[kind] === BigInt(capacity[kind]))) continue;
+      throw new InputError(`sizes[${i}]`, capacity.name, `it is not the contract's size ${i}`);
+    }
   }
 
   /** Queue entries queued in a range of blocks, in order of index. */

@@ -5,7 +5,8 @@ import { network } from 'hardhat';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import { type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import { DeploymentRefused, type KeyGate, type VerificationKey } from '#contracts/deploy/verifier-gate.ts';
-import { TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
+import { InputError } from '#protocol/errors.ts';
+import { type BatchCapacity, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import { compileMock } from '#test/support/compile-mock.ts';
@@ -72,6 +73,32 @@ describe('deployment', function () {
     expect(await ethers.provider.getCode(deployed.fund)).to.not.equal('0x');
     const receiptBlock = await ethers.provider.getBlock(deployed.l1Block);
     expect(receiptBlock?.transactions).to.have.length(1);
+  });
+
+  const narrow = { ...TINY_BATCH, name: 'batch-narrow', instruments: 3 };
+  const withCapacities = (capacities: readonly BatchCapacity[]) => (plan: DeploymentPlan) => ({
+    ...plan,
+    batches: capacities.map((capacity) => ({ ...plan.batches[0], capacity })),
+  });
+
+  it('lists as many instruments as the largest batch has rows, not one more', async () => {
+    const { connection, deployer, plan } = await planOn(31337, withCapacities([narrow, TINY_BATCH]));
+    const deployed = await deploy(deployer as never, plan, keyGate);
+    expect(deployed.batchVerifiers).to.have.length(2);
+    const parameters = await connection.ethers.getContractAt('RiskParameters', deployed.parameters);
+    expect(await parameters.instrumentLimit()).to.equal(TINY_BATCH.instruments);
+    const { deployer: other, plan: beyond } = await planOn(31337, withCapacities([narrow]));
+    expect(beyond.oracle.registry).to.have.length(4);
+    const error = await errorOf(deploy(other as never, beyond, keyGate));
+    expect(error.message).to.match(/ParameterOutOfBounds/);
+  });
+
+  it('refuses batch sizes out of order before it sends anything', async () => {
+    for (const capacities of [[TINY_BATCH, narrow], [TINY_BATCH, TINY_BATCH], []]) {
+      const { deployer, plan } = await planOn(31337, withCapacities(capacities));
+      expect(await errorOf(deploy(deployer as never, plan, keyGate))).to.be.instanceOf(InputError);
+      expect(await deployer.getNonce()).to.equal(0);
+    }
   });
 
   it('refuses a development key outside the local chain', async () => {
