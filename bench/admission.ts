@@ -43,6 +43,8 @@ const row: RiskRow = {
   openInterestCap: lots(1n << 40n),
   positionCap: lots(1n << 40n),
   expirySec: 0n,
+  linearLoss: microsPerLot(0n),
+  pairLosses: [],
   losses: Array.from({ length: STANDARD_SHAPE.scenarios }, (_, s) => microsPerLot(BigInt(s - 16) * USD)),
 };
 const table: RiskTable = { roundNumber: 1n, timeSec: NOW_SEC, rows: [row], esCount: 1, isJump: false };

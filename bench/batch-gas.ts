@@ -77,7 +77,7 @@ const connection = await network.connect();
 const permissive = await deployTestMock(connection, 'PermissiveVerifier');
 const prices = await deployOracle({ connection, verifier: () => permissive.getAddress() });
 await acceptRound(prices);
-const prover = await riskProver('circuits/main/risk-linear-tiny.circom', TINY_SHAPE);
+const prover = await riskProver('circuits/main/risk-tiny.circom', TINY_SHAPE);
 const exported = await exportVerifier(prover.key.zkeyPath, prover.circuit.name);
 const verifier = verifierArtifact({ ...exported, solidity: alwaysYes(exported.solidity) }, 'build/verifiers');
 const fixture = await deployRollup({

@@ -44,6 +44,8 @@ function randomTable(random: () => number): RiskTable {
       openInterestCap: lots(2n ** 40n),
       positionCap: lots(2n ** 40n),
       expirySec: 0n,
+      linearLoss: microsPerLot(0n),
+      pairLosses: [],
       losses: Array.from({ length: STANDARD_SHAPE.scenarios }, () => share(random() - 0.5)),
     };
   });

@@ -67,6 +67,8 @@ function rowOfJson(body: Json): RiskRow {
     openInterestCap: lots(integer(body, 'openInterestCap')),
     positionCap: lots(integer(body, 'positionCap')),
     expirySec: integer(body, 'expirySec'),
+    linearLoss: price('linearLoss'),
+    pairLosses: integers(body, 'pairLosses').map(microsPerLot),
     losses: integers(body, 'losses').map(microsPerLot),
   };
 }

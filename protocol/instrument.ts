@@ -47,7 +47,11 @@ export interface RiskRow {
   readonly openInterestCap: Lots;
   readonly positionCap: Lots;
   readonly expirySec: bigint;
-  /** What one long lot loses in each scenario; loss +. Length: shape.scenarios. */
+  /** What one long lot loses for each quarter of the scan range that its underlying moves up, beside pairLosses. */
+  readonly linearLoss: MicrosPerLot;
+  /** Options: what a long call loses in each pair of pairsOf(shape). Empty for anything linear. */
+  readonly pairLosses: readonly MicrosPerLot[];
+  /** What one long lot loses in each scenario; loss +. Length: shape.scenarios. Made of the two above. */
   readonly losses: readonly MicrosPerLot[];
 }
 

@@ -1,7 +1,7 @@
 /** What an oracle signer signs (EIP-712): plain data for any typed-data library. Twin of RiskOracle.RiskReport. */
 import { InputError } from '../errors.ts';
 import { UNDERLYINGS } from '../instrument.ts';
-import { INDEX_BITS } from './round.ts';
+import { INDEX_BITS } from './round-limits.ts';
 
 export interface RiskReport {
   /** The round this report is for: one above the last posted one. */

@@ -14,13 +14,9 @@ import {
   squareRootDown,
 } from '../units.ts';
 import type { RiskReport } from './oracle-report.ts';
-import {
-  PREMIUM_PPM_MAX,
-  type RegistryEntry,
-  type RiskRoundInputs,
-  SCAN_FACTOR_E9_MAX,
-  SCAN_FACTOR_ONE_E9,
-} from './round.ts';
+import type { OptionParameters, Registry, SegmentGeometry } from './registry.ts';
+import type { RiskRoundInputs } from './round.ts';
+import { PREMIUM_PPM_MAX, SCAN_FACTOR_E9_MAX, SCAN_FACTOR_ONE_E9 } from './round-limits.ts';
 
 /** A price within 10 % of another is near it. */
 const NEAR_DIVISOR = 10n;
@@ -229,23 +225,31 @@ export const fundingIndexPerLotNearest = (fundingMicrosPerCoin: bigint, lotE8: b
   microsPerLot(divideNearest(fundingMicrosPerCoin * lotE8, LOT_ONE_E8));
 
 /** What a round's table is built from: its values and the registry whose hash it names. */
-export function riskRoundInputs(values: RoundValues, registry: readonly RegistryEntry[]): RiskRoundInputs {
+export function riskRoundInputs(
+  values: RoundValues,
+  registry: Registry,
+  segments: readonly SegmentGeometry[],
+  options: readonly OptionParameters[],
+): RiskRoundInputs {
   const { roundNumber, timeSec, esCount, isJump, underlyings } = values;
   return {
     roundNumber,
     timeSec,
     esCount,
     isJump,
-    underlyings,
-    instruments: registry.map((entry) => {
+    underlyings: underlyings.map((underlying, u) => ({ ...underlying, options: options[u] })),
+    segments,
+    places: registry.map((entry) => {
+      if (entry === undefined) return undefined;
       const { premiumPpm, fundingMicrosPerCoin } = underlyings[entry.underlying];
-      const isSpot = entry.kind === 'spot';
+      const isPerp = entry.kind === 'perp';
       return {
         entry,
-        premiumPpm: isSpot ? 0n : premiumPpm,
-        fundingIndexMicrosPerLot: isSpot
-          ? microsPerLot(0n)
-          : fundingIndexPerLotNearest(fundingMicrosPerCoin, entry.lotE8),
+        premiumPpb: isPerp ? 1000n * premiumPpm : 0n,
+        fundingIndexMicrosPerLot: isPerp
+          ? fundingIndexPerLotNearest(fundingMicrosPerCoin, entry.lotE8)
+          : microsPerLot(0n),
+        volPpm: 0n,
       };
     }),
   };

@@ -2,10 +2,10 @@
 import { InputError } from '../errors.ts';
 import { lots } from '../units.ts';
 import type { RoundValues, UnderlyingParameters } from './oracle-state.ts';
-import type { LinearKind, RegistryEntry } from './round.ts';
+import type { RegistryEntry, RegistryKind } from './registry.ts';
 
 /** InstrumentKind of the contract. */
-const LISTED_KINDS = ['spot', 'perp'] as const satisfies readonly LinearKind[];
+const LISTED_KINDS = ['spot', 'perp'] as const satisfies readonly RegistryKind[];
 
 /** Every field as a contract library returns it. */
 export interface InstrumentStruct {
@@ -24,7 +24,7 @@ export interface InstrumentStruct {
 
 /** @throws InputError for a kind that the registry cannot list. */
 export function instrumentStruct(entry: RegistryEntry): InstrumentStruct {
-  const kind = (LISTED_KINDS as readonly LinearKind[]).indexOf(entry.kind);
+  const kind = (LISTED_KINDS as readonly RegistryKind[]).indexOf(entry.kind);
   if (kind < 0) throw new InputError('kind', entry.kind, `the registry lists ${LISTED_KINDS.join(', ')}`);
   return {
     id: BigInt(entry.id),
@@ -43,9 +43,8 @@ export function instrumentStruct(entry: RegistryEntry): InstrumentStruct {
 
 /** The registry of an event RegistryChanged, or of RiskParameters.instruments(). */
 export const registryFromStructs = (structs: readonly InstrumentStruct[]): RegistryEntry[] =>
-  structs.map((struct, marketSlot) => ({
+  structs.map((struct) => ({
     id: Number(struct.id),
-    marketSlot,
     kind: LISTED_KINDS[Number(struct.kind)],
     underlying: Number(struct.underlying),
     lotE8: struct.lotE8,
@@ -57,6 +56,7 @@ export const registryFromStructs = (structs: readonly InstrumentStruct[]): Regis
     positionCap: lots(struct.positionCapLots),
     isReduceOnly: struct.isReduceOnly,
     expirySec: 0n,
+    strikeMicrosPerLot: 0n,
   }));
 
 export interface UnderlyingValuesStruct {

@@ -4,7 +4,7 @@ import { type Deployment, type DeploymentPlan, deploy, TEST_TOKENS } from '#cont
 import type { KeyGate } from '#contracts/deploy/verifier-gate.ts';
 import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
-import { RISK_LINEAR } from '#protocol/risk/risk-words.ts';
+import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import type { LocalChain } from './chain.ts';
 import { REGISTRY } from './listing.ts';
@@ -56,7 +56,7 @@ export async function deployRollup(
   const plan: DeploymentPlan = {
     shape: STANDARD_SHAPE,
     batches: [{ ...circuits.batch.plan, capacity: SMALL_BATCH }],
-    risk: { ...circuits.risk.plan, instrumentRows: RISK_LINEAR.instruments },
+    risk: { ...circuits.risk.plan, instrumentRows: RISK_SMALL.linear },
     tokens: TEST_TOKENS,
     oracle: {
       governor,

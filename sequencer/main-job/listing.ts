@@ -1,8 +1,9 @@
 /** What this market lists, derived from the registry that is deployed: one home for lots and caps. */
 import type { Instrument } from '#protocol/instrument.ts';
 import { UNDERLYINGS } from '#protocol/instrument.ts';
-import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
-import type { RegistryEntry } from '#protocol/risk/round.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
+import { DEFAULT_REGISTRY, defaultSegments } from '#protocol/risk/default-registry.ts';
+import { marketSlotsById, type RegistryEntry } from '#protocol/risk/registry.ts';
 import { lots } from '#protocol/units.ts';
 import { TICK_MICROS_PER_LOT, WBTC } from './strategies/strategy.ts';
 
@@ -13,15 +14,21 @@ export const REGISTRY: readonly RegistryEntry[] = DEFAULT_REGISTRY.map((entry) =
   entry.id === WBTC ? { ...entry, positionCap: lots(WBTC_POSITION_CAP_LOTS) } : entry,
 );
 
+/** Market slots by instrument id. */
+export const MARKET_SLOTS: ReadonlyMap<number, number> = marketSlotsById(
+  REGISTRY,
+  defaultSegments(STANDARD_SHAPE),
+);
+
 const symbolOf = (entry: RegistryEntry): string =>
   entry.kind === 'spot' ? `W${UNDERLYINGS[entry.underlying]}` : `${UNDERLYINGS[entry.underlying]}-PERP`;
 
 export const INSTRUMENTS: readonly Instrument[] = REGISTRY.map((entry) => ({
   id: entry.id,
   symbol: symbolOf(entry),
-  kind: entry.kind,
+  kind: entry.kind === 'spot' ? 'spot' : 'perp',
   underlying: entry.underlying,
-  marketSlot: entry.marketSlot,
+  marketSlot: MARKET_SLOTS.get(entry.id) as number,
   lotE8: entry.lotE8,
   tickMicrosPerLot: TICK_MICROS_PER_LOT,
   expirySec: entry.expirySec,

@@ -5,6 +5,7 @@
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
+import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
 import { CAST } from './cast.ts';
 import { Market } from './market.ts';
@@ -51,7 +52,7 @@ async function prepare(screen: Terminal): Promise<Circuits> {
     return circuit;
   };
   // The large one first: it takes a core for most of the time, everything else fits beside it.
-  const [batch, risk] = await Promise.all([prepared('batch-small'), prepared('risk-linear'), contracts]);
+  const [batch, risk] = await Promise.all([prepared('batch-small'), prepared(RISK_SMALL.name), contracts]);
   return { batch, risk };
 }
 

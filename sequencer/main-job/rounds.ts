@@ -11,13 +11,15 @@ import { domainWord as domainWordOf } from '#protocol/batch/words.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
+import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
 import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import {
   instrumentStruct,
   type RoundValuesStruct,
   roundValuesFromStruct,
 } from '#protocol/risk/oracle-structs.ts';
-import type { RegistryEntry, RiskRoundInputs } from '#protocol/risk/round.ts';
+import type { RegistryEntry } from '#protocol/risk/registry.ts';
+import type { RiskRoundInputs } from '#protocol/risk/round.ts';
 import { buildRiskTable } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import { collectReports, type SignerAddress } from '../oracle-signer/relay.ts';
@@ -70,7 +72,12 @@ export class RoundKeeper {
     ]);
     this.#lastRound = request.roundNumber;
     const values = this.#valuesOf(posted);
-    const inputs = riskRoundInputs(roundValuesFromStruct(values), registry);
+    const inputs = riskRoundInputs(
+      roundValuesFromStruct(values),
+      registry,
+      defaultSegments(STANDARD_SHAPE),
+      DEFAULT_OPTION_PARAMETERS,
+    );
     const domainWord = domainWordOf(chainId, BigInt(oracleAddress), circuitHash);
     const { proof, inputs: publicInputs } = await prove(inputs, domainWord);
     const table = buildRiskTable(inputs, STANDARD_SHAPE);

@@ -7,7 +7,7 @@ import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SigningDomain } from '#protocol/message.ts';
 import { ProofPool } from '#prover/proof-pool.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
-import { buildRiskCircuitInput } from '#prover/witness/risk.ts';
+import { riskProofTasks } from '#prover/witness/risk.ts';
 import type { CircuitInput } from '#prover/witness-calculator.ts';
 import { ENGINE_DEFAULTS } from '../config.ts';
 import { PgliteStore } from '../ledger/pglite-store.ts';
@@ -104,7 +104,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     registry: REGISTRY,
     prove: (inputs, word) =>
       timed(proofTimes.roundSec, async () => {
-        const task = buildRiskCircuitInput(inputs, STANDARD_SHAPE, word);
+        const [task] = riskProofTasks(inputs, STANDARD_SHAPE, [word]).segments;
         const { proof } = await pool.prove(circuits.risk.artifacts, task.input as unknown as CircuitInput);
         return { proof, inputs: task.publicInputs };
       }),

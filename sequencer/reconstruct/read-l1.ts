@@ -9,6 +9,7 @@ import { InputError, invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
 import { unpack } from '#protocol/pack.ts';
+import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
 import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import {
   type InstrumentStruct,
@@ -16,7 +17,8 @@ import {
   registryFromStructs,
   roundValuesFromStruct,
 } from '#protocol/risk/oracle-structs.ts';
-import { buildRiskTable, type RegistryEntry } from '#protocol/risk/round.ts';
+import type { RegistryEntry } from '#protocol/risk/registry.ts';
+import { buildRiskTable } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import type { VaultNumbers } from './conservation.ts';
 import type { AcceptedBatch } from './rebuild.ts';
@@ -119,7 +121,15 @@ export class L1Reader {
         round !== undefined && registry !== undefined,
         'a proved round was posted, its registry announced',
       );
-      const table = buildRiskTable(riskRoundInputs(roundValuesFromStruct(round), registry), shape);
+      const table = buildRiskTable(
+        riskRoundInputs(
+          roundValuesFromStruct(round),
+          registry,
+          defaultSegments(shape),
+          DEFAULT_OPTION_PARAMETERS,
+        ),
+        shape,
+      );
       const hash = tableHash(table, shape);
       if (hash !== args.tableHash) throw new InputError('tableHash', hash, `L1 accepted ${args.tableHash}`);
       tables.set(Number(args.tableIndex), table);

@@ -6,6 +6,7 @@ import { InputError, invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { StateShape } from '#protocol/limits.ts';
 import { unpack } from '#protocol/pack.ts';
+import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
 import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import {
   type InstrumentStruct,
@@ -13,7 +14,8 @@ import {
   registryFromStructs,
   roundValuesFromStruct,
 } from '#protocol/risk/oracle-structs.ts';
-import { buildRiskTable, type RegistryEntry } from '#protocol/risk/round.ts';
+import type { RegistryEntry } from '#protocol/risk/registry.ts';
+import { buildRiskTable } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import type { AcceptedTable, L1Numbers, QueuedL1Operation } from '../commands.ts';
 
@@ -162,7 +164,15 @@ export class L1Contracts {
     invariant(posted !== undefined, 'an accepted round was posted');
     const values = posted.values as unknown as RoundValuesStruct;
     const registry = await this.#registry(oracle, values.registryHash, block);
-    return buildRiskTable(riskRoundInputs(roundValuesFromStruct(values), registry), this.#shape);
+    return buildRiskTable(
+      riskRoundInputs(
+        roundValuesFromStruct(values),
+        registry,
+        defaultSegments(this.#shape),
+        DEFAULT_OPTION_PARAMETERS,
+      ),
+      this.#shape,
+    );
   }
 
   async #registry(oracle: Contract, registryHash: string, block: number): Promise<RegistryEntry[]> {

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { quarterMoveNearest, SCAN_RANGE_PPM_MAX } from '#protocol/risk/linear-price.ts';
 import { fineStepsNearest, rootOfTimeDown } from '#protocol/risk/option/deviation.ts';
 import * as domain from '#protocol/risk/option/domain.ts';
 import { logNearest } from '#protocol/risk/option/fixed-log.ts';
@@ -12,7 +13,6 @@ import {
   underlyingMoves,
 } from '#protocol/risk/option/moves.ts';
 import * as scales from '#protocol/risk/option/scales.ts';
-import { quarterMoveNearest, SCAN_RANGE_PPM_MAX } from '#protocol/risk/round.ts';
 import { abs } from '#protocol/units.ts';
 import { readSource } from '#test/static/repository-files.ts';
 

@@ -2,12 +2,13 @@
 import { type Account, emptyAccount } from '#protocol/account.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
-import { buildRiskTable, type LinearKind, type RegistryEntry } from '#protocol/risk/round.ts';
+import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
+import type { LinearKind, RegistryEntry } from '#protocol/risk/registry.ts';
+import { buildRiskTable } from '#protocol/risk/round.ts';
 import { type Lots, type Micros, microsPerLot } from '#protocol/units.ts';
 
-const entry = (id: number, marketSlot: number, kind: LinearKind, underlying: number): RegistryEntry => ({
+const entry = (id: number, kind: LinearKind, underlying: number): RegistryEntry => ({
   id,
-  marketSlot,
   kind,
   underlying,
   lotE8: underlying === 0 ? 100_000n : 1_000_000n,
@@ -19,28 +20,36 @@ const entry = (id: number, marketSlot: number, kind: LinearKind, underlying: num
   positionCap: 5_000n as Lots,
   isReduceOnly: false,
   expirySec: 0n,
+  strikeMicrosPerLot: 0n,
 });
 
 export function crashTable(
   indexMicros: readonly [bigint, bigint] = [37_085_350_000n, 2_532_190_000n],
 ): RiskTable {
-  const instruments = [
-    entry(1, 0, 'spot', 0),
-    entry(2, 1, 'spot', 1),
-    entry(4, 2, 'perp', 0),
-    entry(5, 3, 'perp', 1),
-  ].map((registryEntry) => ({
-    entry: registryEntry,
-    premiumPpm: registryEntry.kind === 'perp' ? 500n : 0n,
-    fundingIndexMicrosPerLot: microsPerLot(registryEntry.kind === 'perp' ? 12_345n : 0n),
-  }));
+  const places = [entry(1, 'spot', 0), entry(2, 'spot', 1), entry(4, 'perp', 0), entry(5, 'perp', 1)].map(
+    (registryEntry) => ({
+      entry: registryEntry,
+      premiumPpb: registryEntry.kind === 'perp' ? 500_000n : 0n,
+      fundingIndexMicrosPerLot: microsPerLot(registryEntry.kind === 'perp' ? 12_345n : 0n),
+      volPpm: 0n,
+    }),
+  );
   const underlyings = indexMicros.map((price, i) => ({
     indexMicros: price,
     scanRangePpm: [160_000n, 180_000n][i],
     scanFactorE9: 1_000_000_000n,
+    options: DEFAULT_OPTION_PARAMETERS[i],
   }));
   return buildRiskTable(
-    { roundNumber: 1n, timeSec: 1_621_428_420n, underlyings, instruments, esCount: 1, isJump: false },
+    {
+      roundNumber: 1n,
+      timeSec: 1_621_428_420n,
+      underlyings,
+      segments: defaultSegments(STANDARD_SHAPE),
+      places,
+      esCount: 1,
+      isJump: false,
+    },
     STANDARD_SHAPE,
   );
 }

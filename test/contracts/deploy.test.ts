@@ -12,7 +12,7 @@ import { compileMock } from '#test/support/compile-mock.ts';
 import { ORACLE_SIGNERS, oracleSettings } from '#test/support/risk-oracle.ts';
 import { type RiskProver, riskProver } from '#test/support/risk-prover.ts';
 
-const MAIN = join(import.meta.dirname, '../../circuits/main/risk-linear-tiny.circom');
+const MAIN = join(import.meta.dirname, '../../circuits/main/risk-tiny.circom');
 
 const keyGate: KeyGate = (key, chainId) =>
   checkVerificationKey({ ...key, protocol: 'groth16', curve: 'bn128', vk_alphabeta_12: undefined }, chainId);

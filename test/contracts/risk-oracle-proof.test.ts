@@ -41,7 +41,7 @@ describe('RiskOracle: proving a round', () => {
 
   before(async function () {
     this.timeout(600_000);
-    prover = await riskProver('circuits/main/risk-linear-tiny.circom', TINY_SHAPE);
+    prover = await riskProver('circuits/main/risk-tiny.circom', TINY_SHAPE);
     fixture = await deployOracle({ verifier: deployVerifier, circuitHash: prover.circuitHash });
     domain = domainWordOf(fixture.chainId, BigInt(fixture.oracleAddress), prover.circuitHash);
     firstTime = fixture.deployedAtSec + 60n;

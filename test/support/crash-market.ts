@@ -7,7 +7,11 @@ import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
 import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
-import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import {
+  DEFAULT_OPTION_PARAMETERS,
+  DEFAULT_UNDERLYING_PARAMETERS,
+  defaultSegments,
+} from '#protocol/risk/default-registry.ts';
 import {
   applyRound,
   initialOracleState,
@@ -101,7 +105,10 @@ export class CrashMarket {
     const medians = { timeSec: oracleBar.closeSec, indexMicros: oracleBar.closeMicros, premiumPpm: [0n, 0n] };
     const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
     this.#oracle = round.state;
-    const table = buildRiskTable(riskRoundInputs(round.values, REGISTRY), STANDARD_SHAPE);
+    const table = buildRiskTable(
+      riskRoundInputs(round.values, REGISTRY, defaultSegments(STANDARD_SHAPE), DEFAULT_OPTION_PARAMETERS),
+      STANDARD_SHAPE,
+    );
     const index = (this.state.table?.index ?? -1) + 1;
     this.#l1Block([], oracleBar.closeSec, [{ index, table, acceptedAtSec: oracleBar.closeSec }]);
     const [btc, eth] = oracleBar.closeMicros;

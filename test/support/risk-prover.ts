@@ -7,7 +7,7 @@ import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
 import { developmentKey, type ProvingKey } from '#prover/setup/development-keys.ts';
 import { exportVerifier } from '#prover/setup/export-verifier.ts';
 import { provePoints, type SnarkjsProof, withCurve } from '#prover/snarkjs.ts';
-import { buildRiskCircuitInput, type RiskCircuitTask } from '#prover/witness/risk.ts';
+import { type RiskCircuitTask, type RiskProofTasks, riskProofTasks } from '#prover/witness/risk.ts';
 import { type CircuitInput, WitnessCalculator } from '#prover/witness-calculator.ts';
 import { verifierArtifact } from '../../sequencer/main-job/verifier-artifact.ts';
 
@@ -22,7 +22,9 @@ export interface RiskProver {
   /** Ends the threads. */
   close(): Promise<void>;
 }
-export type ProvedRisk = RiskCircuitTask & { readonly proof: BatchProof };
+/** The only segment of a round and its proof. */
+export type ProvedRisk = RiskCircuitTask &
+  Pick<RiskProofTasks, 'table' | 'tableHash'> & { readonly proof: BatchProof };
 
 const big = (pair: readonly string[]): readonly [bigint, bigint] => [BigInt(pair[0]), BigInt(pair[1])];
 /** The precompile takes the imaginary part of a coordinate first. */
@@ -41,10 +43,11 @@ export async function riskProver(mainPath: string, shape: StateShape): Promise<R
   const exported = await exportVerifier(key.zkeyPath, circuit.name);
   const kept = new Map<string, Promise<ProvedRisk>>();
   const proveNow = async (inputs: RiskRoundInputs, domainWord: bigint): Promise<ProvedRisk> => {
-    const task = buildRiskCircuitInput(inputs, shape, domainWord);
+    const { table, tableHash, segments } = riskProofTasks(inputs, shape, [domainWord]);
+    const [task] = segments;
     const witness = await calculator.calculate(task.input as unknown as CircuitInput);
     const { proof } = await provePoints(key.zkeyPath, witness);
-    return { ...task, proof: proofPoints(proof) };
+    return { ...task, table, tableHash, proof: proofPoints(proof) };
   };
   // Threads are started once for all proofs.
   let release = () => {};

@@ -4,7 +4,7 @@
  */
 import { accept, type Rejection, type Result, reject } from '../../errors.ts';
 import { divideUp } from '../../units.ts';
-import { SCAN_RANGE_PPM_MAX } from '../round.ts';
+import { SCAN_RANGE_PPM_MAX } from '../linear-price.ts';
 import { fineStepsNearest, rootOfTimeDown } from './deviation.ts';
 import type { VolMove } from './moves.ts';
 import { DEVIATION_DROPPED_BITS } from './scales.ts';

@@ -7,7 +7,7 @@
  */
 import { invariant } from '../../errors.ts';
 import { abs, divideNearest, microsPerLot } from '../../units.ts';
-import { quarterLossNearest } from '../round.ts';
+import { quarterLossNearest } from '../linear-price.ts';
 import { SCENARIOS, scenariosOf } from '../scenarios.ts';
 import { rootOfTimeDown } from './deviation.ts';
 import { logNearest } from './fixed-log.ts';

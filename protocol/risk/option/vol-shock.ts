@@ -1,17 +1,14 @@
 /**
- * The volatility moves of a scenario: +45 % and −25 %, larger for options soon to expire, times
- * (30 days / days left)^p with p = 0.30 up to 30 days and 0.13 beyond. An upward shock never ends below a floor.
+ * The volatility moves of a scenario: by default +45 % and −25 %, larger for options soon to expire, times
+ * (30 days / days left)^p with p = 0.30 up to 30 days and 0.13 beyond.
  *
- * Factors depend on the time to expiry alone, by whole days. They are computed here, outside the circuit, as
- * exact integer roots; `circuits/risk/option/vol-shock.circom` proves what they make of a volatility.
+ * Factors depend on the time to expiry and on governed parameters alone, by whole days. They are computed here,
+ * outside the circuit, as exact integer roots; `circuits/risk/option/vol-shock.circom` proves what they make of
+ * a volatility.
  */
-import { divideNearest, max, PPM_ONE } from '../../units.ts';
+import { divideNearest, max, min, PPM_ONE } from '../../units.ts';
+import { VOL_PPM_MAX } from './domain.ts';
 import type { VolMove } from './moves.ts';
-
-export const VOL_UP_PPM = 450_000n;
-export const VOL_DOWN_PPM = 250_000n;
-/** Shocked volatility in an upward row, per underlying in the order of UNDERLYINGS. */
-export const VOL_UP_FLOOR_PPM: readonly bigint[] = [450_000n, 500_000n];
 
 const DAY_SEC = 86_400n;
 const REFERENCE_DAYS = 30n;
@@ -44,23 +41,36 @@ export function termFactorPpmDown(timeSec: bigint): bigint {
   return rootDown((REFERENCE_DAYS ** power * PPM_ONE ** root) / days ** power, root);
 }
 
-export function volFactors(timeSec: bigint): VolFactors {
+/** @param shocks at 30 days, where the term's factor is 1 */
+export function volFactors(
+  timeSec: bigint,
+  shocks: { readonly volUpPpm: bigint; readonly volDownPpm: bigint },
+): VolFactors {
   const term = termFactorPpmDown(timeSec);
   return {
-    upPpm: PPM_ONE + divideNearest(VOL_UP_PPM * term, PPM_ONE),
-    downPpm: PPM_ONE - divideNearest(VOL_DOWN_PPM * term, PPM_ONE),
+    upPpm: PPM_ONE + divideNearest(shocks.volUpPpm * term, PPM_ONE),
+    downPpm: PPM_ONE - divideNearest(shocks.volDownPpm * term, PPM_ONE),
   };
 }
 
-/** The three volatilities of a strike. Twin of ShockedVols. */
+export interface VolLimits {
+  /** A volatility shocked upwards is at least this; itself at least leastVolPpm. */
+  readonly upFloorPpm: bigint;
+  /** What the circuit can price at this time to expiry: leastVolPpmUp. */
+  readonly leastVolPpm: bigint;
+}
+
+/**
+ * The three volatilities of a strike, each within what the circuit can price, whatever volatility is reported:
+ * one bad value must not leave a table without a proof. Twin of ShockedVols.
+ */
 export function shockedVols(
   volPpm: bigint,
-  { upPpm, downPpm }: VolFactors,
-  upFloorPpm: bigint,
+  { upPpm, downPpm, upFloorPpm, leastVolPpm }: VolFactors & VolLimits,
 ): Record<VolMove, bigint> {
   return {
-    same: volPpm,
-    up: max(upFloorPpm, divideNearest(volPpm * upPpm, PPM_ONE)),
-    down: divideNearest(volPpm * downPpm, PPM_ONE),
+    same: max(volPpm, leastVolPpm),
+    up: min(max(divideNearest(volPpm * upPpm, PPM_ONE), upFloorPpm), VOL_PPM_MAX),
+    down: max(divideNearest(volPpm * downPpm, PPM_ONE), leastVolPpm),
   };
 }

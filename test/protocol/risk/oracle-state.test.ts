@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import {
+  DEFAULT_OPTION_PARAMETERS,
+  DEFAULT_REGISTRY,
+  DEFAULT_UNDERLYING_PARAMETERS,
+} from '#protocol/risk/default-registry.ts';
 import {
   applyRound,
   fundingIndexPerLotNearest,
@@ -10,6 +14,7 @@ import {
   type RoundValues,
   riskRoundInputs,
 } from '#protocol/risk/oracle-state.ts';
+import { RISK_SMALL } from '#protocol/risk/registry.ts';
 
 const [btc, eth] = [100_000_000_000n, 4_000_000_000n];
 const START_SEC = 1_700_000_000n;
@@ -149,11 +154,16 @@ describe('oracle state', () => {
 
     it('reaches perpetuals by their lots, spot never', () => {
       const feeder = new Feeder();
-      const inputs = riskRoundInputs(feeder.round(1_000_000n, 600n, 5_000n), DEFAULT_REGISTRY);
+      const inputs = riskRoundInputs(
+        feeder.round(1_000_000n, 600n, 5_000n),
+        DEFAULT_REGISTRY,
+        [RISK_SMALL],
+        DEFAULT_OPTION_PARAMETERS,
+      );
       const lot = fundingIndexPerLotNearest(feeder.funding, 100_000n);
       expect(lot).to.equal((feeder.funding + 500n) / 1_000n);
-      expect(inputs.instruments.map((row) => row.fundingIndexMicrosPerLot)).to.deep.equal([0n, 0n, lot, 0n]);
-      expect(inputs.instruments.map((row) => row.premiumPpm)).to.deep.equal([0n, 0n, 5_000n, 0n]);
+      expect(inputs.places.map((place) => place?.fundingIndexMicrosPerLot)).to.deep.equal([0n, 0n, lot, 0n]);
+      expect(inputs.places.map((place) => place?.premiumPpb)).to.deep.equal([0n, 0n, 5_000_000n, 0n]);
     });
   });
 

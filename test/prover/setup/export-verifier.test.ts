@@ -16,7 +16,7 @@ describe('export verifier', () => {
 
   it('names contracts after circuits, and says INSECURE of development keys', () => {
     expect(verifierName('batch-small', false)).to.equal('BatchSmallVerifier');
-    expect(verifierName('risk_linear-tiny', true)).to.equal('InsecureRiskLinearTinyVerifier');
+    expect(verifierName('risk_table-tiny', true)).to.equal('InsecureRiskTableTinyVerifier');
   });
 
   it('writes a contract that checks every public signal, marked where the key is a development key', async () => {

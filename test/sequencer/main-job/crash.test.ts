@@ -7,7 +7,7 @@ import { publicWords } from '#protocol/batch/words.ts';
 import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { genesisState, ledgerTotals, stateRoot } from '#protocol/state.ts';
 import { CAST } from '#sequencer/main-job/cast.ts';
-import { REGISTRY } from '#sequencer/main-job/listing.ts';
+import { MARKET_SLOTS } from '#sequencer/main-job/listing.ts';
 import { ETH_PERP, WETH } from '#sequencer/main-job/strategies/strategy.ts';
 import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
 import { CrashMarket } from '../../support/crash-market.ts';
@@ -120,7 +120,6 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
   });
 
   it('can be rebuilt from what its batches publish', () => {
-    const slots = new Map(REGISTRY.map((entry) => [entry.id, entry.marketSlot]));
     const place = { sizeIndex: 0, acceptedIndex: 0n, pendingEnd: 0n };
     const batches = market.sealed.map((batch, i) => ({
       batchNumber: i + 1,
@@ -129,7 +128,7 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
       operations: batch.content.l1Operations.map(({ operation }) => operation),
       l1TxHash: '0x',
     }));
-    const rebuilt = rebuild(genesisState(STANDARD_SHAPE), batches, slots);
+    const rebuilt = rebuild(genesisState(STANDARD_SHAPE), batches, MARKET_SLOTS);
     expect(stateRoot(rebuilt.at(-1)!.ledger)).to.equal(stateRoot(market.state.ledger));
   });
 });

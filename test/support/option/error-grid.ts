@@ -1,4 +1,6 @@
 /** Errors of an option row against double-precision Black-76, as shares of the forward. */
+
+import { quarterMoveNearest } from '#protocol/risk/linear-price.ts';
 import { acceptForward, acceptVols } from '#protocol/risk/option/domain.ts';
 import {
   forwardMoves,
@@ -11,7 +13,6 @@ import {
   underlyingMoves,
 } from '#protocol/risk/option/moves.ts';
 import { priceStrike } from '#protocol/risk/option/option-row.ts';
-import { quarterMoveNearest } from '#protocol/risk/round.ts';
 import { floatBlack76, SECONDS_PER_YEAR } from './float-black76.ts';
 
 export interface GridPoint {
