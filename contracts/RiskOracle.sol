@@ -11,7 +11,6 @@ import {IRoundProofs} from "./interfaces/IRoundProofs.sol";
 import {RiskFeed} from "./libraries/RiskFeed.sol";
 import {
     BlockListing,
-    InitialParameters,
     RoundParameters,
     RoundValues,
     SIGNER_COUNT,
@@ -20,7 +19,7 @@ import {
     UnderlyingParameters,
     UnderlyingValues
 } from "./libraries/RiskTypes.sol";
-import {Surface} from "./libraries/Surface.sol";
+import {SurfaceRules} from "./libraries/SurfaceRules.sol";
 
 /// @title Prices of the rollup: signed reports become rounds, and proofs turn rounds into risk tables.
 /// @notice Anyone may post a round with three to five signed reports and anyone may prove it. A round in which a price
@@ -84,7 +83,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         uint256 tableHash;
     }
 
-    /// @notice The registry, created with this oracle.
+    /// @notice The registry, made for this oracle.
     RiskParameters public immutable parameters;
     /// @notice What verifies a round's proofs.
     IRoundProofs public immutable proofs;
@@ -107,6 +106,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     event RoundVoided(uint64 indexed roundNumber);
 
     error BadStaleness(uint256 stalenessSec);
+    error ParametersOfAnotherOracle(address oracle);
     error BadReportCount(uint256 reports, uint256 signatures);
     /// @notice A report has one basis for each expiry block and one volatility for each strike place.
     error BadValueCount(uint256 basisCount, uint256 volCount);
@@ -120,23 +120,24 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     error ValuesNotPosted(uint256 roundNumber);
     error UnknownTable(uint256 index, uint256 acceptedCount);
 
-    constructor(
-        IRoundProofs roundProofs,
-        uint256 stalenessLimitSec,
-        InitialParameters memory initial
-    ) EIP712("Ballast Risk Oracle", "1") {
+    /// @param riskParameters made for an oracle at this address
+    constructor(RiskParameters riskParameters, uint256 stalenessLimitSec) EIP712("Ballast Risk Oracle", "1") {
         if (stalenessLimitSec == 0 || stalenessLimitSec > STALENESS_SEC_MAX) revert BadStaleness(stalenessLimitSec);
-        proofs = roundProofs;
-        parameters = new RiskParameters(initial, roundProofs.geometries());
+        address source = address(riskParameters.indexSource());
+        if (source != address(this)) revert ParametersOfAnotherOracle(source);
+        parameters = riskParameters;
+        proofs = riskParameters.proofs();
         stalenessSec = stalenessLimitSec;
         _deployedAtSec = block.timestamp;
         clock.lastTimeSec = uint40(block.timestamp);
         clock.lastNormalTimeSec = uint40(block.timestamp);
+        UnderlyingParameters[UNDERLYING_COUNT] memory underlyings = riskParameters.roundParameters().underlyings;
         for (uint256 u = 0; u < UNDERLYING_COUNT; ++u) {
-            uint256 vol = initial.referenceVolPpm[u];
+            uint256 vol = underlyings[u].referenceVolPpm;
+            uint48 indexMicros = riskParameters.startIndexMicros(u);
             _feeds[u] = RiskFeed.Feed({
-                confirmedIndexMicros: initial.indexMicros[u],
-                lastIndexMicros: initial.indexMicros[u],
+                confirmedIndexMicros: indexMicros,
+                lastIndexMicros: indexMicros,
                 scanFactorE9: uint32(RiskFeed.FACTOR_ONE_E9),
                 fundingMicrosPerCoin: 0,
                 varianceE18: uint64(vol * vol * 1e6)
@@ -254,7 +255,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
             if (blocks[b].expirySec != 0) _fillBlock(reports, blocks[b], values, b, firstStrike, said);
             firstStrike += blocks[b].strikesMicrosPerLot.length;
         }
-        Surface.requireRisingVariance(values, blocks);
+        SurfaceRules.requireRisingVariance(values, blocks);
     }
 
     /// @param said room for one value of each report
@@ -268,12 +269,12 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     ) private pure {
         bool isOver = values.timeSec >= listing.expirySec;
         for (uint256 i = 0; i < said.length; ++i) said[i] = reports[i].basisPpb[blockPlace];
-        values.basisPpb[blockPlace] = Surface.boundedBasis(blockPlace, RiskFeed.medianDown(said), isOver);
+        values.basisPpb[blockPlace] = SurfaceRules.boundedBasis(blockPlace, RiskFeed.medianDown(said), isOver);
         for (uint256 k = 0; k < listing.strikesMicrosPerLot.length; ++k) {
             if (listing.strikesMicrosPerLot[k] == 0) break;
             uint256 place = firstStrike + k;
             for (uint256 i = 0; i < said.length; ++i) said[i] = int256(uint256(reports[i].volPpm[place]));
-            values.volPpm[place] = Surface.boundedVol(place, uint256(RiskFeed.medianDown(said)), isOver);
+            values.volPpm[place] = SurfaceRules.boundedVol(place, uint256(RiskFeed.medianDown(said)), isOver);
         }
     }
 

@@ -2,11 +2,12 @@
  * Puts a rollup on a chain: tokens (test ones on a local chain only), verifiers, the oracle with its registry, and
  * MarginRollup, which creates its vault and fund. Nothing can be changed afterwards, so everything is checked before.
  */
-import { Contract, ContractFactory, type Provider, type Signer } from 'ethers';
+import { Contract, ContractFactory, getCreateAddress, type Provider, type Signer } from 'ethers';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
 import { invariant } from '#protocol/errors.ts';
-import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
-import { initialParametersStruct, type OracleSettings } from '#protocol/risk/oracle-structs.ts';
+import { type BatchCapacity, SPOT_SLOTS, type StateShape } from '#protocol/limits.ts';
+import { geometryStruct, initialParametersStruct, type OracleSettings } from '#protocol/risk/oracle-structs.ts';
+import { type SegmentGeometry, slotsOf } from '#protocol/risk/registry.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { type Artifact, readArtifact } from './artifact.ts';
 import {
@@ -38,7 +39,8 @@ export interface CircuitPlan {
 export interface DeploymentPlan {
   readonly shape: StateShape;
   readonly batches: readonly (CircuitPlan & { readonly capacity: BatchCapacity })[];
-  readonly risk: CircuitPlan & { readonly instrumentRows: number };
+  /** Between them they prove a table, in this order. */
+  readonly risk: readonly (CircuitPlan & { readonly geometry: SegmentGeometry })[];
   /** Quote first, then spot tokens 1, 2, 3. */
   readonly tokens: readonly TokenPlan[];
   readonly oracle: OraclePlan;
@@ -48,8 +50,8 @@ export interface DeploymentPlan {
   readonly submitter: string;
 }
 
-/** Rows and instruments allowed follow from the circuits. */
-export type OraclePlan = Omit<OracleSettings, 'instrumentRows' | 'instrumentLimit'> & {
+/** How many instruments may be listed follows from the circuits. */
+export type OraclePlan = Omit<OracleSettings, 'instrumentLimit'> & {
   /** Prices older than this are not used. */
   readonly stalenessSec: bigint;
 };
@@ -63,7 +65,7 @@ export interface Deployment {
   readonly parameters: string;
   readonly tokens: readonly string[];
   readonly batchVerifiers: readonly string[];
-  readonly riskVerifier: string;
+  readonly riskVerifiers: readonly string[];
   readonly genesisRoot: bigint;
   /** L1 block of the rollup: where reading its events starts. */
   readonly l1Block: number;
@@ -99,24 +101,14 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
   const { provider } = signer;
   invariant(provider !== null, 'a deployer is connected to a chain');
   const { chainId } = await provider.getNetwork();
-  for (const { verificationKey } of [...plan.batches, plan.risk]) keyGate(verificationKey, chainId);
+  for (const { verificationKey } of [...plan.batches, ...plan.risk]) keyGate(verificationKey, chainId);
   const tokens: string[] = [];
   for (const { token } of plan.tokens) tokens.push(await tokenAddress(signer, token, chainId));
-  const riskVerifier = await deployVerifier(signer, provider, plan.risk);
+  const riskVerifiers: string[] = [];
+  for (const segment of plan.risk) riskVerifiers.push(await deployVerifier(signer, provider, segment));
   const batchVerifiers: string[] = [];
   for (const batch of plan.batches) batchVerifiers.push(await deployVerifier(signer, provider, batch));
-  const { instrumentRows } = plan.risk;
-  // The smallest batch must be able to hold every position of an account.
-  const instrumentLimit = Math.min(
-    instrumentRows,
-    ...plan.batches.map(({ capacity }) => capacity.instruments),
-  );
-  const oracle = await create(signer, readArtifact('RiskOracle'), [
-    riskVerifier,
-    plan.risk.circuitHash,
-    plan.oracle.stalenessSec,
-    initialParametersStruct({ ...plan.oracle, instrumentRows, instrumentLimit }),
-  ]);
+  const oracle = await deployOracle(signer, plan, riskVerifiers);
   const genesisRoot = stateRoot(genesisState(plan.shape));
   const rollup = await create(signer, readArtifact('MarginRollup'), [
     {
@@ -144,10 +136,45 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
     parameters: await oracle.parameters(),
     tokens,
     batchVerifiers,
-    riskVerifier,
+    riskVerifiers,
     genesisRoot,
     l1Block: (await rollup.deploymentTransaction()?.wait())?.blockNumber ?? 0,
   };
+}
+
+/**
+ * Instruments that may be listed: all that the circuits have slots for, unless an account could then hold more than
+ * the smallest batch has rows for.
+ */
+function instrumentLimitOf({ shape, batches, risk }: DeploymentPlan): number {
+  const slots = risk.reduce((sum, { geometry }) => sum + slotsOf(geometry), 0);
+  const rows = Math.min(...batches.map(({ capacity }) => capacity.instruments));
+  return rows >= SPOT_SLOTS + shape.derivativeSlots ? slots : Math.min(slots, rows);
+}
+
+/** Verifiers of a round, the registry, and the oracle: the registry names the oracle before it is there. */
+async function deployOracle(
+  signer: Signer,
+  plan: DeploymentPlan,
+  riskVerifiers: readonly string[],
+): Promise<Contract> {
+  const proofs = await create(signer, readArtifact('RoundProofs'), [
+    plan.risk.map(({ geometry, circuitHash }, i) => ({
+      geometry: geometryStruct(geometry),
+      verifier: riskVerifiers[i],
+      circuitHash,
+    })),
+  ]);
+  const nonce = await signer.getNonce('pending');
+  const parameters = await create(signer, readArtifact('RiskParameters'), [
+    initialParametersStruct({ ...plan.oracle, instrumentLimit: instrumentLimitOf(plan) }),
+    await proofs.getAddress(),
+    getCreateAddress({ from: await signer.getAddress(), nonce: nonce + 1 }),
+  ]);
+  return create(signer, readArtifact('RiskOracle'), [
+    await parameters.getAddress(),
+    plan.oracle.stalenessSec,
+  ]);
 }
 
 async function create(signer: Signer, artifact: Artifact, values: readonly unknown[]): Promise<Contract> {

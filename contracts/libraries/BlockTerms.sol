@@ -37,7 +37,7 @@ library BlockTerms {
         bytes memory termFactors
     ) internal pure returns (Terms memory terms) {
         uint256 timeSec = timeToExpirySec(expirySec, roundTimeSec);
-        uint256 factorPpm = TermFactors.at(termFactors, timeSec / 1 days);
+        uint256 factorPpm = TermFactors.ofDay(termFactors, timeSec / 1 days);
         terms.timeSec = timeSec;
         terms.upPpm = PPM_ONE + _shareNearest(options.volUpPpm, factorPpm);
         terms.downPpm = PPM_ONE - _shareNearest(options.volDownPpm, factorPpm);

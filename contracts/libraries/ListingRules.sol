@@ -26,6 +26,8 @@ library ListingRules {
     /// @dev Times the largest term factor, 2.78 at a day, an upward factor has 22 bits and a downward one is above zero.
     uint256 private constant VOL_UP_PPM_MAX = 1_000_000;
     uint256 private constant VOL_DOWN_PPM_MAX = 350_000;
+    /// @dev Above what an hour's volatility must be to be priced, 121,872 ppm: a volatility shocked upwards always can.
+    uint256 private constant VOL_UP_FLOOR_PPM_MIN = 125_000;
     uint256 private constant VOL_UP_FLOOR_PPM_MAX = 2_000_000;
     /// @dev Two years of it and the charge of a future stay below the whole mark.
     uint256 private constant ROLL_PPM_MAX = 200_000;
@@ -116,7 +118,7 @@ library ListingRules {
     function requireOptions(OptionParameters memory options) internal pure {
         requireWithin("volUpPpm", options.volUpPpm, 1, VOL_UP_PPM_MAX);
         requireWithin("volDownPpm", options.volDownPpm, 1, VOL_DOWN_PPM_MAX);
-        requireWithin("volUpFloorPpm", options.volUpFloorPpm, 1, VOL_UP_FLOOR_PPM_MAX);
+        requireWithin("volUpFloorPpm", options.volUpFloorPpm, VOL_UP_FLOOR_PPM_MIN, VOL_UP_FLOOR_PPM_MAX);
         requireWithin("rollMinPpm", options.rollMinPpm, 1, ROLL_PPM_MAX);
         requireWithin("rollPerYearPpm", options.rollPerYearPpm, 1, ROLL_PPM_MAX);
         requireWithin("shortImPpm", options.shortImPpm, 1, CHARGE_PPM_MAX);

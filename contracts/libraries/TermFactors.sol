@@ -8,7 +8,7 @@ library TermFactors {
     uint256 private constant DAYS_MAX = 731;
     uint256 private constant ENTRY_BYTES = 3;
 
-    /// @notice The whole table, to be read with `at`: it is in the code and costs as much to load as its length.
+    /// @notice The whole table, to be read with `ofDay`: it is in the code and costs as much to load as its length.
     function table() internal pure returns (bytes memory) {
         return
             hex"2a54af22621f1e71fe1bed8b1a1e9918bab0179c9716af3c15e59e153735149e1c14161e139c1c132dbc12c928126cf0"
@@ -60,7 +60,7 @@ library TermFactors {
     }
 
     /// @param daysLeft whole days; less than one counts as one, more than 731 as 731
-    function at(bytes memory factors, uint256 daysLeft) internal pure returns (uint256 factorPpm) {
+    function ofDay(bytes memory factors, uint256 daysLeft) internal pure returns (uint256 factorPpm) {
         uint256 day = daysLeft == 0 ? 1 : daysLeft > DAYS_MAX ? DAYS_MAX : daysLeft;
         uint256 first = (day - 1) * ENTRY_BYTES;
         for (uint256 i = first; i < first + ENTRY_BYTES; ++i) factorPpm = (factorPpm << 8) | uint8(factors[i]);

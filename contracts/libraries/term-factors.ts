@@ -32,14 +32,14 @@ library TermFactors {
     uint256 private constant DAYS_MAX = ${TERM_DAYS_MAX};
     uint256 private constant ENTRY_BYTES = ${ENTRY_BYTES};
 
-    /// @notice The whole table, to be read with \`at\`: it is in the code and costs as much to load as its length.
+    /// @notice The whole table, to be read with \`ofDay\`: it is in the code and costs as much to load as its length.
     function table() internal pure returns (bytes memory) {
         return
 ${lines.map((line) => `            hex"${line}"`).join('\n')};
     }
 
     /// @param daysLeft whole days; less than one counts as one, more than ${TERM_DAYS_MAX} as ${TERM_DAYS_MAX}
-    function at(bytes memory factors, uint256 daysLeft) internal pure returns (uint256 factorPpm) {
+    function ofDay(bytes memory factors, uint256 daysLeft) internal pure returns (uint256 factorPpm) {
         uint256 day = daysLeft == 0 ? 1 : daysLeft > DAYS_MAX ? DAYS_MAX : daysLeft;
         uint256 first = (day - 1) * ENTRY_BYTES;
         for (uint256 i = first; i < first + ENTRY_BYTES; ++i) factorPpm = (factorPpm << 8) | uint8(factors[i]);

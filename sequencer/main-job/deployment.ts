@@ -56,7 +56,7 @@ export async function deployRollup(
   const plan: DeploymentPlan = {
     shape: STANDARD_SHAPE,
     batches: [{ ...circuits.batch.plan, capacity: SMALL_BATCH }],
-    risk: { ...circuits.risk.plan, instrumentRows: RISK_SMALL.linear },
+    risk: [{ ...circuits.risk.plan, geometry: RISK_SMALL }],
     tokens: TEST_TOKENS,
     oracle: {
       governor,

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import {
-  DEFAULT_OPTION_PARAMETERS,
   DEFAULT_REGISTRY,
   DEFAULT_UNDERLYING_PARAMETERS,
 } from '#protocol/risk/default-registry.ts';
@@ -30,8 +29,10 @@ class Feeder {
       timeSec: this.state.lastTimeSec + gapSec,
       indexMicros: [(btc * pricePpm) / 1_000_000n, eth],
       premiumPpm: [premiumPpm, 0n],
+      basisPpb: [],
+      volPpm: [],
     };
-    const { state, values } = applyRound(this.state, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
+    const { state, values } = applyRound(this.state, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, []);
     this.state = state;
     return values;
   }
@@ -158,7 +159,6 @@ describe('oracle state', () => {
         feeder.round(1_000_000n, 600n, 5_000n),
         DEFAULT_REGISTRY,
         [RISK_SMALL],
-        DEFAULT_OPTION_PARAMETERS,
       );
       const lot = fundingIndexPerLotNearest(feeder.funding, 100_000n);
       expect(lot).to.equal((feeder.funding + 500n) / 1_000n);

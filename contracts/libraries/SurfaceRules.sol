@@ -5,9 +5,9 @@ import {BlockTerms} from "./BlockTerms.sol";
 import {BlockListing, RoundValues} from "./RiskTypes.sol";
 
 /// @title Which forwards and volatilities a round may carry.
-/// @dev Twin of protocol/risk/surface.ts. What is refused here is refused at entry: three honest signers cannot be made
+/// @dev Twin of protocol/risk/oracle-surface.ts. What is refused here is refused at entry: three honest signers cannot be made
 /// to say it by the others. Blocks whose time is over say nothing any more and are never a reason.
-library Surface {
+library SurfaceRules {
     /// @dev A forward lies within a half of the index.
     int256 internal constant BASIS_PPB_MAX = 5e8;
     uint256 internal constant VOL_PPM_MAX = 8e6;
