@@ -5,7 +5,6 @@ include "../arithmetic/divide.circom";
 include "../arithmetic/poseidon-chain.circom";
 include "../arithmetic/unpack.circom";
 include "./risk-limits.circom";
-include "./scenarios.circom";
 
 // Proves       indexMicros and quarterMove = nearest(R · 2^20 / 4·10^6) of one underlying's word.
 // Guarantees   indexMicros < 2^44, quarterMove < 2^19.
@@ -34,76 +33,82 @@ template ShareOfMark() {
 }
 
 // Proves       rowHash = hash of the risk row of one instrument linear in its price (spot, perpetual, dated
-//              future), or 0 for the all-zero words of an empty registry place. Twin of buildRow in
-//              protocol/risk/round.ts; encoding in docs/protocol.md §4.
+//              future), or 0 for the all-zero words of an empty registry place. Twin of linearRow in
+//              protocol/risk/rows.ts; encoding in docs/protocol.md §4. The other outputs are what the options on a
+//              dated future take from it.
 // Assumes      indexMicros[u] < 2^44, quarterMoves[u] < 2^19 (UnderlyingMoves). That ids are distinct, that spot
-//              means id ≤ 3, that spot has no funding, and Σ cap · worst loss < 2^63 is the registry's duty
+//              means id ≤ 3, that only perpetuals have funding, and Σ cap · worst loss < 2^63 is the registry's duty
 //              (contracts/RiskParameters.sol).
-// Guarantees   flags are boolean; 0 < mark < 2^40 exactly if listed; |funding index| ≤ 2^50; |losses|, charges,
-//              band, penalty < 2^44; caps < 2^47; the instrument's underlying is one of UNDERLYINGS.
-template LinearRow(UNDERLYINGS, SCENARIOS) {
+// Guarantees   flags are boolean; 0 < mark < 2^40 exactly if listed; |funding index| ≤ 2^50; linearLoss, charges,
+//              band, penalty < 2^41; caps < 2^47; the instrument's underlying is one of UNDERLYINGS; lotE8 < 2^27.
+template LinearRow(UNDERLYINGS) {
     signal input priceWord;
     signal input limitsWord;
     signal input indexMicros[UNDERLYINGS];
     signal input quarterMoves[UNDERLYINGS];
     signal output rowHash;
+    signal output isListed;
+    signal output mark;
+    signal output underlying;
+    signal output isUnderlying[UNDERLYINGS];
+    // Of the instrument's underlying.
+    signal output rowIndex;
+    signal output rowMove;
+    // index · lot in 1e-8.
+    signal output indexLotE8;
+    signal output expirySec;
 
     // INSTRUMENT_PRICE_LAYOUT and INSTRUMENT_LIMITS_LAYOUT of protocol/risk/risk-words.ts.
     component price = Unpack(11, [
-        INSTRUMENT_ID_BITS(), UNDERLYING_BITS(), 1, 1, LOT_E8_BITS(), PRICE_PPM_BITS(),
+        INSTRUMENT_ID_BITS(), UNDERLYING_BITS(), 1, 1, LOT_E8_BITS(), PRICE_PPB_BITS(),
         RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), FUNDING_INDEX_BITS() + 1
     ]);
     price.packed <== priceWord;
     signal instrumentId <== price.fields[0];
-    signal underlying <== price.fields[1];
+    underlying <== price.fields[1];
     signal isSpot <== price.fields[2];
     signal isReduceOnly <== price.fields[3];
     signal lotE8 <== price.fields[4];
-    signal pricePpm <== price.fields[5];
+    signal pricePpb <== price.fields[5];
     signal fundingIndex <== price.fields[10] - (1 << FUNDING_INDEX_BITS());
     component limits = Unpack(3, [SIZE_BITS(), SIZE_BITS(), TIME_BITS()]);
     limits.packed <== limitsWord;
+    expirySec <== limits.fields[2];
 
     // The underlying's index and move, by one-hot selection; exactly one must match.
-    signal isUnderlying[UNDERLYINGS];
     signal selectedIndex[UNDERLYINGS];
     signal selectedMove[UNDERLYINGS];
     var matches = 0;
-    var rowIndex = 0;
-    var rowMove = 0;
+    var indexSum = 0;
+    var moveSum = 0;
     for (var u = 0; u < UNDERLYINGS; u++) {
         isUnderlying[u] <== IsEqual()([underlying, u]);
         selectedIndex[u] <== isUnderlying[u] * indexMicros[u];
         selectedMove[u] <== isUnderlying[u] * quarterMoves[u];
         matches += isUnderlying[u];
-        rowIndex += selectedIndex[u];
-        rowMove += selectedMove[u];
+        indexSum += selectedIndex[u];
+        moveSum += selectedMove[u];
     }
     matches === 1;
+    rowIndex <== indexSum;
+    rowMove <== moveSum;
 
-    signal indexLotE8 <== rowIndex * lotE8;
-    signal markE14 <== indexLotE8 * pricePpm;
-    signal mark <== DivideNearest(
-        INDEX_BITS() + LOT_E8_BITS() + PRICE_PPM_BITS(), LOT_ONE_E8() * PPM_ONE(), PRICE_BITS()
-    )(markE14);
+    indexLotE8 <== rowIndex * lotE8;
+    signal markE17 <== indexLotE8 * pricePpb;
+    mark <== DivideNearest(
+        INDEX_BITS() + LOT_E8_BITS() + PRICE_PPB_BITS(), LOT_ONE_E8() * PPB_ONE(), PRICE_BITS()
+    )(markE17);
     signal isUnlisted <== IsZero()(instrumentId);
     signal isWorthless <== IsZero()(mark);
     isWorthless === isUnlisted;
+    isListed <== 1 - isUnlisted;
 
     signal chargeImLong <== ShareOfMark()(mark, price.fields[6]);
     signal chargeMmLong <== ShareOfMark()(mark, price.fields[7]);
-    // Spot is never short.
-    signal chargeImShort <== chargeImLong * (1 - isSpot);
-    signal chargeMmShort <== chargeMmLong * (1 - isSpot);
-    signal band <== ShareOfMark()(mark, price.fields[8]);
-    signal penalty <== ShareOfMark()(mark, price.fields[9]);
-
     signal markMove <== mark * rowMove;
     signal quarterLoss <== ShiftRightNearest(PRICE_BITS() + QUARTER_MOVE_BITS(), MOVE_SCALE_BITS())(markMove);
-    signal quarterLossOf[UNDERLYINGS];
-    for (var u = 0; u < UNDERLYINGS; u++) { quarterLossOf[u] <== isUnderlying[u] * quarterLoss; }
 
-    component row = PoseidonChain(14 + SCENARIOS);
+    component row = PoseidonChain(ROW_VALUES());
     row.values[0] <== instrumentId + underlying * (1 << INSTRUMENT_ID_BITS())
         + isSpot * (1 << (INSTRUMENT_ID_BITS() + UNDERLYING_BITS()))
         + isReduceOnly * (1 << (INSTRUMENT_ID_BITS() + UNDERLYING_BITS() + 1));
@@ -111,19 +116,16 @@ template LinearRow(UNDERLYINGS, SCENARIOS) {
     row.values[2] <== fundingIndex;
     row.values[3] <== mark; // delta of anything linear
     row.values[4] <== chargeImLong;
-    row.values[5] <== chargeImShort;
+    // Spot is never short.
+    row.values[5] <== chargeImLong * (1 - isSpot);
     row.values[6] <== chargeMmLong;
-    row.values[7] <== chargeMmShort;
-    row.values[8] <== band;
-    row.values[9] <== penalty;
+    row.values[7] <== chargeMmLong * (1 - isSpot);
+    row.values[8] <== ShareOfMark()(mark, price.fields[8]);
+    row.values[9] <== ShareOfMark()(mark, price.fields[9]);
     row.values[10] <== limits.fields[0];
     row.values[11] <== limits.fields[1];
-    row.values[12] <== limits.fields[2];
-    row.values[13] <== 0;
-    for (var s = 0; s < SCENARIOS; s++) {
-        var loss = 0;
-        for (var u = 0; u < UNDERLYINGS; u++) { loss -= scenarioQuarters(SCENARIOS, u, s) * quarterLossOf[u]; }
-        row.values[14 + s] <== loss;
-    }
-    rowHash <== row.hash * (1 - isUnlisted);
+    row.values[12] <== expirySec;
+    row.values[13] <== -quarterLoss; // of a long lot, when its underlying moves a quarter up
+    row.values[14] <== 0; // no losses of pairs
+    rowHash <== row.hash * isListed;
 }

@@ -51,3 +51,12 @@ function MOVE_PAIRS() { return 24; }
 function VOL_SAME() { return 0; }
 function VOL_UP() { return 1; }
 function VOL_DOWN() { return 2; }
+
+// F/1024.
+function SURFACE_TOLERANCE_BITS() { return 10; }
+
+// What an empty place or block is priced with: anything that has a witness. An hour at 50 %.
+function SUBSTITUTE_FORWARD() { return 67108864; }
+function SUBSTITUTE_STRIKE() { return 67108864; }
+function SUBSTITUTE_TIME_SEC() { return 3600; }
+function SUBSTITUTE_VOL_PPM() { return 500000; }

@@ -1,24 +1,26 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { challengeOf, evaluationOf } from '#protocol/batch/words.ts';
-import { poseidonChain } from '#protocol/crypto/poseidon.ts';
-import { STANDARD_SHAPE, type StateShape, TINY_SHAPE } from '#protocol/limits.ts';
+import { TINY_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
-import type { RiskStatement } from '#protocol/risk/risk-words.ts';
-import { markPerLotNearest, type RiskRoundInputs } from '#protocol/risk/round.ts';
-import { tableHash } from '#protocol/risk/table.ts';
+import { markPerLotNearest } from '#protocol/risk/linear-price.ts';
+import { RISK_TINY } from '#protocol/risk/registry.ts';
+import type { SegmentStatement } from '#protocol/risk/risk-words.ts';
+import type { RiskRoundInputs } from '#protocol/risk/round.ts';
+import { columnLosses, tableHash } from '#protocol/risk/table.ts';
 import { lots, microsPerLot } from '#protocol/units.ts';
 import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
-import { buildRiskCircuitInput, circuitInputOf } from '#prover/witness/risk.ts';
+import { circuitInputOf, riskProofTasks } from '#prover/witness/risk.ts';
 import { readSource } from '#test/static/repository-files.ts';
 import { calculateWitness, refusedBy } from '#test/support/circuit-witness.ts';
-import { changedInstrument, roundOf } from '#test/support/risk-rounds.ts';
+import { type RoundChoices, roundOf as standardRoundOf } from '#test/support/risk-rounds.ts';
+import { restated } from '#test/support/risk-statements.ts';
 
 const DOMAIN = 0x1234n;
+/** Words of RISK_TINY. */
+const [START_HASH, END_HASH, FLAGS, FIRST_UNDERLYING, FIRST_PLACE] = [2, 3, 4, 5, 7];
 const PRICES = { btc: 97_123_456_789n, eth: 3_312_345_678n };
-const UNDERLYINGS = 2;
-const WRONG_TABLE = 'RiskLinear: tableHash === table.hash;';
+const WRONG_TABLE = 'RiskTable: words[3] === segment.endHash;';
 
 function constraintCount({ r1csPath }: CompiledCircuit): number {
   const file = new R1csFile(r1csPath);
@@ -26,36 +28,28 @@ function constraintCount({ r1csPath }: CompiledCircuit): number {
   return file.header.constraintCount;
 }
 
-/** A statement with other words, its commitment, challenge and evaluation made honestly for them. */
-function restated(
-  statement: RiskStatement,
-  change: (words: bigint[]) => void,
-): Pick<RiskStatement, 'words' | 'publicInputs'> {
-  const words = [...statement.words];
-  change(words);
-  const commitment = poseidonChain(words);
-  const challenge = challengeOf(commitment, words);
-  return { words, publicInputs: { commitment, challenge, evaluation: evaluationOf(words, challenge) } };
-}
+const roundOf = (price: { btc: bigint; eth: bigint }, choices: RoundChoices = {}) =>
+  standardRoundOf(price, { segments: [RISK_TINY], ...choices });
 
-describe('risk circuit', () => {
+const taskOf = (inputs: RiskRoundInputs) => {
+  const { table, tableHash: hash, segments } = riskProofTasks(inputs, TINY_SHAPE, [DOMAIN]);
+  return { table, tableHash: hash, task: segments[0] };
+};
+
+describe('risk circuit of linear instruments', () => {
   let circuit: CompiledCircuit;
   before(async function () {
     this.timeout(600_000);
-    circuit = await compileCircuit('circuits/main/risk-linear-tiny.circom');
+    circuit = await compileCircuit('circuits/main/risk-tiny.circom');
   });
 
   const round = roundOf(PRICES, {
     premiumPpm: [-777n, 1_234n],
     fundingMicrosPerCoin: [5_000_000n, -3_333_333n],
   });
-  const expectProvable = async (
-    inputs: RiskRoundInputs,
-    shape: StateShape = TINY_SHAPE,
-    wasm = circuit.wasmPath,
-  ) => {
-    const { input, publicInputs } = buildRiskCircuitInput(inputs, shape, DOMAIN);
-    const witness = await calculateWitness(wasm, input);
+  const expectProvable = async (inputs: RiskRoundInputs) => {
+    const { input, publicInputs } = taskOf(inputs).task;
+    const witness = await calculateWitness(circuit.wasmPath, input);
     expect(witness.slice(1, 4)).to.deep.equal([
       publicInputs.commitment,
       publicInputs.challenge,
@@ -63,10 +57,10 @@ describe('risk circuit', () => {
     ]);
   };
   const expectRefused = async (
-    changed: Pick<RiskStatement, 'words' | 'publicInputs'>,
+    changed: Pick<SegmentStatement, 'words' | 'publicInputs'>,
     constraint: string,
   ): Promise<void> => {
-    expect(await refusedBy(circuit.wasmPath, circuitInputOf(changed, UNDERLYINGS))).to.equal(constraint);
+    expect(await refusedBy(circuit.wasmPath, circuitInputOf(changed))).to.equal(constraint);
   };
 
   it('computes the table of its TypeScript twin for random rounds', async () => {
@@ -112,9 +106,7 @@ describe('risk circuit', () => {
   });
 
   it('computes it at the ends of the domain', async () => {
-    const onlyPerp = (changes: object) => [
-      { ...DEFAULT_REGISTRY[2], marketSlot: 0, openInterestCap: lots(1n), ...changes },
-    ];
+    const onlyPerp = (changes: object) => [{ ...DEFAULT_REGISTRY[2], openInterestCap: lots(1n), ...changes }];
     // The largest mark below 2^40: 2^40 − 1 micros a coin, one coin a lot, at no premium.
     const top = roundOf(
       { btc: (1n << 40n) - 1n, eth: (1n << 44n) - 1n },
@@ -142,35 +134,35 @@ describe('risk circuit', () => {
   });
 
   it('rounds halves of the mark up, as its twin does', async () => {
-    const half = { ...DEFAULT_REGISTRY[2], marketSlot: 0, lotE8: 50_000_000n };
+    const half = { ...DEFAULT_REGISTRY[2], lotE8: 50_000_000n };
     expect(markPerLotNearest(7n, half.lotE8, 0n)).to.equal(4n);
     await expectProvable(roundOf({ btc: 7n, eth: 1n }, { registry: [half] }));
   });
 
-  it('takes a dated future and an empty registry', async () => {
+  it('takes an empty registry, and one with holes', async () => {
     await expectProvable(roundOf(PRICES, { registry: [] }));
-    const future = changedInstrument(round, 2, { kind: 'future', expirySec: 1_900_000_000n });
-    await expectProvable(future);
+    const [, ether, , etherPerp] = DEFAULT_REGISTRY;
+    await expectProvable(roundOf(PRICES, { registry: [undefined, ether, undefined, etherPerp] }));
   });
 
-  const statement = buildRiskCircuitInput(round, TINY_SHAPE, DOMAIN);
-  const firstInstrument = 3 + UNDERLYINGS;
+  const honest = taskOf(round);
+  const statement = honest.task;
 
   for (const [what, word, change] of [
-    ['a price off by a cent', 3, 10_000n],
-    ['a scan range off by four ppm, its resolution', 4, 4n << 44n],
-    ['a premium off by one ppm', firstInstrument + 4, 1n << 57n],
-    ['a charge off by one ppm', firstInstrument + 4, 1n << 78n],
-    ['a maintenance charge off by one ppm', firstInstrument + 4, 1n << 98n],
-    ['a band off by one ppm', firstInstrument + 4, 1n << 118n],
-    ['a penalty off by one ppm', firstInstrument + 4, 1n << 138n],
-    ['a funding index off by one micro', firstInstrument + 4, 1n << 158n],
-    ['a lot off by one', firstInstrument + 4, 1n << 30n],
-    ['an instrument that takes new risk though it is reduce-only', firstInstrument + 4, 1n << 29n],
-    ['another id', firstInstrument + 4, 1n],
-    ['an open-interest cap off by one', firstInstrument + 5, 1n],
-    ['a position cap off by one', firstInstrument + 5, 1n << 47n],
-    ['an expiry where there is none', firstInstrument + 5, 1n << 94n],
+    ['a price off by a cent', FIRST_UNDERLYING, 10_000n],
+    ['a scan range off by four ppm, its resolution', FIRST_UNDERLYING + 1, 4n << 44n],
+    ['a premium off by one ppm', FIRST_PLACE + 4, 1_000n << 57n],
+    ['a charge off by one ppm', FIRST_PLACE + 4, 1n << 88n],
+    ['a maintenance charge off by one ppm', FIRST_PLACE + 4, 1n << 108n],
+    ['a band off by one ppm', FIRST_PLACE + 4, 1n << 128n],
+    ['a penalty off by one ppm', FIRST_PLACE + 4, 1n << 148n],
+    ['a funding index off by one micro', FIRST_PLACE + 4, 1n << 168n],
+    ['a lot off by one', FIRST_PLACE + 4, 1n << 30n],
+    ['an instrument that takes new risk though it is reduce-only', FIRST_PLACE + 4, 1n << 29n],
+    ['another id', FIRST_PLACE + 4, 1n],
+    ['an open-interest cap off by one', FIRST_PLACE + 5, 1n],
+    ['a position cap off by one', FIRST_PLACE + 5, 1n << 47n],
+    ['an expiry where there is none', FIRST_PLACE + 5, 1n << 94n],
   ] as const) {
     it(`refuses the table of a round with ${what}`, async () => {
       await expectRefused(
@@ -183,7 +175,7 @@ describe('risk circuit', () => {
   }
 
   it('refuses the table with one value off by one', async () => {
-    const { table } = statement;
+    const { table } = honest;
     for (const field of [
       'mark',
       'delta',
@@ -198,52 +190,49 @@ describe('risk circuit', () => {
       );
       const forged = tableHash({ ...table, rows }, TINY_SHAPE);
       await expectRefused(
-        restated(statement, (words) => (words[2] = forged)),
+        restated(statement, (words) => (words[END_HASH] = forged)),
         WRONG_TABLE,
       );
     }
-    for (const scenario of [0, 7]) {
-      const losses = table.rows[3].losses.map((loss, s) => (s === scenario ? microsPerLot(loss - 1n) : loss));
-      const rows = table.rows.map((row, i) => (i === 3 ? { ...row, losses } : row));
-      const forged = tableHash({ ...table, rows }, TINY_SHAPE);
-      await expectRefused(
-        restated(statement, (words) => (words[2] = forged)),
-        WRONG_TABLE,
-      );
-    }
+    const rows = table.rows.map((row, i) => {
+      const linearLoss = microsPerLot(row.linearLoss - 1n);
+      const losses = columnLosses(linearLoss, [], row.underlying, TINY_SHAPE);
+      return i === 3 ? { ...row, linearLoss, losses } : row;
+    });
+    const forged = tableHash({ ...table, rows }, TINY_SHAPE);
+    await expectRefused(
+      restated(statement, (words) => (words[END_HASH] = forged)),
+      WRONG_TABLE,
+    );
   });
 
   it('refuses a table that lacks an instrument of the registry, or has one more', async () => {
-    const three = buildRiskCircuitInput(
-      roundOf(PRICES, { registry: DEFAULT_REGISTRY.slice(0, 3) }),
-      TINY_SHAPE,
-      DOMAIN,
-    );
-    const four = buildRiskCircuitInput(roundOf(PRICES), TINY_SHAPE, DOMAIN);
+    const three = taskOf(roundOf(PRICES, { registry: DEFAULT_REGISTRY.slice(0, 3) }));
+    const four = taskOf(roundOf(PRICES));
     await expectRefused(
-      restated(four, (words) => (words[2] = three.tableHash)),
+      restated(four.task, (words) => (words[END_HASH] = three.tableHash)),
       WRONG_TABLE,
     );
     await expectRefused(
-      restated(three, (words) => (words[2] = four.tableHash)),
+      restated(three.task, (words) => (words[END_HASH] = four.tableHash)),
       WRONG_TABLE,
     );
   });
 
   it('refuses prices of the underlyings exchanged, and an instrument under the wrong one', async () => {
     await expectRefused(
-      restated(statement, (words) => ([words[3], words[4]] = [words[4], words[3]])),
+      restated(statement, (words) => ([words[5], words[6]] = [words[6], words[5]])),
       WRONG_TABLE,
     );
     await expectRefused(
-      restated(statement, (words) => (words[firstInstrument + 4] += 1n << 20n)),
+      restated(statement, (words) => (words[FIRST_PLACE + 4] += 1n << 20n)),
       WRONG_TABLE,
     );
   });
 
   it('refuses an underlying that has no price', async () => {
     await expectRefused(
-      restated(statement, (words) => (words[firstInstrument + 4] += 2n << 20n)),
+      restated(statement, (words) => (words[FIRST_PLACE + 4] += 2n << 20n)),
       'LinearRow: matches === 1;',
     );
   });
@@ -252,37 +241,31 @@ describe('risk circuit', () => {
     const lot = DEFAULT_REGISTRY[2].lotE8 << 30n;
     const worthless = 'LinearRow: isWorthless === isUnlisted;';
     await expectRefused(
-      restated(statement, (words) => (words[firstInstrument + 4] -= lot)),
+      restated(statement, (words) => (words[FIRST_PLACE + 4] -= lot)),
       worthless,
     );
     await expectRefused(
-      restated(statement, (words) => (words[firstInstrument + 4] -= 4n)),
+      restated(statement, (words) => (words[FIRST_PLACE + 4] -= 4n)),
       worthless,
     );
   });
 
   it('refuses a mark of 2^40, beyond the width of the table', async () => {
-    const registry = [
-      { ...DEFAULT_REGISTRY[2], marketSlot: 0, lotE8: 100_000_000n, openInterestCap: lots(1n) },
-    ];
-    const top = buildRiskCircuitInput(
-      roundOf({ btc: (1n << 40n) - 1n, eth: 1n }, { registry }),
-      TINY_SHAPE,
-      DOMAIN,
-    );
+    const registry = [{ ...DEFAULT_REGISTRY[2], lotE8: 100_000_000n, openInterestCap: lots(1n) }];
+    const top = taskOf(roundOf({ btc: (1n << 40n) - 1n, eth: 1n }, { registry }));
     await expectRefused(
-      restated(top, (words) => (words[3] += 1n)),
+      restated(top.task, (words) => (words[FIRST_UNDERLYING] += 1n)),
       'RangeCheck: sum === value;',
     );
   });
 
   it('refuses fields that spill out of their word', async () => {
     await expectRefused(
-      restated(statement, (words) => (words[firstInstrument + 4] += 1n << 209n)),
+      restated(statement, (words) => (words[FIRST_PLACE + 4] += 1n << 219n)),
       'Num2Bits: lc1 === in;',
     );
     await expectRefused(
-      restated(statement, (words) => (words[3] += 1n << 64n)),
+      restated(statement, (words) => (words[FIRST_UNDERLYING] += 1n << 64n)),
       'Num2Bits: lc1 === in;',
     );
   });
@@ -290,44 +273,46 @@ describe('risk circuit', () => {
   it('binds every word by the commitment and by the evaluation', async () => {
     const { words, publicInputs } = statement;
     for (let i = 0; i < words.length; i++) {
-      if (i === 2 || i === 3) continue; // the table's hash and a price: refused before, tested above
+      // The hashes, the flags and a price are refused before, which is tested apart.
+      if ([START_HASH, END_HASH, FLAGS, FIRST_UNDERLYING].includes(i)) continue;
       const changed = words.map((word, at) => (at === i ? word + 1n : word));
-      const refusal = await refusedBy(
-        circuit.wasmPath,
-        circuitInputOf({ words: changed, publicInputs }, UNDERLYINGS),
-      );
-      expect(refusal, `word ${i}`).to.be.oneOf([WRONG_TABLE, 'RiskLinear: commitment === wordsHash;']);
+      const refusal = await refusedBy(circuit.wasmPath, circuitInputOf({ words: changed, publicInputs }));
+      expect(refusal, `word ${i}`).to.be.oneOf([WRONG_TABLE, 'RiskTable: commitment === wordsHash;']);
     }
     const shifted = { ...publicInputs, evaluation: publicInputs.evaluation + 1n };
-    await expectRefused({ words, publicInputs: shifted }, 'RiskLinear: evaluation === partialSums[0];');
+    await expectRefused({ words, publicInputs: shifted }, 'RiskTable: evaluation === partialSums[0];');
     const challenged = { ...publicInputs, challenge: publicInputs.challenge + 1n };
-    await expectRefused({ words, publicInputs: challenged }, 'RiskLinear: evaluation === partialSums[0];');
+    await expectRefused({ words, publicInputs: challenged }, 'RiskTable: evaluation === partialSums[0];');
   });
 
   it('binds a proof to its round and its deployment', async () => {
     for (const word of [0, 1]) {
       const { publicInputs } = restated(statement, (words) => (words[word] += 1n));
-      await expectRefused({ words: statement.words, publicInputs }, 'RiskLinear: commitment === wordsHash;');
+      await expectRefused({ words: statement.words, publicInputs }, 'RiskTable: commitment === wordsHash;');
     }
   });
 
-  it('costs what circuits/constraints.json says', async function () {
-    this.timeout(600_000);
-    const standard = await compileCircuit('circuits/main/risk-linear.circom');
-    const recorded = JSON.parse(readSource('circuits/constraints.json'));
-    expect(constraintCount(standard)).to.equal(recorded.riskLinearTotal);
-    expect(constraintCount(circuit)).to.equal(recorded.riskLinearTinyTotal);
+  it('refuses a table that does not begin at its first slot', async () => {
+    await expectRefused(
+      restated(statement, (words) => (words[START_HASH] = 1n)),
+      'SegmentHash: startHash === 0;',
+    );
   });
 
-  it('computes the standard table, 32 scenarios in 64 slots', async function () {
-    this.timeout(600_000);
-    const standard = await compileCircuit('circuits/main/risk-linear.circom');
-    await expectProvable(round, STANDARD_SHAPE, standard.wasmPath);
-    const registry = Array.from({ length: 8 }, (_, slot) => ({
-      ...DEFAULT_REGISTRY[slot < 2 ? slot : 2 + (slot % 2)],
-      id: slot < 2 ? slot + 1 : slot + 2,
-      marketSlot: slot,
-    }));
-    await expectProvable(roundOf(PRICES, { registry }), STANDARD_SHAPE, standard.wasmPath);
+  it('says that a table without options has a sound surface, and nothing else', async () => {
+    expect(statement.words[FLAGS]).to.equal(3n);
+    await expectRefused(
+      restated(statement, (words) => (words[FLAGS] = 1n)),
+      'RiskTable: flags.fields[1] === isSurfaceSound;',
+    );
+    await expectRefused(
+      restated(statement, (words) => (words[FLAGS] = 4n)),
+      'Num2Bits: lc1 === in;',
+    );
+  });
+
+  it('costs what circuits/constraints.json says', () => {
+    const recorded = JSON.parse(readSource('circuits/constraints.json'));
+    expect(constraintCount(circuit)).to.equal(recorded.riskTinyTotal);
   });
 });

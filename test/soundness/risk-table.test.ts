@@ -2,8 +2,9 @@ import { expect } from 'chai';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
+import { RISK_TINY } from '#protocol/risk/registry.ts';
 import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
-import { buildRiskCircuitInput } from '#prover/witness/risk.ts';
+import { riskProofTasks } from '#prover/witness/risk.ts';
 import { calculateWitness } from '#test/support/circuit-witness.ts';
 import { roundOf } from '#test/support/risk-rounds.ts';
 import {
@@ -31,20 +32,19 @@ describe('soundness of the risk circuit', () => {
 
   before(async function () {
     this.timeout(600_000);
-    circuit = await compileCircuit('circuits/main/risk-linear-tiny.circom');
+    circuit = await compileCircuit('circuits/main/risk-tiny.circom');
     system = readConstraintSystem(circuit.r1csPath);
     const round = roundOf(
       { btc: 97_123_456_789n, eth: 3_312_345_678n },
       {
+        segments: [RISK_TINY],
         registry: DEFAULT_REGISTRY.slice(0, 3),
         premiumPpm: [-777n, 1_234n],
         fundingMicrosPerCoin: [5_000_000n, -3_333_333n],
       },
     );
-    witness = await calculateWitness(
-      circuit.wasmPath,
-      buildRiskCircuitInput(round, TINY_SHAPE, 0x1234n).input,
-    );
+    const [task] = riskProofTasks(round, TINY_SHAPE, [0x1234n]).segments;
+    witness = await calculateWitness(circuit.wasmPath, task.input);
     expect(firstViolation(system, witness)).to.equal(-1);
   });
 

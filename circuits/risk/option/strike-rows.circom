@@ -1,0 +1,159 @@
+pragma circom 2.2.0;
+
+include "circomlib/circuits/comparators.circom";
+include "../../arithmetic/divide.circom";
+include "../../arithmetic/poseidon.circom";
+include "../../arithmetic/poseidon-chain.circom";
+include "../../arithmetic/unpack.circom";
+include "../risk-limits.circom";
+include "./log.circom";
+include "./option-row.circom";
+include "./vol-shock.circom";
+
+// Is a pair in some column of some underlying? Rows pack the losses of such pairs, in their order.
+function isPairUsed(SCENARIOS, UNDERLYINGS, pair) {
+    var isUsed = 0;
+    for (var u = 0; u < UNDERLYINGS; u++) {
+        for (var s = 0; s < SCENARIOS; s++) {
+            if (pairOfColumn(SCENARIOS, u, s) == pair) {
+                isUsed = 1;
+            }
+        }
+    }
+    return isUsed;
+}
+
+function usedPairs(SCENARIOS, UNDERLYINGS) {
+    var count = 0;
+    for (var p = 0; p < MOVE_PAIRS(); p++) { count += isPairUsed(SCENARIOS, UNDERLYINGS, p); }
+    return count;
+}
+
+// Proves       hash = lossesHash of protocol/risk/table.ts: the losses of the pairs that columns use, seven to an element.
+// Assumes      |losses| < 2^35 (OptionRow).
+template LossesHash(UNDERLYINGS, SCENARIOS) {
+    var perElement = PAIR_LOSSES_PER_ELEMENT();
+    var elementCount = (usedPairs(SCENARIOS, UNDERLYINGS) + perElement - 1) \ perElement;
+    assert(elementCount <= 16 && perElement * (PAIR_LOSS_BITS() + 1) < 254);
+    signal input losses[MOVE_PAIRS()];
+    signal output hash;
+
+    var elements[16];
+    for (var e = 0; e < 16; e++) { elements[e] = 0; }
+    var next = 0;
+    for (var p = 0; p < MOVE_PAIRS(); p++) {
+        if (isPairUsed(SCENARIOS, UNDERLYINGS, p) == 1) {
+            elements[next \ perElement] += (losses[p] + (1 << PAIR_LOSS_BITS()))
+                * (1 << ((next % perElement) * (PAIR_LOSS_BITS() + 1)));
+            next++;
+        }
+    }
+    component poseidon = Poseidon(elementCount);
+    for (var e = 0; e < elementCount; e++) { poseidon.inputs[e] <== elements[e]; }
+    hash <== poseidon.out;
+}
+
+// Proves       the hashes of the rows of the call and of the put at one strike, or 0 for the zero word of an empty
+//              place. Twin of optionRows in protocol/risk/rows.ts. ln K is proved here in every round, so nothing about
+//              a strike need be proved when it is listed.
+// Assumes      what stands on the forward is of OptionForward and OptionMoves; the terms are fields of a word and have
+//              their widths: upPpm < 2^22, floors and downPpm as ShockedVols, rolls < 2^20; the charges of the forward
+//              and of the index are those of ExpiryBlock.
+// Guarantees   0 ≤ call roll ≤ forward roll, so neither roll is negative: 0 ≤ call delta ≤ forward, because no place of the
+//              distribution's grid has a probability outside [0, 1] (test/protocol/risk/option tries them all).
+//              A listed strike with a block in use always has a witness if 0 < strike.
+template StrikeRows(UNDERLYINGS, SCENARIOS) {
+    signal input word;
+    signal input isBlockListed;
+    signal input underlying;
+    signal input expirySec;
+    signal input forward;
+    signal input forwardLog;
+    signal input quarterGain;
+    signal input moved[MOVES()];
+    signal input rootOfTime;
+    signal input logs[MOVES()];
+    signal input tailWeights[TAILS()];
+    signal input upPpm;
+    signal input downPpm;
+    signal input upFloorPpm;
+    signal input leastVolPpm;
+    // IM, then MM.
+    signal input rollPpm[2];
+    signal input forwardRoll[2];
+    signal input shortCharge[2];
+    signal input band;
+    signal input penalty;
+    signal output rowHashes[2];
+    signal output isListed;
+    signal output strike;
+    signal output callMark;
+
+    // STRIKE_LAYOUT of protocol/risk/risk-words.ts.
+    component fields = Unpack(6, [INSTRUMENT_ID_BITS(), 1, STRIKE_BITS(), VOL_BITS(), SIZE_BITS(), SIZE_BITS()]);
+    fields.packed <== word;
+    signal callId <== fields.fields[0];
+    signal isUnlisted <== IsZero()(callId);
+    isListed <== 1 - isUnlisted;
+    // No option without its future: the forward would be a substitute.
+    isListed * (1 - isBlockListed) === 0;
+    // An empty place is priced at some strike too, and its rows are thrown away. Its volatility of 0 has a floor.
+    strike <== fields.fields[2] + isUnlisted * SUBSTITUTE_STRIKE();
+
+    component vols = ShockedVols();
+    vols.volPpm <== fields.fields[3];
+    vols.upPpm <== upPpm;
+    vols.downPpm <== downPpm;
+    vols.upFloorPpm <== upFloorPpm;
+    vols.leastVolPpm <== leastVolPpm;
+    component prices = OptionRow();
+    prices.strike <== strike;
+    prices.strikeLog <== StrikeLog()(strike);
+    prices.volsPpm <== vols.volsPpm;
+    prices.forward <== forward;
+    prices.forwardLog <== forwardLog;
+    prices.quarterGain <== quarterGain;
+    prices.moved <== moved;
+    prices.rootOfTime <== rootOfTime;
+    prices.logs <== logs;
+    prices.tailWeights <== tailWeights;
+    callMark <== prices.callMark;
+
+    signal rolled[2];
+    signal callRoll[2];
+    for (var i = 0; i < 2; i++) {
+        rolled[i] <== prices.callDelta * rollPpm[i];
+        // 2^20 / 10^6 < 2.
+        callRoll[i] <== DivideNearest(FORWARD_BITS() + RATE_PPM_BITS(), PPM_ONE(), FORWARD_BITS() + 1)(rolled[i]);
+    }
+    signal lossesHash <== LossesHash(UNDERLYINGS, SCENARIOS)(prices.callLosses);
+
+    component rows[2];
+    for (var put = 0; put < 2; put++) {
+        rows[put] = PoseidonChain(ROW_VALUES());
+        rows[put].values[0] <== callId + put + underlying * (1 << INSTRUMENT_ID_BITS())
+            + fields.fields[1] * (1 << (INSTRUMENT_ID_BITS() + UNDERLYING_BITS() + 1));
+        rows[put].values[2] <== 0; // no funding
+        if (put == 0) {
+            rows[put].values[1] <== prices.callMark;
+            rows[put].values[3] <== prices.callDelta;
+            rows[put].values[13] <== 0;
+        } else {
+            rows[put].values[1] <== prices.putMark;
+            rows[put].values[3] <== prices.putDelta;
+            rows[put].values[13] <== quarterGain; // the put is the call less the forward
+        }
+        for (var i = 0; i < 2; i++) {
+            var roll = put == 0 ? callRoll[i] : forwardRoll[i] - callRoll[i];
+            rows[put].values[4 + 2 * i] <== roll;
+            rows[put].values[5 + 2 * i] <== roll + shortCharge[i];
+        }
+        rows[put].values[8] <== band;
+        rows[put].values[9] <== penalty;
+        rows[put].values[10] <== fields.fields[4];
+        rows[put].values[11] <== fields.fields[5];
+        rows[put].values[12] <== expirySec;
+        rows[put].values[14] <== lossesHash;
+        rowHashes[put] <== rows[put].hash * isListed;
+    }
+}
