@@ -6,7 +6,11 @@ import { Contract, ContractFactory, getCreateAddress, type Provider, type Signer
 import { accountWordCount } from '#protocol/batch/calldata.ts';
 import { invariant } from '#protocol/errors.ts';
 import { type BatchCapacity, SPOT_SLOTS, type StateShape } from '#protocol/limits.ts';
-import { geometryStruct, initialParametersStruct, type OracleSettings } from '#protocol/risk/oracle-structs.ts';
+import {
+  geometryStruct,
+  initialParametersStruct,
+  type OracleSettings,
+} from '#protocol/risk/oracle-structs.ts';
 import { type SegmentGeometry, slotsOf } from '#protocol/risk/registry.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { type Artifact, readArtifact } from './artifact.ts';

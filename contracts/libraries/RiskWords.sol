@@ -190,9 +190,10 @@ library RiskWords {
         word |= uint256(options.penaltyPpm) << 215;
     }
 
-    /// @dev callId:20 · isReduceOnly:1 · strike:35 · volPpm:23 · openInterestCap:47 · positionCap:47. An empty place has vol 0.
+    /// @dev callId:20 · isReduceOnly:1 · strike:35 · volPpm:23 · openInterestCap:47 · positionCap:47.
     function _strikeWord(Instrument calldata instrument, uint256 volPpm) private pure returns (uint256 word) {
         word = uint256(instrument.id);
+        if (word == 0) return 0;
         if (instrument.isReduceOnly) word |= 1 << 20;
         word |= uint256(instrument.strikeMicrosPerLot) << 21;
         word |= volPpm << 56;

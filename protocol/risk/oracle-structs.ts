@@ -137,7 +137,9 @@ export function segmentProofStructs(
 ): SegmentProofStruct[] {
   let first = 0;
   return proved.map(({ geometry, isSurfaceSound, words, publicInputs, proof }) => {
-    const listed = Array.from({ length: placeCount(geometry) }, (_, i) => instrumentStruct(registry[first + i]));
+    const listed = Array.from({ length: placeCount(geometry) }, (_, i) =>
+      instrumentStruct(registry[first + i]),
+    );
     first += placeCount(geometry);
     return {
       listed,
@@ -239,5 +241,8 @@ export const initialParametersStruct = (settings: OracleSettings) => ({
   referenceVolPpm: settings.underlyings.map(({ referenceVolPpm }) => referenceVolPpm),
   options: settings.underlyings.map(({ options }) => options),
   indexMicros: settings.indexMicros,
-  instruments: settings.registry.map(instrumentStruct),
+  // Empty places at the end need not be told, and a deployment may not be longer than 49,152 bytes.
+  instruments: settings.registry
+    .slice(0, settings.registry.findLastIndex((entry) => entry !== undefined) + 1)
+    .map(instrumentStruct),
 });

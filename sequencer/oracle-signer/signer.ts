@@ -62,7 +62,8 @@ export function reportOf(bars: readonly Bar[], settings: SignerSettings, request
     throw new InputError('barCloseSec', request.barCloseSec, 'no such minute in the data');
   invariant(bar.closeMicros.length === UNDERLYINGS.length, 'a bar prices every underlying');
   const factor = BigInt(settings.priceFactorPpm);
-  const noiseFor = (what: string) => noiseOf(`${settings.name}/${what}/${bar.closeSec}`, settings.noisePpmMax);
+  const noiseFor = (what: string) =>
+    noiseOf(`${settings.name}/${what}/${bar.closeSec}`, settings.noisePpmMax);
   return {
     roundNumber: request.roundNumber,
     timeSec: request.timeSec + BigInt(settings.clockOffsetSec),

@@ -120,10 +120,7 @@ export class L1Reader {
         round !== undefined && registry !== undefined,
         'a proved round was posted, its registry announced',
       );
-      const table = buildRiskTable(
-        riskRoundInputs(roundValuesFromStruct(round), registry, segments),
-        shape,
-      );
+      const table = buildRiskTable(riskRoundInputs(roundValuesFromStruct(round), registry, segments), shape);
       const hash = tableHash(table, shape);
       if (hash !== args.tableHash) throw new InputError('tableHash', hash, `L1 accepted ${args.tableHash}`);
       tables.set(Number(args.tableIndex), table);

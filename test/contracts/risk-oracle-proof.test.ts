@@ -3,15 +3,15 @@ import type { BatchProof } from '#protocol/batch/batch.ts';
 import { domainWord as domainWordOf } from '#protocol/batch/words.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
-import { type RoundValues, riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import { INSTRUMENT_TUPLE } from '#protocol/risk/oracle-abi.ts';
+import { type RoundValues, riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import {
   instrumentStruct,
   type RoundValuesStruct,
   type SegmentProofStruct,
   segmentProofStructs,
 } from '#protocol/risk/oracle-structs.ts';
-import { RISK_TINY, type Registry } from '#protocol/risk/registry.ts';
+import { type Registry, RISK_TINY } from '#protocol/risk/registry.ts';
 import {
   deployOracle,
   type HardhatConnection,
@@ -192,7 +192,10 @@ describe('RiskOracle: proving a round', () => {
     const { proof, endHash } = submission.segment;
     const { a, b, c } = proof;
     const negated: BatchProof = { a: [a[0], q - a[1]], b: [b[0], [q - b[1][0], q - b[1][1]]], c };
-    await expectRefused(withSegment(submission, { proof: negated, endHash: endHash + 1n }), 'InvalidRiskProof');
+    await expectRefused(
+      withSegment(submission, { proof: negated, endHash: endHash + 1n }),
+      'InvalidRiskProof',
+    );
     await submit(withSegment(submission, { proof: negated }));
     expect((await fixture.oracle.acceptedTable(0)).tableHash).to.equal(endHash);
     await expectRefused(submission, 'RoundNotProvable');

@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import { INSTRUMENT_TUPLE } from '#protocol/risk/oracle-abi.ts';
 import {
   geometryStruct,
   instrumentStruct,
   type OracleSettings,
   registryFromStructs,
 } from '#protocol/risk/oracle-structs.ts';
-import { INSTRUMENT_TUPLE } from '#protocol/risk/oracle-abi.ts';
-import { RISK_TINY, type RegistryEntry } from '#protocol/risk/registry.ts';
+import { type RegistryEntry, RISK_TINY } from '#protocol/risk/registry.ts';
 import { riskStatements } from '#protocol/risk/risk-words.ts';
 import { lots } from '#protocol/units.ts';
 import {

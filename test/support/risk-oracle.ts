@@ -69,11 +69,12 @@ export interface DeployChoices {
   readonly stalenessSec?: number;
   /** By default the tiny one alone. */
   readonly segments?: readonly SegmentGeometry[];
+  /** Of the first segment; the others count on. */
   readonly circuitHash?: bigint;
   /** By default a chain of its own. */
   readonly connection?: HardhatConnection;
   /** Deploys the verifier of each segment; by default any code. */
-  readonly verifier?: (connection: HardhatConnection) => Promise<string>;
+  readonly verifier?: (connection: HardhatConnection, segment: SegmentGeometry) => Promise<string>;
 }
 
 async function anyCode({ ethers }: HardhatConnection): Promise<string> {
@@ -88,10 +89,17 @@ export async function deployOracle(choices: DeployChoices = {}): Promise<OracleF
   const [governor] = await ethers.getSigners();
   const settings = oracleSettings(governor.address, choices.settings);
   const segments = choices.segments ?? [RISK_TINY];
-  const verifier = await (choices.verifier ?? anyCode)(connection);
+  const verifiers: string[] = [];
+  for (const segment of segments) {
+    verifiers.push(await (choices.verifier ?? anyCode)(connection, segment));
+  }
   const circuitHash = choices.circuitHash ?? 1n;
   const proofs = await ethers.deployContract('RoundProofs', [
-    segments.map((geometry) => ({ geometry: geometryStruct(geometry), verifier, circuitHash })),
+    segments.map((geometry, i) => ({
+      geometry: geometryStruct(geometry),
+      verifier: verifiers[i],
+      circuitHash: circuitHash + BigInt(i),
+    })),
   ]);
   const nonce = await governor.getNonce();
   const parameters = await ethers.deployContract('RiskParameters', [
