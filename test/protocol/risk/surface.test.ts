@@ -1,0 +1,50 @@
+import { expect } from 'chai';
+import { isBlockSound, surfaceTolerance } from '#protocol/risk/surface.ts';
+
+const FORWARD = 102_400_000n;
+const TOLERANCE = 100_000n;
+const calls = (...quotes: [strike: bigint, mark: bigint][]) =>
+  quotes.map(([strike, mark]) => ({ strike, mark }));
+
+describe('soundness of a surface', () => {
+  it('tolerates a 1024th of the forward, rounded down', () => {
+    expect(surfaceTolerance(FORWARD)).to.equal(TOLERANCE);
+    expect(surfaceTolerance(FORWARD + 1_023n)).to.equal(TOLERANCE);
+    expect(surfaceTolerance(1_023n)).to.equal(0n);
+  });
+
+  it('is given where fewer than two strikes are listed', () => {
+    expect(isBlockSound(FORWARD, [])).to.equal(true);
+    expect(isBlockSound(FORWARD, calls([90_000_000n, 1n << 34n]))).to.equal(true);
+  });
+
+  it('wants calls that fall with the strike, to the unit', () => {
+    const of = (mark: bigint) => calls([90_000_000n, 20_000_000n], [100_000_000n, mark]);
+    expect(isBlockSound(FORWARD, of(20_000_000n + TOLERANCE))).to.equal(true);
+    expect(isBlockSound(FORWARD, of(20_000_000n + TOLERANCE + 1n))).to.equal(false);
+  });
+
+  it('wants calls that fall by no more than the strike rises, to the unit', () => {
+    const of = (mark: bigint) => calls([90_000_000n, 20_000_000n], [100_000_000n, mark]);
+    expect(isBlockSound(FORWARD, of(10_000_000n - TOLERANCE))).to.equal(true);
+    expect(isBlockSound(FORWARD, of(10_000_000n - TOLERANCE - 1n))).to.equal(false);
+  });
+
+  it('wants calls that are convex, over strikes of unequal distance, to the unit', () => {
+    // 1/4 of the way from 90 to 130: a convex middle is at most 3/4 · 30 + 1/4 · 2 = 23, plus the tolerance.
+    const of = (mark: bigint) =>
+      calls([90_000_000n, 30_000_000n], [100_000_000n, mark], [130_000_000n, 2_000_000n]);
+    // Falls of 30 − m and m − 2, gaps of 10 and 30: (30 − m)·30 − (m − 2)·10 + tolerance·40 ≥ 0.
+    expect(isBlockSound(FORWARD, of(23_000_000n + TOLERANCE))).to.equal(true);
+    expect(isBlockSound(FORWARD, of(23_000_000n + TOLERANCE + 1n))).to.equal(false);
+  });
+
+  it('looks at every pair and every three', () => {
+    const sound = calls([80n, 24n], [90n, 16n], [100n, 10n], [110n, 6n], [120n, 4n]);
+    expect(isBlockSound(0n, sound)).to.equal(true);
+    for (let i = 0; i < sound.length; i++) {
+      const broken = sound.map((call, j) => (j === i ? { ...call, mark: call.mark + 100n } : call));
+      expect(isBlockSound(0n, broken), `call ${i}`).to.equal(false);
+    }
+  });
+});
