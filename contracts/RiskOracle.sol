@@ -200,11 +200,31 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
                         report.timeSec,
                         keccak256(abi.encode(report.indexMicros)),
                         keccak256(abi.encode(report.premiumPpm)),
-                        keccak256(abi.encodePacked(report.basisPpb)),
-                        keccak256(abi.encodePacked(report.volPpm))
+                        _hashOf(report.basisPpb),
+                        _hashOf(report.volPpm)
                     )
                 )
             );
+    }
+
+    /// @dev keccak256(abi.encodePacked(list)), as EIP-712 hashes a list: its words as they came. Words that do not hold such a
+    /// number are not what a signer signed.
+    function _hashOf(int32[] calldata list) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            let length := mul(list.length, 32)
+            calldatacopy(start, list.offset, length)
+            hash := keccak256(start, length)
+        }
+    }
+
+    function _hashOf(uint24[] calldata list) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            let length := mul(list.length, 32)
+            calldatacopy(start, list.offset, length)
+            hash := keccak256(start, length)
+        }
     }
 
     function _requireTime(RiskReport[] calldata reports, uint256 lastTimeSec) private view returns (uint256 timeSec) {

@@ -47,13 +47,8 @@ library SurfaceRules {
         }
         for (uint256 later = 0; later < blocks.length; ++later) {
             if (variances[later] == 0) continue;
-            uint256 earlierExpirySec = _expiryBefore(blocks, variances, later);
-            if (earlierExpirySec == 0) continue;
-            for (uint256 b = 0; b < blocks.length; ++b) {
-                if (variances[b] == 0 || blocks[b].underlying != blocks[later].underlying) continue;
-                if (blocks[b].expirySec != earlierExpirySec) continue;
-                if (variances[later] * FALL_DENOMINATOR < variances[b] * FALL_NUMERATOR) revert TotalVarianceFalls(b, later);
-            }
+            (uint256 earlier, uint256 variance) = _before(blocks, variances, blocks[later]);
+            if (variances[later] * FALL_DENOMINATOR < variance * FALL_NUMERATOR) revert TotalVarianceFalls(earlier, later);
         }
     }
 
@@ -85,17 +80,22 @@ library SurfaceRules {
         return (2 * indexMicros * lotE8 * uint256(PPB_ONE + basisPpb) + denominator) / (2 * denominator);
     }
 
-    /// @dev The latest expiry before that of a block, among blocks of its underlying with options; 0 if there is none.
-    function _expiryBefore(
+    /// @dev Of the blocks with options at the nearest expiry before a block's, the one with the largest variance; variance 0 if
+    /// there is none.
+    function _before(
         BlockListing[] memory blocks,
         uint256[] memory variances,
-        uint256 later
-    ) private pure returns (uint256 expirySec) {
+        BlockListing memory later
+    ) private pure returns (uint256 place, uint256 variance) {
+        uint256 nearestSec;
         for (uint256 b = 0; b < blocks.length; ++b) {
-            if (variances[b] == 0 || blocks[b].underlying != blocks[later].underlying) continue;
-            if (blocks[b].expirySec < blocks[later].expirySec && blocks[b].expirySec > expirySec) {
-                expirySec = blocks[b].expirySec;
-            }
+            uint256 candidate = variances[b];
+            if (candidate == 0) continue;
+            uint256 expirySec = blocks[b].expirySec;
+            if (expirySec >= later.expirySec || expirySec < nearestSec) continue;
+            if (blocks[b].underlying != later.underlying) continue;
+            if (expirySec == nearestSec && candidate <= variance) continue;
+            (nearestSec, place, variance) = (expirySec, b, candidate);
         }
     }
 }

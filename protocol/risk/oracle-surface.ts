@@ -140,15 +140,16 @@ function fallingVariance(
       ({ underlying, expirySec }) => underlying === later.underlying && expirySec < later.expirySec,
     );
     const latest = before.reduce((expiry, { expirySec }) => max(expiry, expirySec), 0n);
-    for (const earlier of before) {
-      if (earlier.expirySec !== latest) continue;
-      if (later.variance * FALL_DENOMINATOR < earlier.variance * FALL_NUMERATOR) {
-        return reject(
-          'total-variance-falls',
-          `total variance falls from ${earlier.variance} in block ${earlier.b} to ${later.variance} in block ${later.b}`,
-          { earlier: earlier.b, later: later.b },
-        );
-      }
+    const [earlier] = before
+      .filter(({ expirySec }) => expirySec === latest)
+      .sort((a, b) => (a.variance === b.variance ? 0 : a.variance > b.variance ? -1 : 1));
+    if (earlier === undefined) continue;
+    if (later.variance * FALL_DENOMINATOR < earlier.variance * FALL_NUMERATOR) {
+      return reject(
+        'total-variance-falls',
+        `total variance falls from ${earlier.variance} in block ${earlier.b} to ${later.variance} in block ${later.b}`,
+        { earlier: earlier.b, later: later.b },
+      );
     }
   }
   return undefined;
