@@ -13,7 +13,9 @@ function VALUE_BAND() { return 6; }
 function VALUE_PENALTY() { return 7; }
 function VALUES() { return 8; }
 
-// Σ γ^s · losses[s] + Σ γ^(SCENARIOS + v) · values[v]
+// Proves       total = Σ γ^s · losses[s] + Σ γ^(SCENARIOS + v) · values[v].
+// Assumes      gamma holds the powers of γ (Powers), and γ was unknown when losses and values were chosen.
+// Guarantees   two lists of one total are the same but with probability < (SCENARIOS + VALUES) / p.
 template Functional(SCENARIOS) {
     signal input losses[SCENARIOS];
     signal input values[VALUES()];

@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Contract, HDNodeWallet, NonceManager, Transaction, type Wallet } from 'ethers';
+import { Contract, HDNodeWallet, NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
 import { network } from 'hardhat';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import { signMessages } from '#protocol/signing.ts';
@@ -18,6 +19,8 @@ import {
   uncheckedProofs,
 } from '../../support/settlement.ts';
 
+const GWEI = 1_000_000_000n;
+
 describe('settlement', () => {
   let place: TestRollup;
   let submitter: Wallet;
@@ -28,15 +31,21 @@ describe('settlement', () => {
   let connection: Awaited<ReturnType<typeof network.connect>>;
   const reports: string[] = [];
 
-  async function start(receiptTimeoutMs = 2_000): Promise<void> {
+  async function start(receiptTimeoutMs = 2_000, betweenQuestions?: () => Promise<void>): Promise<void> {
     fatal = undefined;
     const { provider } = connection.ethers;
+    const contracts = new TestContracts(provider as never, place);
+    const { stateRoot } = contracts;
+    contracts.stateRoot = async (block) => {
+      await betweenQuestions?.();
+      return stateRoot.call(contracts, block);
+    };
     sequencer = await startSequencer({
       config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
       store,
       proofs: uncheckedProofs,
       l1: {
-        contracts: new TestContracts(provider as never, place),
+        contracts,
         signer: submitter,
         sizeIndex: 0,
         depths: { round: 0, deposit: 0, final: 0 },
@@ -208,6 +217,92 @@ describe('settlement', () => {
     expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
     expect(await l1.rollup.batchNumber()).to.equal(BigInt(batchNumber));
     await provider.send('evm_setAutomine', [true]);
+  });
+
+  /** A batch whose transaction waits in no block, and its number. */
+  async function sendWithoutBlock(): Promise<number> {
+    await settle();
+    await order(1, 'sell', 2n);
+    await order(2, 'buy', 2n);
+    await sequencer.seal();
+    await sequencer.proven();
+    await connection.ethers.provider.send('evm_setAutomine', [false]);
+    await sequencer.stop();
+    await start(60);
+    await sequencer.submit();
+    return sequencer.engine.read((state) => state.nextBatchNumber - 1);
+  }
+
+  /** L1 has the batch as it was sealed first, and the ledger knows. */
+  async function expectFirstAttempt(batchNumber: number): Promise<void> {
+    await sequencer.syncL1();
+    const { attempt, status } = await sequencer.engine.read((state) => state.batches.get(batchNumber)!);
+    expect({ attempt, status }).to.deep.equal({ attempt: 0, status: 'final' });
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+    expect(reports).to.deep.equal([]);
+  }
+
+  it('knows a batch as its own that is mined while it asks for number and root', async () => {
+    const batchNumber = await sendWithoutBlock();
+    await sequencer.stop();
+    await start(60, () => connection.ethers.provider.send('evm_mine', []));
+    await sequencer.submit();
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('does not execute a batch again that is mined while it looks for it, even if late', async () => {
+    const batchNumber = await sendWithoutBlock();
+    const { provider } = connection.ethers;
+    const receiptOf = provider.getTransactionReceipt.bind(provider);
+    const questions = (await store.intentsOf(batchNumber)).length;
+    let asked = 0;
+    provider.getTransactionReceipt = async (hash) => {
+      const receipt = await receiptOf(hash);
+      asked += 1;
+      // Right after the last of its transactions was not there yet; then the window passes.
+      if (asked === questions) {
+        await provider.send('evm_mine', []);
+        await connection.networkHelpers.time.increase(600);
+      }
+      return receipt;
+    };
+    await sequencer.submit();
+    expect(asked).to.be.at.least(questions);
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('executes a batch again whose window passed while its transaction was too cheap for any block', async () => {
+    const batchNumber = await sendWithoutBlock();
+    const { provider } = connection.ethers;
+    await provider.send('hardhat_setNextBlockBaseFeePerGas', [toQuantity(1_000n * GWEI)]);
+    await connection.networkHelpers.time.increase(600);
+    let isAccepted = false;
+    const accepted = l1.acceptRound().finally(() => {
+      isAccepted = true;
+    });
+    // Few blocks: their fee falls by an eighth each.
+    for (let blocks = 0; blocks < 10 && !isAccepted; blocks++) {
+      await sleep(50);
+      await provider.send('evm_mine', []);
+    }
+    await accepted;
+    const sent = await store.intentsOf(batchNumber);
+    const receipts = await Promise.all(sent.map(({ txHash }) => provider.getTransactionReceipt(txHash)));
+    expect(receipts).to.deep.equal(sent.map(() => null));
+    await sequencer.syncL1();
+    await sequencer.submit();
+    await sequencer.seal();
+    await sequencer.proven();
+    await sequencer.submit();
+    // One nonce, so that a block can take only one of them.
+    const nonces = (await store.intentsOf(batchNumber)).map(({ l1Nonce }) => l1Nonce);
+    expect(new Set(nonces).size).to.equal(1);
+    await provider.send('evm_mine', []);
+    await sequencer.submit();
+    await sequencer.syncL1();
+    const { attempt, status } = await sequencer.engine.read((state) => state.batches.get(batchNumber)!);
+    expect({ attempt, status }).to.deep.equal({ attempt: 1, status: 'final' });
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
   });
 
   it('executes a batch again that missed its window', async () => {
