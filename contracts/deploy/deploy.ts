@@ -11,7 +11,7 @@ import {
   initialParametersStruct,
   type OracleSettings,
 } from '#protocol/risk/oracle-structs.ts';
-import { type SegmentGeometry, slotsOf } from '#protocol/risk/registry.ts';
+import { placesOfAll, type SegmentGeometry, slotsOf } from '#protocol/risk/registry.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { type Artifact, readArtifact } from './artifact.ts';
 import {
@@ -106,6 +106,7 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
   invariant(provider !== null, 'a deployer is connected to a chain');
   const { chainId } = await provider.getNetwork();
   for (const { verificationKey } of [...plan.batches, ...plan.risk]) keyGate(verificationKey, chainId);
+  requireSegments(plan);
   const tokens: string[] = [];
   for (const { token } of plan.tokens) tokens.push(await tokenAddress(signer, token, chainId));
   const riskVerifiers: string[] = [];
@@ -144,6 +145,19 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
     genesisRoot,
     l1Block: (await rollup.deploymentTransaction()?.wait())?.blockNumber ?? 0,
   };
+}
+
+/** A table that the circuits cannot lay out in the state's market slots could never be proved. */
+function requireSegments({ shape, risk }: DeploymentPlan): void {
+  const geometries = risk.map(({ geometry }) => geometry);
+  const slots = geometries.reduce((sum, geometry) => sum + slotsOf(geometry), 0);
+  if (slots > shape.marketSlots) {
+    throw new DeploymentRefused(
+      `the risk circuits fill ${slots} market slots, the state has ${shape.marketSlots}`,
+    );
+  }
+  // Breaks off unless each begins where the one before it ends, at a link of the hash.
+  placesOfAll(geometries);
 }
 
 /**

@@ -6,7 +6,7 @@ import { readArtifact } from '#contracts/deploy/artifact.ts';
 import { type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import { DeploymentRefused, type KeyGate, type VerificationKey } from '#contracts/deploy/verifier-gate.ts';
 import { TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
-import { RISK_TINY } from '#protocol/risk/registry.ts';
+import { RISK_SMALL, RISK_TINY } from '#protocol/risk/registry.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import { compileMock } from '#test/support/compile-mock.ts';
@@ -142,6 +142,24 @@ describe('deployment', function () {
     const error = await errorOf(deploy(deployer as never, plan, keyGate));
     expect(error).to.be.instanceOf(DeploymentRefused);
     expect(error.message).to.contain(`does not hold the coordinate ${x}`);
+  });
+
+  it('refuses risk circuits whose tables do not fit the state, or do not follow one another', async () => {
+    const wide = await planOn(31337, (plan) => ({
+      ...plan,
+      risk: [{ ...plan.risk[0], geometry: RISK_SMALL }],
+    }));
+    const error = await errorOf(deploy(wide.deployer as never, wide.plan, keyGate));
+    expect(error).to.be.instanceOf(DeploymentRefused);
+    expect(error.message).to.contain('fill 16 market slots, the state has 4');
+    const apart = await planOn(31337, (plan) => ({
+      ...plan,
+      shape: { ...plan.shape, marketSlots: 64 },
+      risk: [plan.risk[0], { ...plan.risk[0], geometry: { ...RISK_TINY, startSlot: 16 } }],
+    }));
+    expect((await errorOf(deploy(apart.deployer as never, apart.plan, keyGate))).message).to.contain(
+      'segments follow one another',
+    );
   });
 
   it('refuses tokens without code, and test tokens outside the local chain', async () => {

@@ -14,6 +14,7 @@ import {
 } from '#protocol/risk/oracle-structs.ts';
 import type { SurfaceValues } from '#protocol/risk/oracle-surface.ts';
 import { type Registry, RISK_SMALL } from '#protocol/risk/registry.ts';
+import { L1Reader } from '#sequencer/reconstruct/read-l1.ts';
 import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
 import { registryOf } from '#test/support/option-registry.ts';
 import {
@@ -246,6 +247,10 @@ describe('RiskOracle: a round with futures and options, proved', function () {
       const block = await connection().ethers.provider.getBlockNumber();
       const tables = await reader.tables(0, block);
       expect(tables.map(({ table }) => table.roundNumber)).to.deep.equal([1n, 3n]);
+      const rebuilder = new L1Reader(connection().ethers.provider as never, await rollup.rollup.getAddress());
+      expect([...(await rebuilder.tables(STANDARD_SHAPE)).values()]).to.deep.equal(
+        tables.map(({ table }) => table),
+      );
       expect(tables[1].table.rows.map(({ instrumentId }) => instrumentId)).to.deep.equal([
         1, 2, 4, 5, 100, 1_000, 1_001, 1_002, 1_003, 101, 1_020, 1_021, 1_022, 1_023,
       ]);
