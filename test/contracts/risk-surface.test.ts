@@ -19,10 +19,10 @@ import {
 } from '#test/support/risk-oracle.ts';
 
 const SEGMENTS = [RISK_SMALL, RISK_MORE];
-/** Blocks of the registry below: a week and a month of bitcoin, a quarter of it, a month of ether without options. */
-const [WEEK, MONTH, QUARTER, ETHER, NEVER] = [0, 1, 2, 3, 4];
-/** Strike places of the listed options: two, one, three. */
-const LISTED = [0, 1, 2, 4, 5, 6];
+/** Blocks of bitcoin: a week, a month, a quarter, the same quarter again; of ether a month without options; and none. */
+const [WEEK, MONTH, QUARTER, ETHER, SAME_QUARTER, NEVER] = [0, 1, 2, 3, 4, 5];
+/** Strike places of the listed options: two, one, three, and one of the other block of that quarter. */
+const LISTED = [0, 1, 2, 4, 5, 6, 18];
 
 describe('RiskOracle: forwards and volatilities of a round', () => {
   let fixture: OracleFixture;
@@ -40,6 +40,7 @@ describe('RiskOracle: forwards and volatilities of a round', () => {
       { underlying: 0, expirySec: inDays(30n), strikes: strikes.slice(1, 2) },
       { underlying: 0, expirySec: inDays(91n), strikes },
       { underlying: 1, expirySec: inDays(30n), strikes: [] },
+      { underlying: 0, expirySec: inDays(91n), strikes: [95_000_000n] },
     ]);
     fixture = await deployOracle({
       connection,
@@ -209,6 +210,13 @@ describe('RiskOracle: forwards and volatilities of a round', () => {
     // With a forward a tenth higher the third strike is.
     const high = { ...withVols({ 6: 1n }), basisPpb: changed(calm.basisPpb, QUARTER, 100_000_000n) };
     await refused(high, 'TotalVarianceFalls', [MONTH, QUARTER]);
+  });
+
+  it('are not compared within one expiry, and each block of it with the expiry before', async () => {
+    await postedBy(agreed(withVols({ 5: 2_000_000n, 18: 600_000n })));
+    await postedBy(agreed(withVols({ 5: 600_000n, 18: 2_000_000n })));
+    await refused(withVols({ 18: 1n }), 'TotalVarianceFalls', [MONTH, SAME_QUARTER]);
+    await refused(withVols({ 5: 1n, 18: 1n }), 'TotalVarianceFalls', [MONTH, QUARTER]);
   });
 
   it('of an expired block stop no round, whatever is reported of it', async () => {
