@@ -6,6 +6,7 @@
  * words of an account are full, which is the worst case of data. Prints JSON.
  */
 import { network } from 'hardhat';
+import type { BatchProof } from '#protocol/batch/batch.ts';
 import { accountWordCount, encodeSubmitBatch } from '#protocol/batch/calldata.ts';
 import {
   type BatchCapacity,
@@ -16,7 +17,6 @@ import {
 } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
 import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
-import { exportVerifier } from '#prover/setup/export-verifier.ts';
 import { deployOracle, type OracleFixture, postHonestRound, reportAt } from '#test/support/risk-oracle.ts';
 import { riskProver } from '#test/support/risk-prover.ts';
 import {
@@ -30,7 +30,7 @@ import {
   WBTC,
   WETH,
 } from '#test/support/rollup.ts';
-import { verifierArtifact } from '../sequencer/main-job/verifier-artifact.ts';
+import { pointsOf, yesVerifier } from './yes-verifier.ts';
 
 const FULL_WORD = BigInt(`0x${'a7'.repeat(31)}`);
 /** isShort, lots and cash of a liquidation, no byte of which is zero. */
@@ -38,8 +38,6 @@ const FULL_ROW = BigInt(`0x1${'a7'.repeat(16)}`);
 const TRANSACTION_GAS = 21_000;
 /** Thirty-two bytes, as those of a real circuit. */
 const MEDIUM_CIRCUIT_HASH = BigInt(`0x${'c1'.repeat(32)}`);
-
-type Points = { a: [bigint, bigint]; b: [[bigint, bigint], [bigint, bigint]]; c: [bigint, bigint] };
 
 interface Row {
   readonly name: string;
@@ -60,14 +58,16 @@ async function acceptRound({ oracle, connection }: OracleFixture): Promise<void>
   const { lastRound } = await oracle.clock();
   const timeSec = BigInt(await connection.networkHelpers.time.latest()) + 1n;
   const { struct } = await postHonestRound(prices, reportAt(lastRound + 1n, timeSec));
-  await oracle.proveRound(struct, DEFAULT_REGISTRY.map(instrumentStruct), lastRound + 1n, 1n, PROOF);
+  const listed = DEFAULT_REGISTRY.map(instrumentStruct);
+  const segment = { listed, endHash: lastRound + 1n, commitment: 1n, isSurfaceSound: true, proof: PROOF };
+  await oracle.proveRound(struct, [segment]);
 }
 
 async function measure(
   fixture: RollupFixture,
   name: string,
   body: BodyChoice,
-  proof: Points,
+  proof: BatchProof,
   sizeIndex = 0,
 ): Promise<Row> {
   await acceptRound(prices);
@@ -81,20 +81,12 @@ async function measure(
   return { name, calldataBytes: input.length, paidGas, floorGas };
 }
 
-/** The exported verifier of a key, but for its answer. */
-const alwaysYes = (solidity: string): string => {
-  const changed = solidity.replace('mstore(0, isValid)', 'mstore(0, or(isValid, 1))');
-  if (changed === solidity) throw new Error('the exported verifier does not end as expected');
-  return changed;
-};
-
 const connection = await network.connect();
 const permissive = await deployTestMock(connection, 'PermissiveVerifier');
 const prices = await deployOracle({ connection, verifier: () => permissive.getAddress() });
 await acceptRound(prices);
 const prover = await riskProver('circuits/main/risk-tiny.circom', TINY_SHAPE);
-const exported = await exportVerifier(prover.key.zkeyPath, prover.circuit.name);
-const verifier = verifierArtifact({ ...exported, solidity: alwaysYes(exported.solidity) }, 'build/verifiers');
+const verifier = await yesVerifier(prover);
 const fixture = await deployRollup({
   shape: STANDARD_SHAPE,
   capacity: SMALL_BATCH,
@@ -103,14 +95,7 @@ const fixture = await deployRollup({
   oracle: { connection, contract: prices.oracle },
   verifier,
 });
-const { vk_alpha_1, vk_beta_2 } = prover.key.verificationKey;
-const pair = (values: readonly string[]): [bigint, bigint] => [BigInt(values[0]), BigInt(values[1])];
-const swapped = (values: readonly string[]): [bigint, bigint] => [BigInt(values[1]), BigInt(values[0])];
-const proof: Points = {
-  a: pair(vk_alpha_1),
-  b: [swapped(vk_beta_2[0]), swapped(vk_beta_2[1])],
-  c: pair(vk_alpha_1),
-};
+const proof = pointsOf(prover.key.verificationKey);
 
 const [owner, other] = fixture.signers;
 const first = await fixture.open(owner);

@@ -7,6 +7,7 @@ const SCRIPTS = [
   'screen.ts',
   'admission.ts',
   'batch-gas.ts',
+  'round-gas.ts',
   'setup.ts',
   'proving.ts',
   'risk-proving.ts',

@@ -65,7 +65,7 @@ export async function deployRollup(
   const plan: DeploymentPlan = {
     shape: STANDARD_SHAPE,
     batches: BATCH_CAPACITIES.map((capacity, i) => ({ ...circuits.batches[i].plan, capacity })),
-    risk: { ...circuits.risk.plan, instrumentRows: RISK_SMALL.linear },
+    risk: [{ ...circuits.risk.plan, geometry: RISK_SMALL }],
     tokens: TEST_TOKENS,
     oracle: {
       governor,

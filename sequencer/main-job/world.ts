@@ -101,14 +101,14 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     chainId: deployment.chainId,
     oracleAddress: deployment.oracle,
     oracleAbi: readArtifact('RiskOracle').abi,
-    circuitHash: circuits.risk.plan.circuitHash,
+    circuitHashes: [circuits.risk.plan.circuitHash],
     signers: oracles.addresses,
     registry: REGISTRY,
-    prove: (inputs, word) =>
+    prove: (inputs, words) =>
       timed(proofTimes.roundSec, async () => {
-        const [task] = riskProofTasks(inputs, STANDARD_SHAPE, [word]).segments;
+        const [task] = riskProofTasks(inputs, STANDARD_SHAPE, words).segments;
         const { proof } = await pool.prove(circuits.risk.artifacts, task.input as unknown as CircuitInput);
-        return { proof, inputs: task.publicInputs };
+        return [{ ...task, proof }];
       }),
   });
   const failure = Promise.withResolvers<never>();

@@ -7,11 +7,7 @@ import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
-import {
-  DEFAULT_OPTION_PARAMETERS,
-  DEFAULT_UNDERLYING_PARAMETERS,
-  defaultSegments,
-} from '#protocol/risk/default-registry.ts';
+import { DEFAULT_UNDERLYING_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
 import {
   applyRound,
   initialOracleState,
@@ -102,11 +98,17 @@ export class CrashMarket {
   }
 
   #round({ oracleBar }: Step): void {
-    const medians = { timeSec: oracleBar.closeSec, indexMicros: oracleBar.closeMicros, premiumPpm: [0n, 0n] };
-    const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
+    const medians = {
+      timeSec: oracleBar.closeSec,
+      indexMicros: oracleBar.closeMicros,
+      premiumPpm: [0n, 0n],
+      basisPpb: [],
+      volPpm: [],
+    };
+    const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, []);
     this.#oracle = round.state;
     const table = buildRiskTable(
-      riskRoundInputs(round.values, REGISTRY, defaultSegments(STANDARD_SHAPE), DEFAULT_OPTION_PARAMETERS),
+      riskRoundInputs(round.values, REGISTRY, defaultSegments(STANDARD_SHAPE)),
       STANDARD_SHAPE,
     );
     const index = (this.state.table?.index ?? -1) + 1;
