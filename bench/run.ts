@@ -10,6 +10,7 @@ const SCRIPTS = [
   'round-gas.ts',
   'setup.ts',
   'proving.ts',
+  'risk-proving.ts',
   'option-error.ts',
 ];
 
