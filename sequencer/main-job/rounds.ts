@@ -46,6 +46,8 @@ export interface RoundKeeperSettings {
 
 export interface AcceptedRound {
   readonly table: RiskTable;
+  /** Its options contradict each other: L1 took no table of it, the one before it stays in force. */
+  readonly isVoid: boolean;
   /** Medians that the contract took, one coin, micros. */
   readonly indexMicros: readonly bigint[];
   /** Reports that were used, of five. */
@@ -64,7 +66,7 @@ export class RoundKeeper {
     this.#oracle = new Contract(settings.oracleAddress, settings.oracleAbi, settings.relay);
   }
 
-  /** Brings one round to an accepted table. @param barCloseSec the minute whose prices it carries */
+  /** Brings one round to an accepted table, or to its end if it is void. @param barCloseSec the minute whose prices it carries */
   async run(timeSec: bigint, barCloseSec: bigint): Promise<AcceptedRound> {
     const { signers, chainId, oracleAddress, registry, prove, circuitHashes } = this.#settings;
     const request = { roundNumber: this.#lastRound + 1n, timeSec, barCloseSec };
@@ -86,6 +88,7 @@ export class RoundKeeper {
     ]);
     return {
       table,
+      isVoid: segments.some(({ isSurfaceSound }) => !isSurfaceSound),
       indexMicros: values.underlyings.map((underlying) => underlying.indexMicros),
       reportCount: reports.length,
       postGas: posted.gasUsed,

@@ -40,6 +40,22 @@ describe('oracle signer', () => {
     expect(noiseOf('a', 0)).to.equal(0n);
   });
 
+  it('reports forwards and volatilities as its venue sees them, and lies about them as about prices', () => {
+    const settings = settingsOf(3);
+    const { basisPpb, volPpm } = reportOf(bars, settings, request);
+    basisPpb.forEach((basis, b) => {
+      const off = basis - BigInt(settings.basisPpb[b]);
+      expect(off >= -200_000n && off <= 200_000n, `block ${b} by ${off} ppb`).to.equal(true);
+    });
+    volPpm.forEach((vol, k) => {
+      const off = vol - BigInt(settings.volPpm[k]);
+      expect(off >= -140n && off <= 140n, `strike ${k} by ${off} ppm`).to.equal(true);
+    });
+    const liar = { ...settings, priceFactorPpm: 500_000 };
+    const halved = reportOf(bars, liar, request).volPpm.map((vol, k) => 2n * vol - volPpm[k]);
+    expect(halved.every((off) => off >= -1n && off <= 1n)).to.equal(true);
+  });
+
   it('says nothing of a minute it has not seen', () => {
     expect(() => reportOf(bars, settingsOf(0), { ...request, barCloseSec: 60n })).to.throw(InputError);
   });
