@@ -1,5 +1,5 @@
 /**
- * Measures what the batch circuit costs, row by row, and writes circuits/constraints.json.
+ * Measures what the circuits cost, row by row, and writes circuits/constraints.json.
  *
  *     node bench/constraints.ts
  *
@@ -10,7 +10,15 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderMain } from '#circuits/limits.ts';
 import { CHAIN_RATE } from '#protocol/crypto/poseidon.ts';
-import { MONEY_BITS, SMALL_BATCH, SPOT_SLOTS, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { UNDERLYINGS } from '#protocol/instrument.ts';
+import {
+  type BatchCapacity,
+  MEDIUM_BATCH,
+  MONEY_BITS,
+  SMALL_BATCH,
+  SPOT_SLOTS,
+  STANDARD_SHAPE,
+} from '#protocol/limits.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
 
@@ -38,6 +46,9 @@ const templateCount = (file: string, template: string, ...parameters: number[]):
     template,
     `pragma circom 2.2.0;\ninclude "${file}";\ncomponent main = ${template}(${parameters.join(', ')});\n`,
   );
+
+const batchCount = (capacity: BatchCapacity): Promise<number> =>
+  countOf(capacity.name, renderMain(STANDARD_SHAPE, capacity).replace('..', 'circuits'));
 
 async function rowCounts() {
   return {
@@ -102,7 +113,44 @@ async function accountParts() {
   };
 }
 
-async function measure(): Promise<Record<string, unknown>> {
+/** A main file of circuits/main. */
+async function mainCount(name: string): Promise<number> {
+  const { r1csPath } = await compileCircuit(`circuits/main/${name}.circom`);
+  const file = new R1csFile(r1csPath);
+  file.close();
+  return file.header.constraintCount;
+}
+
+/** A strike's price is what its call and put cost before their rows are hashed: vols, ln K and all revaluations. */
+async function riskCounts() {
+  const underlyings = UNDERLYINGS.length;
+  const option = (file: string, template: string, ...parameters: number[]): Promise<number> =>
+    templateCount(`circuits/risk/option/${file}.circom`, template, ...parameters);
+  const perStrikeRows = await option('strike-rows', 'StrikeRows', underlyings, scenarios);
+  const blockOfOne = await templateCount(
+    'circuits/risk/expiry-block.circom',
+    'ExpiryBlock',
+    ...[underlyings, scenarios, 1],
+  );
+  return {
+    perStrike:
+      (await option('option-row', 'OptionRow')) +
+      (await option('vol-shock', 'ShockedVols')) +
+      (await option('log', 'StrikeLog')),
+    perStrikeRows,
+    perForward: await option('moves', 'OptionForward'),
+    perBlock: blockOfOne - perStrikeRows,
+    perUnderlying:
+      (await option('moves', 'OptionMoves')) +
+      (await templateCount('circuits/risk/linear-row.circom', 'UnderlyingMoves')),
+    perLinearRow: await templateCount('circuits/risk/linear-row.circom', 'LinearRow', underlyings),
+    riskTinyTotal: await mainCount('risk-tiny'),
+    riskSmallTotal: await mainCount('risk-small'),
+    riskTable64Total: await mainCount('risk-64'),
+  };
+}
+
+async function measureBatch(): Promise<Record<string, unknown>> {
   const block = await templateCount('circomlib/circuits/poseidon.circom', 'Poseidon', 16);
   const committed = (elements: number): number => Math.round((elements * block) / CHAIN_RATE);
   const rows = await rowCounts();
@@ -118,10 +166,8 @@ async function measure(): Promise<Record<string, unknown>> {
     3 * (MONEY_BITS + 1) -
     committed(scenarios + VALUES - 1);
   return {
-    batchSmallTotal: await countOf(
-      'batch-small',
-      renderMain(STANDARD_SHAPE, SMALL_BATCH).replace('..', 'circuits'),
-    ),
+    batchSmallTotal: await batchCount(SMALL_BATCH),
+    batchMediumTotal: await batchCount(MEDIUM_BATCH),
     perTouchedAccount,
     perAccountOneSided,
     perSignature: rows.signature + committed(1),
@@ -137,10 +183,15 @@ async function measure(): Promise<Record<string, unknown>> {
   };
 }
 
+const measure = async (): Promise<Record<string, unknown>> => ({
+  ...(await riskCounts()),
+  ...(await measureBatch()),
+});
+
 if (import.meta.main) {
   const path = join(ROOT, 'circuits/constraints.json');
   const known = JSON.parse(readFileSync(path, 'utf8'));
   writeFileSync(path, `${JSON.stringify({ ...known, ...(await measure()) }, null, 2)}\n`);
 }
 
-export { measure };
+export { measure, riskCounts };

@@ -12,6 +12,7 @@ import {
 } from 'ethers';
 import type { PublicKey } from '#protocol/account.ts';
 import { InputError } from '#protocol/errors.ts';
+import { recordDelayed, unrecordedWords } from './delayed-claims.ts';
 
 /** The part of MarginRollup that users and readers call (contracts/interfaces/IMarginRollup.sol). */
 export const ROLLUP_ABI = [
@@ -49,6 +50,7 @@ export const VAULT_ABI = [
   'event ClaimRecorded(uint256 indexed delayedId, address indexed owner, uint256 claimWord)',
   'event ClaimPaid(address indexed owner, uint8 indexed tokenId, uint256 amountUnits)',
   'error NothingToClaim()',
+  'error NotTheLastDelayed(address owner)',
 ];
 const TOKEN_ABI = [
   'function approve(address spender, uint256 amount) returns (bool)',
@@ -122,6 +124,12 @@ export class L1Account {
 
   async claimableUnits(tokenId: number): Promise<bigint> {
     return (await this.#vault()).claimsUnits(await this.#signer.getAddress(), tokenId);
+  }
+
+  /** Before `claim` after a withdrawal beyond the outflow limit: what was within it becomes claimable, the rest by and by. */
+  async recordDelayed(): Promise<void> {
+    const [vault, owner] = [await this.#vault(), await this.#signer.getAddress()];
+    await recordDelayed(vault, owner, (await unrecordedWords(vault)).get(owner) ?? []);
   }
 
   /** Takes everything claimable of a token to this wallet. @returns units paid */

@@ -129,16 +129,17 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     /// @param words of ClaimDelayed, in its order
     function recordDelayed(address owner, bytes32 earlier, uint256[] calldata words) external {
         bytes32 chain = earlier;
+        for (uint256 i = 0; i < words.length; ++i) chain = DelayedWords.append(chain, words[i]);
+        // Whoever was never opened has no chain, so nothing can be appended to it either. Refused before a slot is
+        // filled: who records one word ahead of another's call must not cost that call the slots of all its words.
+        if (words.length == 0 || chain != delayedChain[owner]) revert NotTheLastDelayed(owner);
+        delayedChain[owner] = earlier;
         for (uint256 i = 0; i < words.length; ++i) {
-            chain = DelayedWords.append(chain, words[i]);
             (DelayedClaim memory delayed, uint256 immediateUnits) = DelayedWords.read(owner, words[i]);
             delayedClaims[delayedCount] = delayed;
             emit ClaimRecorded(delayedCount++, owner, words[i]);
             if (immediateUnits > 0) _creditClaim(owner, delayed.tokenId, immediateUnits);
         }
-        // Whoever was never opened has no chain, so nothing can be appended to it either.
-        if (words.length == 0 || chain != delayedChain[owner]) revert NotTheLastDelayed(owner);
-        delayedChain[owner] = earlier;
     }
 
     /// @notice Makes claimable what has become due of a claim that exceeded the outflow limit. For anyone.

@@ -36,7 +36,9 @@ template FindKey(COUNT) {
     sum === isWanted;
 }
 
-// value = Σ isHere[i] · values[i]
+// Proves       value = Σ isHere[i] · values[i].
+// Assumes      isHere marks at most one place, by 1 (OneHot, FindKey).
+// Guarantees   value is that of the marked place; 0 if none is marked.
 template Selected(COUNT) {
     signal input isHere[COUNT];
     signal input values[COUNT];
@@ -52,6 +54,7 @@ template Selected(COUNT) {
 }
 
 // Proves       isNonZero = 1 if value ≠ 0, else 0.
+// Guarantees   isNonZero is a bit, whatever inverse is named: it multiplies a zero where it is free.
 template IsNonZero() {
     signal input value;
     signal output isNonZero;
@@ -61,7 +64,9 @@ template IsNonZero() {
     (1 - isNonZero) * value === 0;
 }
 
-// isAny = a or b, for bits a and b.
+// Proves       isAny = a or b.
+// Assumes      a and b are bits.
+// Guarantees   isAny is a bit.
 template Or() {
     signal input a;
     signal input b;

@@ -28,8 +28,10 @@ function TAG_MARKET() { return 0; }     //              slot          row hash  
 
 function BETA_POWERS() { return 5; }    // β⁰ … β⁴
 
-// One entry of the fractional sum. A zero denominator (probability < entries / p) leaves the quotient free; the hint is
-// guarded for completeness only.
+// Proves       quotient = amount / (alpha − key): one entry of the fractional sum.
+// Assumes      key and amount were fixed before alpha, so that alpha ≠ key but with probability < entries / p; there a
+//              zero amount leaves the quotient free. The hint is guarded for completeness only.
+// Guarantees   the quotient is the only one.
 template BusEntry() {
     signal input alpha;
     signal input key;
@@ -40,7 +42,8 @@ template BusEntry() {
     quotient * (alpha - key) === amount;
 }
 
-// powers[i] = base^i
+// Proves       powers[i] = base^i.
+// Guarantees   powers[0] = 1, for any base.
 template Powers(COUNT) {
     signal input base;
     signal output powers[COUNT];
@@ -68,7 +71,9 @@ function countBits(rows) {
     return bits;
 }
 
-// digit = 2^(DIGIT_BITS · Σ bits[i]·2^i)
+// Proves       digit = 2^(DIGIT_BITS · Σ bits[i]·2^i).
+// Assumes      bits are 0 or 1 (OrderFields, WithdrawalFields).
+// Guarantees   digit < 2^252: the digits of a word are one integer.
 template UsedDigit(DIGIT_BITS) {
     assert(32 * DIGIT_BITS < 252);
     signal input bits[5];

@@ -45,7 +45,9 @@ template BatchCommitment(HEADER, EVENTS, ACCOUNTS, PER_ACCOUNT, INSTRUMENTS, SIG
     commitment <== chain.hash;
 }
 
-// δ, γ and β are derived from the challenge r, and r from the commitment by the contract.
+// Proves       δ, γ and β are derived from the challenge r as firstChallenges of protocol/batch/commitment.ts does it.
+// Assumes      the contract derives r from the commitment.
+// Guarantees   they were unknown when anything in the commitment was chosen.
 template FirstChallenges() {
     signal input challenge;
     signal output delta;
@@ -56,7 +58,9 @@ template FirstChallenges() {
     beta <== Poseidon(2)([challenge, 3]);
 }
 
-// α comes after the weights W, which depend on δ.
+// Proves       alpha = poseidonChain(r, longWeight[0], shortWeight[0], longWeight[1], …).
+// Assumes      every key and amount is fixed by the commitment (and so by r) or by the weights W, which depend on δ.
+// Guarantees   α was unknown when the weights were chosen.
 template LastChallenge(INSTRUMENTS) {
     signal input challenge;
     signal input longWeights[INSTRUMENTS];

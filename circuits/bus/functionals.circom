@@ -16,7 +16,9 @@ function VALUE_DELTAS() { return 8; }
 function DELTA_UNDERLYINGS() { return 2; }
 function VALUES() { return 10; }
 
-// Σ γ^s · losses[s] + Σ γ^(SCENARIOS + v) · values[v]
+// Proves       total = Σ γ^s · losses[s] + Σ γ^(SCENARIOS + v) · values[v].
+// Assumes      gamma holds the powers of γ (Powers), and γ was unknown when losses and values were chosen.
+// Guarantees   two lists of one total are the same but with probability < (SCENARIOS + VALUES) / p.
 template Functional(SCENARIOS) {
     signal input losses[SCENARIOS];
     signal input values[VALUES()];

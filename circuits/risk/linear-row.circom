@@ -51,8 +51,7 @@ template LinearRow(UNDERLYINGS) {
     signal output mark;
     signal output underlying;
     signal output isUnderlying[UNDERLYINGS];
-    // Of the instrument's underlying.
-    signal output rowIndex;
+    // The quarter move of the instrument's underlying.
     signal output rowMove;
     // index · lot in 1e-8.
     signal output indexLotE8;
@@ -90,10 +89,9 @@ template LinearRow(UNDERLYINGS) {
         moveSum += selectedMove[u];
     }
     matches === 1;
-    rowIndex <== indexSum;
     rowMove <== moveSum;
 
-    indexLotE8 <== rowIndex * lotE8;
+    indexLotE8 <== indexSum * lotE8;
     signal markE17 <== indexLotE8 * pricePpb;
     mark <== DivideNearest(
         INDEX_BITS() + LOT_E8_BITS() + PRICE_PPB_BITS(), LOT_ONE_E8() * PPB_ONE(), PRICE_BITS()

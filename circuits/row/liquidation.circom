@@ -5,7 +5,8 @@ include "../arithmetic/range.circom";
 include "../arithmetic/select.circom";
 include "../bus/bus.circom";
 
-// Proves       one liquidated position: closed at the mark or no worse than mark ∓ band. Unused rows are all zero.
+// Proves       one liquidated position: closed at the mark or no worse than mark ∓ band. Unused rows are all zero: their
+//              lots by the bus, which has no position of account 0 in instrument 0 to close.
 // Assumes      account indices and instrument ids are pairwise distinct where used.
 // Guarantees   isHere marks its account row; positionKey = account · 2^20 + instrument. That isShort names the side of
 //              the old position follows from the bus: the slot is shrinking, so a change of the other sign has no slot.

@@ -66,6 +66,7 @@ template NonceWindow(WORDS, DIGIT_BITS) {
 }
 
 // Proves       one record is in range and in its one form: empty is all zero, a live one has filled > 0.
+// Guarantees   isLive is a bit; packed = offset:8 · filled:47.
 template RecordFields() {
     signal input offset;
     signal input filledLots;

@@ -83,6 +83,7 @@ template AlignedSlot() {
 }
 
 // Proves       spot lots before and after are in range (never negative); isShrinking = 1 lets them only fall.
+// Guarantees   both are below 2^47; isShrinking is a bit.
 template SpotSlot() {
     signal input oldLots;
     signal input newLots;
@@ -97,6 +98,8 @@ template SpotSlot() {
 
 // Proves       slots that are open before or after a batch name pairwise different instruments: no leaf holds one
 //              twice, and a position cannot pass from one slot to another, which would move it under no message.
+// Assumes      isOpen are bits; open slots have ids from 4 on and the others 0 (AlignedSlot), so that of an open and an
+//              empty slot nothing is asked.
 template DistinctSlots(COUNT) {
     signal input instrumentIds[COUNT];
     signal input isOpen[COUNT];

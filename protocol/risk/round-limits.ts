@@ -17,6 +17,14 @@ export const REPORTED_VOL_PPM_MAX = 8_000_000n;
 export const CHARGE_PPM_MAX = 1_000_000n;
 /** Factor of a volatility shocked upwards: 22 bits of a word. */
 export const VOL_UP_FACTOR_PPM_MAX = (1n << 22n) - 1n;
+/**
+ * Shocks at 30 days that may be governed: at a day they are 2.774191 times as large, and must leave a factor
+ * within its word.
+ */
+export const VOL_UP_PPM_MAX = 1_151_436n;
+export const VOL_DOWN_PPM_MAX = 360_465n;
+/** At the longest time to expiry the roll is then below one half, which leaves as much for a future's own charge. */
+export const ROLL_PER_YEAR_PPM_MAX = 100_000n;
 /** Σ over instruments of lots that can exist × worst loss: keeps every account's scenario loss below 2^64. */
 export const MARKET_LOSS_BITS = 63;
 /** Lots of a spot token in the whole system: the rollup's own cap, for the table's does not bind deposits. */

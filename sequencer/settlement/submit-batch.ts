@@ -20,8 +20,6 @@ import { L1Conflict } from './watch-l1.ts';
 
 export interface SubmitterOptions {
   readonly signer: Signer;
-  /** Index of our circuit in the contract's list. */
-  readonly sizeIndex: number;
   readonly receiptTimeoutMs: number;
   readonly pollMs: number;
 }
@@ -64,8 +62,10 @@ export class BatchSubmitter {
 
   /** Sends the next batch if it is proved and L1 has all before it. @throws L1Conflict */
   async submitNext(): Promise<SubmissionOutcome> {
-    const accepted = await this.#l1.batchNumber('latest');
-    const root = await this.#l1.stateRoot('latest');
+    // All of one block: our own batch, mined between two questions, would look like another's, or like one too late.
+    const block = await this.#l1.provider.getBlockNumber();
+    const accepted = await this.#l1.batchNumber(block);
+    const root = await this.#l1.stateRoot(block);
     const batchNumber = accepted + 1;
     const entry = await this.#engine.read((state) => {
       const last = state.batches.get(accepted);
@@ -79,9 +79,10 @@ export class BatchSubmitter {
     const sent = await this.#lookForOwn(entry);
     if (sent?.kind === 'mined') return this.#finish(entry, sent.receipt);
     const input = hexlify(encodeSubmitBatch(this.#submission(entry)));
-    if (sent === undefined) {
-      const refusal = await this.#preflight(entry, input);
-      if (refusal !== undefined) return { kind: 'refused', batchNumber, rejection: refusal };
+    const refusal = await this.#preflight(entry, input, block);
+    // What waits may yet be taken, unless its moment has passed at a block that has not taken it: then it never will.
+    if (refusal !== undefined && (sent === undefined || isMissedWindow(refusal))) {
+      return { kind: 'refused', batchNumber, rejection: refusal };
     }
     const receipt = await this.#send(entry, input, sent?.intents ?? []);
     if (receipt === undefined) return { kind: 'waiting' };
@@ -89,24 +90,25 @@ export class BatchSubmitter {
   }
 
   #submission(entry: BatchEntry) {
-    const { sealed, proof, table, pendingEnd } = entry;
+    const { sealed, proof, sizeIndex, table, pendingEnd } = entry;
     invariant(sealed !== undefined && proof !== undefined, 'a batch is sent with its content and proof');
     const place = {
-      sizeIndex: this.#options.sizeIndex,
+      sizeIndex,
       acceptedIndex: BigInt(table.index),
       pendingEnd: BigInt(pendingEnd),
     };
     return submissionOf(sealed, place, proof.inputs.commitment, proof.proof);
   }
 
-  /** Asks the contract without sending. */
-  async #preflight(entry: BatchEntry, data: string): Promise<Rejection | undefined> {
+  /** Asks the contract as it was after a block, without sending. */
+  async #preflight(entry: BatchEntry, data: string, blockTag: number): Promise<Rejection | undefined> {
     const { rollup, provider } = this.#l1;
     try {
       await provider.call({
         to: await rollup.getAddress(),
         from: await this.#options.signer.getAddress(),
         data,
+        blockTag,
       });
       return undefined;
     } catch (error) {
@@ -133,13 +135,14 @@ export class BatchSubmitter {
     | undefined
   > {
     const { provider } = this.#l1;
+    // The count comes first: what is mined later still counts as open here, or has its receipt below.
+    const minedNonces = await provider.getTransactionCount(await this.#options.signer.getAddress(), 'latest');
     const all = await this.#store.intentsOf(entry.number);
     const intents = all.filter((row) => row.attempt === entry.attempt);
     for (const { txHash } of intents) {
       const receipt = await provider.getTransactionReceipt(txHash);
       if (receipt?.status === 1) return { kind: 'mined', receipt };
     }
-    const minedNonces = await provider.getTransactionCount(await this.#options.signer.getAddress(), 'latest');
     // Below the mined count another transaction took the nonce, or ours was mined and failed.
     const open = intents.filter((row) => row.l1Nonce >= minedNonces);
     return open.length === 0 ? undefined : { kind: 'pending', intents: open };
@@ -214,7 +217,7 @@ export class BatchSubmitter {
       const isKnown =
         code === 'NONCE_EXPIRED' ||
         code === 'REPLACEMENT_UNDERPRICED' ||
-        /already known|known transaction/i.test(message);
+        /already known|known transaction|nonce too low/i.test(message);
       if (!isKnown) throw error;
     }
   }

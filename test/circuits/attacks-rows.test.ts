@@ -79,6 +79,36 @@ function withoutMarket(): Attack {
   };
 }
 
+/** Account 1 trades with itself; a liquidation row that is called unused closes `lots` of nothing of account 0. */
+function unusedLiquidation(closedLots: bigint): Attack {
+  const orders = (['buy', 'sell'] as const).map((side, i) =>
+    ledger.orderMessage({ side, sizeLots: 5n, nonce: BigInt(i) }),
+  );
+  const row = { signatureIndex: 0, fillLots: 5n, cashMicros: 500n * USD, feeMicros: 0n, isShrinking: false };
+  const messages = orders.map((_, position) => ({ ...row, position }));
+  const content = { ...ledger.open(rich).content, signatures: [ledger.sign(1, orders)], messages };
+  const pending = { quoteMicros: 0n, spotLots: [0n, 0n, 0n] };
+  const nobody = { accountIndex: 0, instrumentId: 0, isShort: false, closedLots, cashMicros: 0n };
+  return {
+    batch: {
+      ...forge(rich, content),
+      content: {
+        ...content,
+        liquidations: [nobody],
+        liquidatedAccounts: [{ accountIndex: 0, reason: 1, penaltyMicros: 0n, pending }],
+      },
+    },
+    commit: (c) => {
+      c.accounts[0].isLiquidated = false;
+    },
+    signals: (s) => {
+      for (const flag of ['liquidationIsUsed', 'liquidationIsFirst']) s.set(flag, 0, 0n);
+      for (const flag of ['MarginLiquidation', 'PenaltyFull', 'PenaltyRest', 'SmallAccount'])
+        s.set(`accountIs${flag}`, 0, 0n);
+    },
+  };
+}
+
 /** $50 of a healthy account's $100 is refused for margin; an unused instrument row has a mark. */
 function shortServed(): Attack {
   const state = ledger.funded({ 1: 100n });
@@ -107,6 +137,7 @@ describe('batch circuit, rows that stand in for others', function () {
   before(tinyCircuit);
 
   accepts({
+    'an unused liquidation row without lots': () => unusedLiquidation(0n),
     'an order with no further row of its nonce': () => ({
       batch: forge(rich, ledger.run(ledger.open(rich), ledger.match(1, 2, 5n, 100n)).content),
     }),
@@ -138,6 +169,7 @@ describe('batch circuit, rows that stand in for others', function () {
       'InstrumentRow: (1 - isUsed) * (openingFills + shrinkingFills) === 0;',
       withoutMarket,
     ],
+    'lots in an unused liquidation row': [BUS, () => unusedLiquidation(1n)],
     'a forced withdrawal of quote cut short by the mark of an unused row': [
       'ShortService: RangeCheck(MONEY_BITS())(byMargin + byQuote + byDebt);',
       shortServed,

@@ -4,7 +4,7 @@ import { L1Account } from '#client/l1.ts';
 import { L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
 import { InputError } from '#protocol/errors.ts';
 import { unpack } from '#protocol/pack.ts';
-import { deployRollup, type RollupFixture } from '../support/rollup.ts';
+import { deployRollup, type RollupFixture, USDC } from '../support/rollup.ts';
 
 const DOLLARS_100 = 100_000_000n;
 /** isApplied, no reason, served. */
@@ -77,5 +77,28 @@ describe('a wallet on L1', () => {
     await fixture.send(await fixture.submission({ body: { outcomes: [applied(0n), applied(9n)] } }));
     const failure = await l1.claim(2).catch((error: Error) => error);
     expect((failure as Error).message).to.include('NothingToClaim');
+  });
+
+  it('reaches a withdrawal beyond the outflow limit: what was within it at once', async () => {
+    fixture = await deployRollup({ tokens: [{ ...USDC, outflowFloorUnits: 40_000_000n }] });
+    const [owner, other] = fixture.signers.slice(5);
+    l1 = new L1Account(await fixture.rollup.getAddress(), owner);
+    await fixture.tokens[0].mint(owner.address, DOLLARS_100);
+    await l1.open(key.registrationPoint);
+    await fixture.open(other);
+    await l1.deposit(0, DOLLARS_100);
+    await fixture.serveQueue();
+    await l1.recordDelayed();
+    const withdrawals = [1n | ((DOLLARS_100 / 2n) << 28n)];
+    await fixture.acceptTable();
+    await fixture.submit({ body: { withdrawals } });
+    await fixture.submit({ body: { withdrawals: [2n | (1_000_000n << 28n)] } });
+    expect(await l1.claimableUnits(0)).to.equal(0n);
+    await l1.recordDelayed();
+    expect(await l1.claim(0), 'a quarter of the limit').to.equal(10_000_000n);
+    expect(await fixture.vault.delayedCount(), 'only the own ones').to.equal(1n);
+    await fixture.wait(30 * 86_400);
+    await fixture.vault.release(0);
+    expect(await l1.claim(0)).to.equal(DOLLARS_100 / 2n - 10_000_000n);
   });
 });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { TINY_BATCH } from '#protocol/limits.ts';
 import {
   type BatchChoice,
   deployRollup,
@@ -304,6 +305,72 @@ describe('MarginRollup, what the words of a batch do', () => {
       await expect(fixture.send(submission))
         .to.emit(fixture.rollup, 'Liquidated')
         .withArgs(3, [liquidation(second), 0n]);
+    });
+  });
+
+  describe('liquidation rows of several accounts', () => {
+    const STRANGER = 2 ** 24 - 1;
+    let wide: RollupFixture;
+    let a: number;
+    let b: number;
+    before(async () => {
+      wide = await deployRollup({ capacity: { ...TINY_BATCH, liquidations: 5 } });
+      [a, b] = [await wide.open(wide.signers[0]), await wide.open(wide.signers[1])];
+      await wide.serveQueue();
+      await wide.deposit(wide.signers[0], a, 1, 2n);
+      await wide.deposit(wide.signers[1], b, 2, 3n);
+    });
+    restoreAfterEach(() => wide);
+    const [pendingOfA, pendingOfB] = [2n << 80n, 3n << 127n];
+    const told = async (liquidations: readonly bigint[]): Promise<bigint[]> => {
+      const receipt = await (await wide.submit({ body: { liquidations } })).wait();
+      const logs = receipt?.logs.map((log) => wide.rollup.interface.parseLog(log)) ?? [];
+      return [...(logs.find((log) => log?.name === 'Liquidated')?.args[1] ?? [])];
+    };
+    const refusesWide = (choice: BatchChoice, error: string) =>
+      expect(wide.submit(choice)).to.be.revertedWithCustomError(wide.rollup, error);
+
+    // The proof refuses all but the first; the pending deposits are right all the same.
+    for (const [name, accounts] of [
+      ['together', () => [a, a, b, b]],
+      ['apart', () => [a, b, a, b, a]],
+      ['beside an empty row', () => [a, 0, a, 0, b]],
+      ['after an empty row', () => [0, 0, b, a]],
+      ['around the greatest index, of nobody', () => [STRANGER, a, STRANGER, b, STRANGER]],
+    ] as const) {
+      it(`tell each account its own pending deposits when they stand ${name}`, async () => {
+        const pending: Record<number, bigint> = { [a]: pendingOfA, [b]: pendingOfB };
+        const words = accounts().map((account, i) => (account === 0 ? 0n : liquidation(account, 4 + i)));
+        const expected = words.flatMap((word, i) => [word, pending[accounts()[i]] ?? 0n]);
+        expect(await told(words)).to.deep.equal(expected);
+      });
+    }
+
+    it('are not told when there is none', async () => {
+      expect(await told([])).to.deep.equal([]);
+    });
+
+    it('each have their deposits in the batch looked for, whatever row and outcome they have', async () => {
+      const refused = outcome(false, 0n, REASON.positionCap);
+      for (const [outcomes, culprit] of [
+        [[outcome(true, 2n)], a],
+        [[refused], a],
+        [[outcome(true, 2n), outcome(true, 3n)], b],
+        [[outcome(true, 2n), refused], b],
+      ] as const) {
+        const rows = [STRANGER - 1, STRANGER - 1, culprit, STRANGER];
+        const body = { outcomes, liquidations: rows.map((account) => liquidation(account)) };
+        await refusesWide({ body }, 'DepositOfLiquidatedAccount');
+      }
+    });
+
+    it('have their cut of the queue looked at, whichever row is the first', async () => {
+      const [head, tail] = await wide.rollup.queueBounds();
+      for (const liquidations of [[liquidation(STRANGER)], [0n, 0n, 0n, 0n, liquidation(a)]]) {
+        for (const pendingEnd of [head - 1n, head, tail - 1n, tail + 1n, 2n ** 64n - 1n]) {
+          await refusesWide({ body: { liquidations }, pendingEnd }, 'PendingDepositsCut');
+        }
+      }
     });
   });
 });

@@ -4,9 +4,12 @@ import fc from 'fast-check';
 import {
   DELAYED_CHAIN_START,
   delayedChain,
+  readDelayedWord,
   recordAllDelayed,
+  recordDelayed,
   unrecordedWords,
 } from '#client/delayed-claims.ts';
+import { InputError } from '#protocol/errors.ts';
 import { DAY_SEC, deployRollup, type RollupFixture, restoreAfterEach, USDC } from '#test/support/rollup.ts';
 
 const HELD = 1_000_000_000n;
@@ -149,6 +152,8 @@ describe('TokenVault, outflow limit', () => {
       await refuses(record(DELAYED_CHAIN_START, words.slice(0, 2)));
       await refuses(record(DELAYED_CHAIN_START, [words[0], words[2], words[1]]));
       await refuses(record(DELAYED_CHAIN_START, [words[0], words[1], words[2] + 16n]));
+      await refuses(record(DELAYED_CHAIN_START, [...words, 2n ** 256n - 1n]));
+      await refuses(record(DELAYED_CHAIN_START, [...words, ...words]));
       await refuses(record(chainAfter(3), []));
       await refuses(record(chainAfter(3), [words[0]]));
       await refuses(record(DELAYED_CHAIN_START, words, other));
@@ -168,6 +173,79 @@ describe('TokenVault, outflow limit', () => {
       await releaseAll();
       expect(await claimable()).to.equal(HELD / 2n + 8_000_000n);
     });
+
+    it('costs who is overtaken no slot: the call is refused before it fills one', async () => {
+      await record(chainAfter(2), words.slice(2));
+      const { address } = fixture.signers[0];
+      await refuses(
+        fixture.vault.recordDelayed.staticCall(address, DELAYED_CHAIN_START, words, { gasLimit: 60_000n }),
+      );
+    });
+
+    it('is recorded by the client in as many calls as it takes', async () => {
+      await recordAllDelayed(fixture.vault, 2);
+      expect(await fixture.vault.delayedCount()).to.equal(3n);
+      expect(await fixture.vault.delayedChain(fixture.signers[0].address)).to.equal(DELAYED_CHAIN_START);
+      expect((await unrecordedWords(fixture.vault)).get(fixture.signers[0].address)).to.deep.equal([]);
+    });
+
+    it('stops no client that is overtaken, be it by a recording or by a further withdrawal', async () => {
+      const { address } = fixture.signers[0];
+      await record(chainAfter(2), words.slice(2));
+      await recordDelayed(fixture.vault, address, words);
+      expect((await unrecordedWords(fixture.vault)).get(address)).to.deep.equal(words.slice(0, 2));
+      await withdraw(3_000_000n);
+      await recordDelayed(fixture.vault, address, words.slice(0, 2));
+      expect(await fixture.vault.delayedCount()).to.equal(1n);
+      await recordAllDelayed(fixture.vault);
+      expect(await fixture.vault.delayedCount()).to.equal(4n);
+      expect(await claimable()).to.equal(BURST);
+    });
+
+    it('tells a client whose node has lost an event, instead of leaving it in the belief that all is recorded', async () => {
+      const node = new Proxy(fixture.vault, {
+        get: (vault, name) =>
+          name === 'queryFilter'
+            ? async (events: string[][]) => (await vault.queryFilter(events)).slice(1)
+            : Reflect.get(vault, name),
+      });
+      const failure = await recordAllDelayed(node).catch((error: unknown) => error);
+      expect(failure).to.be.instanceOf(InputError);
+      expect(await fixture.vault.delayedCount()).to.equal(0n);
+    });
+
+    it('tells a client whose call fails for another reason', async () => {
+      const reader = fixture.vault.connect(fixture.connection.ethers.provider) as Contract;
+      const failure = await recordAllDelayed(reader).catch((error: unknown) => error);
+      expect(failure).to.be.instanceOf(Error);
+      expect(await fixture.vault.delayedCount()).to.equal(0n);
+    });
+  });
+
+  it('keeps withdrawals of one batch in their order, forced ones first, whichever account of an owner they are of', async () => {
+    const [owner, other] = fixture.signers;
+    const [second, stranger] = [await fixture.open(owner), await fixture.open(other)];
+    await fixture.serveQueue();
+    const value = await fixture.rollup.queueFeeWei();
+    await fixture.as(owner).requestWithdrawal(second, 0, HELD / 2n, { value });
+    await fixture.as(other).requestWithdrawal(stranger, 0, 7_000_000n, { value });
+    await fixture.acceptTable();
+    const outcomes = [HELD / 2n, 7_000_000n].map((served) => 1n | (served << 4n));
+    await fixture.submit({ body: { outcomes, withdrawals: [withdrawal(account, 9_000_000n)] } });
+    const unrecorded = await unrecordedWords(fixture.vault);
+    const amounts = (address: string) =>
+      (unrecorded.get(address) ?? []).map((word) => {
+        const { delayedUnits, immediateUnits } = readDelayedWord(word);
+        return [delayedUnits, immediateUnits];
+      });
+    expect(amounts(owner.address)).to.deep.equal([
+      [HELD / 2n - BURST, BURST],
+      [9_000_000n, 0n],
+    ]);
+    expect(amounts(other.address)).to.deep.equal([[7_000_000n, 0n]]);
+    await recordAllDelayed(fixture.vault);
+    expect(await fixture.vault.delayedCount()).to.equal(3n);
+    expect(await claimable()).to.equal(BURST);
   });
 
   it('has a floor, so that the last tenth does not take for ever', async () => {

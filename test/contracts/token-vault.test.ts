@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { Contract } from 'ethers';
-import { recordAllDelayed } from '#client/delayed-claims.ts';
+import { DELAYED_CHAIN_START, recordAllDelayed, unrecordedWords } from '#client/delayed-claims.ts';
 import {
   deployRollup,
   deployTestMock,
@@ -160,6 +160,44 @@ describe('TokenVault', () => {
         fixture.vault,
         'NothingToClaim',
       );
+    });
+
+    it('gain nothing by recording or releasing delayed claims from within a claim', async () => {
+      const fixture = await deployRollup({
+        tokens: [USDC, { ...odd('ReentrantToken'), outflowFloorUnits: 4n }],
+      });
+      const [owner] = fixture.signers;
+      const account = await fixture.open(owner);
+      await fixture.deposit(owner, account, 1, 100n);
+      await fixture.serveQueue();
+      const withdraw = (served: bigint) =>
+        fixture.submit({ body: { withdrawals: [withdrawal(account, 1, served)] } });
+      const token = fixture.tokens[1];
+      const paid = async () => BigInt(await token.balanceOf(owner.address));
+      const claimable = async () => BigInt(await fixture.vault.claimsUnits(owner.address, 1));
+      const claimWhile = async (method: string, values: readonly unknown[]) => {
+        const data = fixture.vault.interface.encodeFunctionData(method, values);
+        const [before, due] = [await paid(), await claimable()];
+        await token.arm(await fixture.vault.getAddress(), data);
+        await vaultOf(fixture, 0).claim(1);
+        expect(await token.didSucceed(), method).to.equal(true);
+        expect((await paid()) - before, method).to.equal(due);
+      };
+      await withdraw(60n);
+      await recordAllDelayed(fixture.vault);
+      await fixture.wait(86_400);
+      await claimWhile('release', [0]);
+      expect(await claimable()).to.be.above(0n);
+      await fixture.acceptTable();
+      await withdraw(40n);
+      const [word] = (await unrecordedWords(fixture.vault)).get(owner.address) ?? [];
+      await claimWhile('recordDelayed', [owner.address, DELAYED_CHAIN_START, [word]]);
+      expect(await fixture.vault.delayedCount()).to.equal(2n);
+      await fixture.wait(30 * 86_400);
+      for (const id of [0, 1]) await fixture.vault.release(id);
+      await claimWhile('delayedCount', []);
+      expect(await paid()).to.equal(100n);
+      expect((await fixture.vault.conservation(1)).toObject()).to.include({ heldUnits: 0n, claimsUnits: 0n });
     });
 
     it('that deny one recipient block neither the batch nor anybody else', async () => {

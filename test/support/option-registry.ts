@@ -70,3 +70,22 @@ export function registryOf(
     return optionEntry(FIRST_CALL_ID + 20 * place.block + 2 * place.strike, strike, listing);
   });
 }
+
+/** All places listed: expiries from a week on, BTC and ETH in turn, strikes from 20 % below the index up. */
+export function fullBlocks(
+  segments: readonly SegmentGeometry[],
+  price: { btc: bigint; eth: bigint },
+): BlockListing[] {
+  const perBlock = segments.flatMap(({ blocks, strikesPerBlock }) =>
+    Array.from({ length: blocks }, () => strikesPerBlock),
+  );
+  return perBlock.map((strikes, block) => {
+    const underlying = block % 2;
+    const index = underlying === 0 ? price.btc / 1_000n : price.eth / 100n;
+    return {
+      underlying,
+      expirySec: inDays(7n * BigInt(block + 1)),
+      strikes: Array.from({ length: strikes }, (_, i) => (index * BigInt(80 + 10 * i)) / 100n),
+    };
+  });
+}

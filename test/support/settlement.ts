@@ -56,12 +56,16 @@ export interface TestRollup {
 /** What a test accepts unless it has prices of its own. Nothing is sent but the hash: readers know the tables. */
 const USUAL_TABLE = riskTable();
 
-/** @param circuit with its generated verifier, where proofs are real; without it every proof is taken */
+/**
+ * @param circuit with its generated verifier, where proofs are real; without it every proof is taken
+ * @param larger further batch sizes, of which every proof is taken
+ */
 export async function deployTestRollup(
   deployer: Signer,
   submitter: string,
   capacity: BatchCapacity,
   circuit?: Pick<CircuitPlan, 'verifier' | 'circuitHash'>,
+  larger: readonly BatchCapacity[] = [],
 ): Promise<TestRollup> {
   const create = async (abi: InterfaceAbi, bytecode: string, values: unknown[] = []): Promise<Contract> => {
     const contract = await new ContractFactory(abi, bytecode, deployer).deploy(...values);
@@ -94,7 +98,16 @@ export async function deployTestRollup(
       { ...UNIT, capUnits: 2n ** 60n, token: await usd.getAddress() },
       { ...UNIT, token: await spot.getAddress() },
     ],
-    [{ ...capacity, verifier: await verifier.getAddress(), circuitHash }],
+    [
+      { ...capacity, verifier: await verifier.getAddress(), circuitHash },
+      ...(await Promise.all(
+        larger.map(async (size, i) => ({
+          ...size,
+          verifier: await verifier.getAddress(),
+          circuitHash: circuitHash + BigInt(i + 1),
+        })),
+      )),
+    ],
   ]);
   return {
     rollup: await rollup.getAddress(),
@@ -103,6 +116,13 @@ export async function deployTestRollup(
     tokens: [await usd.getAddress(), await spot.getAddress()],
     firstBlock: (await rollup.deploymentTransaction()?.wait())?.blockNumber ?? 0,
   };
+}
+
+/** Settings for a rollup of `deployTestRollup` with several sizes. */
+export function sizesOf(chainId: bigint, rollup: string, capacities: readonly BatchCapacity[]) {
+  const { domain } = domainOf(chainId, rollup);
+  const wordOf = (i: number) => domainOf(chainId, rollup, CIRCUIT_HASH + BigInt(i)).domainWord;
+  return { domain, sizes: capacities.map((capacity, i) => ({ capacity, domainWord: wordOf(i) })) };
 }
 
 export const domainOf = (chainId: bigint, rollup: string, circuitHash: bigint = CIRCUIT_HASH) => {

@@ -114,7 +114,8 @@ template OptionRow() {
     putDelta <== callDelta - forward;
 }
 
-// The losses of one option in the order of the scenario list.
+// Proves       columns are the losses of one option in the order of the scenario list (protocol/risk/scenarios.ts).
+// Assumes      losses are those of OptionRow.
 template OptionColumns(SCENARIOS, UNDERLYING) {
     signal input losses[MOVE_PAIRS()];
     signal output columns[SCENARIOS];

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { publishedLeaf, readPublicWords } from '#protocol/batch/read-words.ts';
+import { publishedLeaf, readLiquidationRows, readPublicWords } from '#protocol/batch/read-words.ts';
 import { publicWords } from '#protocol/batch/words.ts';
 import { InputError } from '#protocol/errors.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
@@ -46,5 +46,32 @@ describe('reading public words', () => {
     const unusedOutcome = 15 + 4 + 3;
     expect(words[unusedOutcome]).to.equal(0n);
     expect(() => read(words.with(unusedOutcome, 1n))).to.throw(InputError, 'unused rows');
+  });
+
+  describe('of liquidations, as the L1 event tells them', () => {
+    const word = (account: bigint) => account | (5n << 24n) | (1n << 44n) | (7n << 45n) | (9n << 92n);
+    const pending = 3n | (4n << 80n) | (5n << 127n) | (6n << 174n);
+    const row = (accountIndex: number) => ({
+      accountIndex,
+      instrumentId: 5,
+      isShort: true,
+      closedLots: 7n,
+      cashMicros: 9n,
+      pending: { quoteMicros: 3n, spotLots: [4n, 5n, 6n] },
+    });
+
+    it('gives every row with its pending deposits', () => {
+      expect(readLiquidationRows([])).to.deep.equal([]);
+      const words = [word(1n), pending, word(2n ** 24n - 1n), pending];
+      expect(readLiquidationRows(words)).to.deep.equal([row(1), row(2 ** 24 - 1)]);
+    });
+
+    it('refuses half a row, a gap, and a bit above a layout', () => {
+      expect(() => readLiquidationRows([word(1n)])).to.throw(InputError, 'two words a row');
+      expect(() => readLiquidationRows([0n, 0n, word(1n), pending])).to.throw(InputError, 'unused rows');
+      expect(() => readLiquidationRows([word(1n), pending, 0n, 1n])).to.throw(InputError, 'unused rows');
+      expect(() => readLiquidationRows([word(1n) | (1n << 180n), pending])).to.throw(InputError);
+      expect(() => readLiquidationRows([word(1n), 1n << 221n])).to.throw(InputError);
+    });
   });
 });

@@ -1,11 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { STANDARD_SHAPE, TINY_SHAPE } from '#protocol/limits.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
-import { RISK_LINEAR_TINY, riskStatement } from '#protocol/risk/risk-words.ts';
+import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { buildRiskTable, type RiskRoundInputs } from '#protocol/risk/round.ts';
 import { rowHashes } from '#protocol/risk/table.ts';
 import { abs, lots } from '#protocol/units.ts';
+import { inDays, registryOf } from '#test/support/option-registry.ts';
 import { changedInstrument, changedUnderlying, roundOf } from '#test/support/risk-rounds.ts';
 
 const price = { btc: 97_000_000_000n, eth: 3_300_000_000n };
@@ -116,7 +117,7 @@ describe('risk round', () => {
   });
 
   const refusals: [string, RiskRoundInputs, string][] = [
-    ['a premium beyond 1 %', roundOf(price, { premiumPpm: [10_001n, 0n] }), '|premiumPpm|: 10001'],
+    ['a premium beyond 1 %', roundOf(price, { premiumPpm: [10_001n, 0n] }), '|premiumPpb|: 10001000'],
     ['a price of zero', roundOf({ btc: 0n, eth: price.eth }), 'BTC index: 0'],
     ['a price beyond 44 bits', roundOf({ btc: 1n << 44n, eth: price.eth }), 'BTC index: 17592186044416'],
     [
@@ -129,7 +130,6 @@ describe('risk round', () => {
       changedUnderlying(roundOf(price), 0, { scanFactorE9: 2_000_000_001n }),
       'BTC factor: 2000000001',
     ],
-    ['a gap in the market slots', changedInstrument(roundOf(price), 2, { marketSlot: 3 }), 'marketSlot: 3'],
     ['an id used twice', changedInstrument(roundOf(price), 3, { id: 4 }), 'id: 4'],
     ['a perpetual with a spot id', changedInstrument(roundOf(price), 2, { id: 3 }), 'id: 3'],
     ['a spot token with a derivative id', changedInstrument(roundOf(price), 0, { id: 4 }), 'id: 4'],
@@ -162,21 +162,42 @@ describe('risk round', () => {
     });
   }
 
-  it('refuses more instruments than the circuit has rows', () => {
-    const round = roundOf(price);
-    const fifth = { ...round.instruments[3], entry: { ...DEFAULT_REGISTRY[3], id: 6, marketSlot: 4 } };
-    const wide = { ...round, instruments: [...round.instruments, fifth] };
-    expect(() => riskStatement(wide, { ...TINY_SHAPE, marketSlots: 8 }, RISK_LINEAR_TINY, 1n)).to.throw(
-      'instruments: 5 is not valid; risk-linear-tiny has 4 rows',
+  it('refuses more instruments than there are places, and a place beyond the market slots', () => {
+    const places = Array.from({ length: 13 }, () => undefined);
+    expect(() => buildRiskTable({ ...roundOf(price), places }, STANDARD_SHAPE)).to.throw(
+      'places: 13 is not valid; expected 0 to 12',
+    );
+    expect(() => buildRiskTable(roundOf(price), { ...STANDARD_SHAPE, marketSlots: 3 })).to.throw(
+      'marketSlot: 3 is not valid',
     );
   });
 
-  it('takes a dated future as the same row on its forward', () => {
-    const round = changedInstrument(roundOf(price), 2, { kind: 'future', expirySec: 1_900_000_000n });
-    const [future] = [{ ...round.instruments[2], premiumPpm: 30_000n }];
-    const instruments = round.instruments.map((instrument, i) => (i === 2 ? future : instrument));
-    const row = buildRiskTable({ ...round, instruments }, STANDARD_SHAPE).rows[2];
+  it('takes a hole in the registry: what lies behind keeps its market slot', () => {
+    const [, ether, , etherPerp] = DEFAULT_REGISTRY;
+    const { rows } = buildRiskTable(
+      roundOf(price, { registry: [undefined, ether, undefined, undefined, undefined, etherPerp] }),
+      STANDARD_SHAPE,
+    );
+    expect(rows.map(({ instrumentId, marketSlot }) => [instrumentId, marketSlot])).to.deep.equal([
+      [2, 1],
+      [5, 5],
+    ]);
+  });
+
+  it('takes a dated future as the same row on its forward, its roll on top of its charge', () => {
+    const expirySec = inDays(365n);
+    const registry = registryOf([RISK_SMALL], [{ underlying: 0, expirySec, strikes: [] }], []);
+    const round = roundOf(price, { registry, basisPpb: [30_000_000n] });
+    const [row] = buildRiskTable(round, STANDARD_SHAPE).rows;
+    expect(row.marketSlot).to.equal(6);
     expect(row.mark).to.equal(99_910_000n); // 97,000 · 0.001 · 1.03
-    expect(row.expirySec).to.equal(1_900_000_000n);
+    expect(row.delta).to.equal(row.mark);
+    expect(row.expirySec).to.equal(expirySec);
+    // 1 % + 6 %, and 0.6 of either.
+    expect([row.chargeImLong, row.chargeImShort]).to.deep.equal([6_993_700n, 6_993_700n]);
+    expect([row.chargeMmLong, row.chargeMmShort]).to.deep.equal([4_196_220n, 4_196_220n]);
+    // R = 16 %: a quarter is 41,943/2^20.
+    expect(row.linearLoss).to.equal(-((2n * row.mark * 41_943n + (1n << 20n)) >> 21n));
+    expect(row.losses[14]).to.equal(-4n * row.linearLoss);
   });
 });

@@ -1,142 +1,50 @@
 import { expect } from 'chai';
-import { priceStrike } from '#protocol/risk/option/option-row.ts';
-import { shockedVols } from '#protocol/risk/option/vol-shock.ts';
-import { type CallQuote, isBlockSound, surfaceTolerance } from '#protocol/risk/surface.ts';
-import {
-  contextOf,
-  microsPerLotOf,
-  type QuotedExpiry,
-  readChain,
-  SNAPSHOTS,
-} from '#test/support/option/chain.ts';
+import { isBlockSound, surfaceTolerance } from '#protocol/risk/surface.ts';
 
-interface Surface {
-  readonly forward: bigint;
-  readonly calls: readonly CallQuote[];
-}
+const FORWARD = 102_400_000n;
+const TOLERANCE = 100_000n;
+const calls = (...quotes: [strike: bigint, mark: bigint][]) =>
+  quotes.map(([strike, mark]) => ({ strike, mark }));
 
-/** The marks that a round would have of every strike of an expiry, at the exchange's volatilities. */
-function surfaceOf(expiry: QuotedExpiry): Surface {
-  const { forward, moves, terms } = contextOf(expiry);
-  const calls = expiry.strikes.map(({ strike: dollars, call }): CallQuote => {
-    const strike = microsPerLotOf(dollars, expiry.underlying);
-    const volsPpm = shockedVols(BigInt(Math.round(call.vol * 1e6)), terms);
-    return { strike, mark: priceStrike({ strike, volsPpm }, forward, moves).call.mark };
+describe('soundness of a surface', () => {
+  it('tolerates a 1024th of the forward, rounded down', () => {
+    expect(surfaceTolerance(FORWARD)).to.equal(TOLERANCE);
+    expect(surfaceTolerance(FORWARD + 1_023n)).to.equal(TOLERANCE);
+    expect(surfaceTolerance(1_023n)).to.equal(0n);
   });
-  return { forward: forward.forward, calls };
-}
-const nameOf = ({ strikes }: QuotedExpiry): string => strikes[0].call.name.split('-').slice(0, 2).join('-');
 
-interface Refusal {
-  /** Middle strikes of the butterflies that cost less than nothing by more than a thousandth of the forward. */
-  readonly butterflies: readonly number[];
-  /** Without these the rest of the expiry is accepted. */
-  readonly without: readonly number[];
-}
-/** Long expiries of ETH on 2026-02-05 21:29: single volatilities stood up to 2.4 points above their neighbours'. */
-const REFUSED: Readonly<Record<string, Refusal>> = {
-  'ETH-26JUN26': { butterflies: [2_600], without: [2_600] },
-  'ETH-25SEP26': { butterflies: [3_500], without: [3_400, 3_500, 3_600] },
-  'ETH-25DEC26': {
-    butterflies: [1_600, 2_500, 2_800, 4_000, 4_400, 4_600],
-    without: [1_600, 2_400, 2_500, 2_800, 3_000, 4_000, 4_200, 4_400, 4_600],
-  },
-};
+  it('is given where fewer than two strikes are listed', () => {
+    expect(isBlockSound(FORWARD, [])).to.equal(true);
+    expect(isBlockSound(FORWARD, calls([90_000_000n, 1n << 34n]))).to.equal(true);
+  });
 
-describe('surface rule on real chains', () => {
-  for (const snapshot of SNAPSHOTS) {
-    const isCrash = snapshot.file === '20260205';
-    const expiries = readChain(snapshot);
-    const refused = expiries.filter((expiry) => isCrash && nameOf(expiry) in REFUSED);
+  it('wants calls that fall with the strike, to the unit', () => {
+    const of = (mark: bigint) => calls([90_000_000n, 20_000_000n], [100_000_000n, mark]);
+    expect(isBlockSound(FORWARD, of(20_000_000n + TOLERANCE))).to.equal(true);
+    expect(isBlockSound(FORWARD, of(20_000_000n + TOLERANCE + 1n))).to.equal(false);
+  });
 
-    it(`accepts ${expiries.length - refused.length} of ${expiries.length} expiries of ${snapshot.file} at every strike`, () => {
-      const unsound = expiries.filter((expiry) => {
-        const { forward, calls } = surfaceOf(expiry);
-        return !isBlockSound(forward, calls);
-      });
-      expect(unsound.map(nameOf)).to.deep.equal(refused.map(nameOf));
-      expect(expiries).to.have.length(24);
-    });
+  it('wants calls that fall by no more than the strike rises, to the unit', () => {
+    const of = (mark: bigint) => calls([90_000_000n, 20_000_000n], [100_000_000n, mark]);
+    expect(isBlockSound(FORWARD, of(10_000_000n - TOLERANCE))).to.equal(true);
+    expect(isBlockSound(FORWARD, of(10_000_000n - TOLERANCE - 1n))).to.equal(false);
+  });
 
-    for (const expiry of refused) {
-      const name = nameOf(expiry);
-      const { butterflies, without } = REFUSED[name];
-      it(`refuses ${name} at ${butterflies}: the exchange's own marks are as unsound`, () => {
-        const { forward, calls } = surfaceOf(expiry);
-        const quoted = expiry.strikes.map(({ call }, i) => ({
-          strike: calls[i].strike,
-          mark: BigInt(Math.round(call.mark * Number(forward))),
-        }));
-        const dollars = expiry.strikes.map(({ strike }) => strike);
-        for (const marks of [calls, quoted]) {
-          const unsound = dollars.filter(
-            (_, i) => i > 0 && i + 1 < marks.length && !isBlockSound(forward, marks.slice(i - 1, i + 2)),
-          );
-          expect(unsound).to.deep.equal(butterflies);
-          expect(isBlockSound(forward, marks)).to.equal(false);
-          const rest = marks.filter((_, i) => !without.includes(dollars[i]));
-          expect(isBlockSound(forward, rest)).to.equal(true);
-        }
-      });
+  it('wants calls that are convex, over strikes of unequal distance, to the unit', () => {
+    // 1/4 of the way from 90 to 130: a convex middle is at most 3/4 · 30 + 1/4 · 2 = 23, plus the tolerance.
+    const of = (mark: bigint) =>
+      calls([90_000_000n, 30_000_000n], [100_000_000n, mark], [130_000_000n, 2_000_000n]);
+    // Falls of 30 − m and m − 2, gaps of 10 and 30: (30 − m)·30 − (m − 2)·10 + tolerance·40 ≥ 0.
+    expect(isBlockSound(FORWARD, of(23_000_000n + TOLERANCE))).to.equal(true);
+    expect(isBlockSound(FORWARD, of(23_000_000n + TOLERANCE + 1n))).to.equal(false);
+  });
+
+  it('looks at every pair and every three', () => {
+    const sound = calls([80n, 24n], [90n, 16n], [100n, 10n], [110n, 6n], [120n, 4n]);
+    expect(isBlockSound(0n, sound)).to.equal(true);
+    for (let i = 0; i < sound.length; i++) {
+      const broken = sound.map((call, j) => (j === i ? { ...call, mark: call.mark + 100n } : call));
+      expect(isBlockSound(0n, broken), `call ${i}`).to.equal(false);
     }
-  }
-});
-
-describe('surface rule', () => {
-  const expiry = readChain(SNAPSHOTS[2])[4];
-  const { forward, calls } = surfaceOf(expiry);
-  const tolerance = surfaceTolerance(forward);
-  const atTheMoney = calls.findIndex(({ strike }) => strike >= forward);
-  const withMark = (i: number, mark: bigint): CallQuote[] =>
-    calls.map((quote, j) => (i === j ? { ...quote, mark } : quote));
-
-  it('refuses two neighbouring calls exchanged at the money', () => {
-    const swapped = calls.map((quote, i) => ({
-      ...quote,
-      mark: calls[i === atTheMoney ? i + 1 : i === atTheMoney + 1 ? i - 1 : i].mark,
-    }));
-    expect(isBlockSound(forward, calls)).to.equal(true);
-    expect(isBlockSound(forward, swapped)).to.equal(false);
-  });
-
-  it('refuses a strike at five times its volatility: what one dishonest median could do', () => {
-    const { terms, moves, forward: moved } = contextOf(expiry);
-    const volPpm = BigInt(Math.round(expiry.strikes[atTheMoney].call.vol * 1e6)) * 5n;
-    const strike = calls[atTheMoney].strike;
-    const { call } = priceStrike({ strike, volsPpm: shockedVols(volPpm, terms) }, moved, moves);
-    expect(isBlockSound(forward, withMark(atTheMoney, call.mark))).to.equal(false);
-  });
-
-  const pair = (fall: bigint, gap: bigint): CallQuote[] => [
-    { strike: 100_000_000n, mark: 50_000_000n },
-    { strike: 100_000_000n + gap, mark: 50_000_000n - fall },
-  ];
-
-  it('lets calls rise with the strike by the tolerance and no micro more', () => {
-    expect(isBlockSound(forward, pair(-tolerance, 1_000_000n))).to.equal(true);
-    expect(isBlockSound(forward, pair(-tolerance - 1n, 1_000_000n))).to.equal(false);
-  });
-
-  it('lets them fall by the distance of the strikes and the tolerance and no micro more', () => {
-    const gap = 1_000_000n;
-    expect(isBlockSound(forward, pair(gap + tolerance, gap))).to.equal(true);
-    expect(isBlockSound(forward, pair(gap + tolerance + 1n, gap))).to.equal(false);
-  });
-
-  it('lets a butterfly cost less than nothing by the tolerance and no micro more', () => {
-    // At unequal distances a and b, fall · b − nextFall · a = −aboveChord · (a + b).
-    const [low, a, b] = [100_000_000n, 2_000_000n, 3_000_000n];
-    const marks = (aboveChord: bigint): CallQuote[] => [
-      { strike: low, mark: 50_000_000n },
-      { strike: low + a, mark: 49_000_000n + aboveChord },
-      { strike: low + a + b, mark: 47_500_000n },
-    ];
-    expect(isBlockSound(forward, marks(tolerance))).to.equal(true);
-    expect(isBlockSound(forward, marks(tolerance + 1n))).to.equal(false);
-  });
-
-  it('has nothing to say of one strike or none', () => {
-    expect(isBlockSound(forward, [])).to.equal(true);
-    expect(isBlockSound(forward, calls.slice(0, 1))).to.equal(true);
   });
 });

@@ -19,6 +19,8 @@ const settingsOf = (i: number): SignerSettings => ({
   noisePpmMax: 200,
   clockOffsetSec: i - 2,
   priceFactorPpm: 1_000_000,
+  basisPpb: [4_000_000, -1_000_000],
+  volPpm: [600_000, 550_000, 700_000, 0],
 });
 
 describe('oracle signer', () => {

@@ -1,26 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Contract, HDNodeWallet, NonceManager, Transaction, type Wallet } from 'ethers';
+import { Contract, HDNodeWallet, NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
 import { network } from 'hardhat';
-import { TINY_BATCH } from '#protocol/limits.ts';
+import type { BatchSize } from '#protocol/batch/sizes.ts';
+import { InputError } from '#protocol/errors.ts';
+import { type BatchCapacity, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
 import { signMessages } from '#protocol/signing.ts';
+import { genesisState, stateRoot } from '#protocol/state.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
+import { L1Reader } from '#sequencer/reconstruct/read-l1.ts';
+import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
 import { type Sequencer, startSequencer } from '#sequencer/start.ts';
 import { compileMock } from '../../support/compile-mock.ts';
-import { emptyStore, testConfig } from '../../support/engine.ts';
+import { type ConfigChange, emptyStore, testConfig } from '../../support/engine.ts';
 import { orderMessage, PERP, secretOf, USD, withdrawMessage } from '../../support/ledger.ts';
 import {
   deployTestRollup,
   domainOf,
   L1World,
   PHRASE,
+  sizesOf,
   TestContracts,
   type TestRollup,
   uncheckedProofs,
 } from '../../support/settlement.ts';
 
+const GWEI = 1_000_000_000n;
+
 describe('settlement', () => {
   let place: TestRollup;
   let submitter: Wallet;
+  let deployerWallet: Wallet;
   let l1: L1World;
   let store: PgliteStore;
   let sequencer: Sequencer;
@@ -28,17 +38,26 @@ describe('settlement', () => {
   let connection: Awaited<ReturnType<typeof network.connect>>;
   const reports: string[] = [];
 
-  async function start(receiptTimeoutMs = 2_000): Promise<void> {
+  async function start(
+    receiptTimeoutMs = 2_000,
+    betweenQuestions?: () => Promise<void>,
+    change: ConfigChange = {},
+  ): Promise<void> {
     fatal = undefined;
     const { provider } = connection.ethers;
+    const contracts = new TestContracts(provider as never, place);
+    const rootOf = contracts.stateRoot;
+    contracts.stateRoot = async (block) => {
+      await betweenQuestions?.();
+      return rootOf.call(contracts, block);
+    };
     sequencer = await startSequencer({
-      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
+      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup), ...change }),
       store,
       proofs: uncheckedProofs,
       l1: {
-        contracts: new TestContracts(provider as never, place),
+        contracts,
         signer: submitter,
-        sizeIndex: 0,
         depths: { round: 0, deposit: 0, final: 0 },
         firstBlock: place.firstBlock,
         receiptTimeoutMs,
@@ -59,7 +78,8 @@ describe('settlement', () => {
         provider as never,
       ) as never as Wallet;
     submitter = wallet(1);
-    const deployer = new NonceManager(wallet(0));
+    deployerWallet = wallet(0);
+    const deployer = new NonceManager(deployerWallet);
     place = await deployTestRollup(deployer, submitter.address, TINY_BATCH);
     l1 = new L1World(place, deployer);
     store = await emptyStore();
@@ -210,6 +230,92 @@ describe('settlement', () => {
     await provider.send('evm_setAutomine', [true]);
   });
 
+  /** A batch whose transaction waits in no block, and its number. */
+  async function sendWithoutBlock(): Promise<number> {
+    await settle();
+    await order(1, 'sell', 2n);
+    await order(2, 'buy', 2n);
+    await sequencer.seal();
+    await sequencer.proven();
+    await connection.ethers.provider.send('evm_setAutomine', [false]);
+    await sequencer.stop();
+    await start(60);
+    await sequencer.submit();
+    return sequencer.engine.read((state) => state.nextBatchNumber - 1);
+  }
+
+  /** L1 has the batch as it was sealed first, and the ledger knows. */
+  async function expectFirstAttempt(batchNumber: number): Promise<void> {
+    await sequencer.syncL1();
+    const { attempt, status } = await sequencer.engine.read((state) => state.batches.get(batchNumber)!);
+    expect({ attempt, status }).to.deep.equal({ attempt: 0, status: 'final' });
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+    expect(reports).to.deep.equal([]);
+  }
+
+  it('knows a batch as its own that is mined while it asks for number and root', async () => {
+    const batchNumber = await sendWithoutBlock();
+    await sequencer.stop();
+    await start(60, () => connection.ethers.provider.send('evm_mine', []));
+    await sequencer.submit();
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('does not execute a batch again that is mined while it looks for it, even if late', async () => {
+    const batchNumber = await sendWithoutBlock();
+    const { provider } = connection.ethers;
+    const receiptOf = provider.getTransactionReceipt.bind(provider);
+    const questions = (await store.intentsOf(batchNumber)).length;
+    let asked = 0;
+    provider.getTransactionReceipt = async (hash) => {
+      const receipt = await receiptOf(hash);
+      asked += 1;
+      // Right after the last of its transactions was not there yet; then the window passes.
+      if (asked === questions) {
+        await provider.send('evm_mine', []);
+        await connection.networkHelpers.time.increase(600);
+      }
+      return receipt;
+    };
+    await sequencer.submit();
+    expect(asked).to.be.at.least(questions);
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('executes a batch again whose window passed while its transaction was too cheap for any block', async () => {
+    const batchNumber = await sendWithoutBlock();
+    const { provider } = connection.ethers;
+    await provider.send('hardhat_setNextBlockBaseFeePerGas', [toQuantity(1_000n * GWEI)]);
+    await connection.networkHelpers.time.increase(600);
+    let isAccepted = false;
+    const accepted = l1.acceptRound().finally(() => {
+      isAccepted = true;
+    });
+    // Few blocks: their fee falls by an eighth each.
+    for (let blocks = 0; blocks < 10 && !isAccepted; blocks++) {
+      await sleep(50);
+      await provider.send('evm_mine', []);
+    }
+    await accepted;
+    const sent = await store.intentsOf(batchNumber);
+    const receipts = await Promise.all(sent.map(({ txHash }) => provider.getTransactionReceipt(txHash)));
+    expect(receipts).to.deep.equal(sent.map(() => null));
+    await sequencer.syncL1();
+    await sequencer.submit();
+    await sequencer.seal();
+    await sequencer.proven();
+    await sequencer.submit();
+    // One nonce, so that a block can take only one of them.
+    const nonces = (await store.intentsOf(batchNumber)).map(({ l1Nonce }) => l1Nonce);
+    expect(new Set(nonces).size).to.equal(1);
+    await provider.send('evm_mine', []);
+    await sequencer.submit();
+    await sequencer.syncL1();
+    const { attempt, status } = await sequencer.engine.read((state) => state.batches.get(batchNumber)!);
+    expect({ attempt, status }).to.deep.equal({ attempt: 1, status: 'final' });
+    expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+  });
+
   it('executes a batch again that missed its window', async () => {
     await settle();
     await order(1, 'sell', 2n);
@@ -242,6 +348,59 @@ describe('settlement', () => {
     await sequencer.syncL1();
     expect(fatal).to.equal(undefined);
     expect(await sequencer.engine.read((state) => state.l1Ledger.liquid[0])).to.equal(19_700n * USD);
+  });
+
+  describe('with two batch sizes', () => {
+    const ROOMIER: BatchCapacity = { ...TINY_BATCH, name: 'batch-roomier', accounts: 4, l1Operations: 4 };
+    let sizes: readonly BatchSize[];
+
+    beforeEach(async () => {
+      await sequencer.stop();
+      const deployer = new NonceManager(deployerWallet);
+      place = await deployTestRollup(deployer, submitter.address, TINY_BATCH, undefined, [ROOMIER]);
+      l1 = new L1World(place, deployer);
+      store = await emptyStore();
+      nonces.clear();
+      ({ sizes } = sizesOf(31337n, place.rollup, [TINY_BATCH, ROOMIER]));
+    });
+
+    it('sends each batch for the size it was sealed for', async () => {
+      await start(2_000, undefined, { sizes });
+      await l1.acceptRound();
+      for (const account of [1, 2]) await l1.open(account);
+      for (const account of [1, 2]) await l1.deposit(account, 10_000n * USD);
+      await sequencer.syncL1();
+      await settle();
+      await order(1, 'sell', 5n);
+      await order(2, 'buy', 5n);
+      await settle();
+      expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+      const reader = new L1Reader(connection.ethers.provider as never, place.rollup);
+      const batches = await reader.batches();
+      // Four queue entries need the larger one, a trade does not.
+      expect(batches.map(({ submission }) => submission.header.sizeIndex)).to.deep.equal([1, 0]);
+      const rebuilt = rebuild(genesisState(TINY_SHAPE), batches, new Map([[PERP, 1]]));
+      expect(stateRoot(rebuilt[1].ledger)).to.equal(await finalRoot());
+    });
+
+    it('does not start with sizes that are not the contract’s, place by place', async () => {
+      const [tiny, roomier] = sizes;
+      const third = { capacity: { ...ROOMIER, name: 'third', accounts: 5 }, domainWord: 5n };
+      const wrong: [field: string, given: readonly BatchSize[]][] = [
+        ['sizes[0]', [roomier]],
+        ['sizes[1]', [tiny, { ...roomier, domainWord: roomier.domainWord + 1n }]],
+        ['sizes[1]', [tiny, { ...roomier, capacity: third.capacity }]],
+        ['sizes[2]', [...sizes, third]],
+      ];
+      for (const [field, given] of wrong) {
+        const error = await start(2_000, undefined, { sizes: given }).then(
+          () => undefined,
+          (failure: Error) => failure,
+        );
+        expect(error).to.be.instanceOf(InputError).with.property('field', field);
+      }
+      await start(2_000, undefined, { sizes: [tiny] });
+    });
   });
 
   it('stops when L1 holds a batch this ledger never made', async () => {

@@ -1,6 +1,7 @@
 /**
- * THREATS O01, P09: a sequencer is killed fifty times under load, with batches in every state. What it acknowledged is
- * there afterwards with the same effect, the same log gives the same root, and L1 has every batch once.
+ * THREATS O01, P09: a sequencer is killed fifty times under load, with batches in every state, also such as missed
+ * their window and are executed again. What it acknowledged is there afterwards with the same effect, the same log
+ * gives the same root, and L1 has every batch once.
  * `BALLAST_CRASH_SEED` chooses another run.
  */
 import { expect } from 'chai';
@@ -30,6 +31,7 @@ describe('a sequencer that is killed', function () {
     for (const state of KILL_STATES) {
       expect(summary.killsByState[state], `kills with something ${state}`).to.be.greaterThan(0);
     }
+    expect(summary.batchesResealed).to.be.greaterThan(0);
     expect(summary.orphanedProvers).to.be.greaterThan(0);
     expect(summary.commandsAcknowledged).to.be.greaterThan(KILLS);
     expect(summary.trades).to.be.greaterThan(0);

@@ -25,24 +25,23 @@ import {
   planFor,
   type ToldTrade,
 } from './plan.ts';
-import { ACCOUNTS, type Submission, Traffic } from './traffic.ts';
+import { type Submission, Traffic } from './traffic.ts';
+import { Workload } from './workload.ts';
 import type { CrashWorld } from './world.ts';
 
 const COMMANDS_PER_SEC = 75;
 /** More than this unanswered would measure the queue, not the engine. */
 const UNANSWERED_MAX = 150;
 const AHEAD_MAX = 250;
-const TRADE_EVERY_MS = 900;
-const CANCEL_EVERY_MS = 1_700;
-/** A proof takes seconds: more batches on their way would only make later kills wait for them. */
-const UNFINISHED_MAX = 1;
-const ROUND_EVERY_MS = 1_200;
 const MINE_MS_MIN = 150;
 const MINE_MS_RANGE = 450;
 /** A transaction that is to be found unmined waits so long for its block, if need be. */
 const HOLD_MS = 20_000;
 const ORPHAN_LIMIT_MS = 10_000;
 const SETTLE_LIMIT_MS = 600_000;
+
+/** How a command that was acknowledged too early shows itself. */
+export const LOST = 'acknowledged commands lost or changed';
 
 export interface Kill {
   readonly life: number;
@@ -73,6 +72,8 @@ export interface CampaignSummary {
   readonly commandsPerSecond: number;
   readonly logRecords: number;
   readonly batchesOnL1: number;
+  /** Of them: executed again because they had missed their window. */
+  readonly batchesResealed: number;
   readonly trades: number;
   readonly secondsPerKill: number;
   readonly meanStartMs: number;
@@ -106,12 +107,14 @@ export class Campaign {
     this.#traffic = new Traffic(domain, generator(seed + 1));
   }
 
-  /** One kill for each target. */
-  async run(targets: readonly KillPlan['target'][]): Promise<CampaignSummary> {
+  /** One kill for each target, whose plan is drawn by lot, or as a plan says. */
+  async run(kills: readonly (KillPlan['target'] | KillPlan)[]): Promise<CampaignSummary> {
     const beganMs = performance.now();
     // A life to begin with, so that the first kill finds accounts with money.
     await this.#kill(WARM_UP);
-    for (const [i, target] of targets.entries()) await this.#kill(planFor(target, i, this.#random));
+    for (const [i, kill] of kills.entries()) {
+      await this.#kill(typeof kill === 'string' ? planFor(kill, i, this.#random) : kill);
+    }
     const last = await this.#inLife(undefined, (life) => this.#settle(life));
     await this.#requireOneLineage(last);
     const totalSec = (performance.now() - beganMs) / 1000;
@@ -181,44 +184,23 @@ export class Campaign {
   async #work(life: Life, plan: KillPlan, report: LifeReport): Promise<void> {
     const { target } = plan;
     this.#world.mineEvery(MINE_MS_MIN + this.#random(MINE_MS_RANGE), target === 'unmined' ? HOLD_MS : 0);
-    const isQuiet = target === 'resting';
     life.tell({ kind: 'go' });
     const beganMs = performance.now();
-    const nowSec = await this.#world.chain.nowSec();
-    const nowBeganMs = performance.now();
-    const chainSec = () => nowSec + BigInt(Math.floor((performance.now() - nowBeganMs) / 1000));
-    let unfinished = report.batches.filter(({ status }) => status !== 'final').length;
-    let nextTradeMs = isQuiet ? Number.POSITIVE_INFINITY : beganMs;
-    let nextRoundMs = isQuiet ? Number.POSITIVE_INFINITY : beganMs + this.#random(ROUND_EVERY_MS);
-    let nextCancelMs = isQuiet ? Number.POSITIVE_INFINITY : beganMs + this.#random(CANCEL_EVERY_MS);
+    const unfinished = report.batches.filter(({ status }) => status !== 'final').length;
+    const workload = await Workload.begin(this.#world, this.#traffic, target, this.#random, unfinished);
     const answers: Promise<void>[] = [];
     const send = (submission: Submission): void => {
       this.#sent++;
       answers.push(
         life.ask({ kind: 'submit', text: encode(submission) }).then((answer) => {
           if (answer === undefined) return;
-          unfinished = answer.news.unfinished;
+          workload.hear(answer.news);
           this.#acknowledge(answer.text, answer.news);
         }),
       );
     };
     for (let i = 0; !life.isEnded; i++) {
-      const nowMs = performance.now();
-      const mayBatch = unfinished <= UNFINISHED_MAX;
-      if (nowMs >= nextRoundMs) {
-        // One round a life, and as many as it takes where the kill waits for one. A deposit needs a batch.
-        nextRoundMs = target === 'l1-events' ? nowMs + ROUND_EVERY_MS : Number.POSITIVE_INFINITY;
-        void this.#world.news(mayBatch ? ACCOUNTS[this.#random(ACCOUNTS.length)] : undefined);
-      }
-      if (mayBatch && nowMs >= nextTradeMs) {
-        nextTradeMs = nowMs + TRADE_EVERY_MS;
-        for (const submission of this.#traffic.pair()) send(submission);
-      } else if (mayBatch && nowMs >= nextCancelMs) {
-        nextCancelMs = nowMs + CANCEL_EVERY_MS;
-        send(this.#traffic.cancel());
-      } else if (life.unanswered < UNANSWERED_MAX) {
-        send(this.#traffic.quiet(chainSec()));
-      }
+      for (const submission of workload.next(life.unanswered < UNANSWERED_MAX)) send(submission);
       const dueMs = beganMs + ((i + 1) * 1000) / COMMANDS_PER_SEC;
       await sleep(Math.max(0, dueMs - performance.now()));
     }
@@ -239,6 +221,9 @@ export class Campaign {
   /** What was acknowledged is there with the same effect, and the same log gives the same state. */
   #compare(report: LifeReport): void {
     const { fingerprint, digest } = report;
+    const bodies = new Map(report.bodies);
+    const lost = [...this.#acknowledged].filter(([body, taken]) => bodies.get(body) !== taken);
+    expect(lost, `${lost.length} of ${this.#acknowledged.size} ${LOST}`).to.deep.equal([]);
     if (this.#last !== undefined) {
       const { record, allowed } = this.#last;
       const same = allowed.find(({ logSequence }) => logSequence === fingerprint.logSequence);
@@ -247,15 +232,22 @@ export class Campaign {
       const isWithWrite = record !== undefined && same?.logSequence === record.inMemory.logSequence;
       if (isWithWrite) expect(digest, 'every order, batch and book').to.equal(record.digest);
     }
-    const bodies = new Map(report.bodies);
-    const lost = [...this.#acknowledged].filter(([body, taken]) => bodies.get(body) !== taken);
-    expect(lost, 'acknowledged, and lost or changed').to.deep.equal([]);
-    const trades = new Map(report.trades.map((trade) => [trade.tradeId, trade]));
-    for (const [tradeId, told] of this.#trades) expect(trades.get(tradeId)).to.deep.equal(told);
+    this.#compareTrades(report);
     for (const { number, attempt, root } of report.batches) {
       const name = `${number}/${attempt}`;
       expect(this.#rootOfBatch.get(name) ?? root, `root of batch ${name}`).to.equal(root);
       this.#rootOfBatch.set(name, root);
+    }
+  }
+
+  /** A reseal may have taken a trade back when nobody was there to hear of it; its order says so. */
+  #compareTrades({ trades, voidedOrders }: LifeReport): void {
+    const found = new Map(trades.map((trade) => [trade.tradeId, trade]));
+    const voided = new Set(voidedOrders);
+    for (const [tradeId, told] of this.#trades) {
+      const isVoided = voided.has(told.makerHash) || voided.has(told.takerHash);
+      if (isVoided && !found.has(tradeId)) this.#trades.delete(tradeId);
+      else expect(found.get(tradeId), `trade ${tradeId}`).to.deep.equal(told);
     }
   }
 
@@ -366,6 +358,7 @@ export class Campaign {
       commandsPerSecond: Math.round((1000 * this.#answered) / this.#workMs),
       logRecords: last.fingerprint.logSequence,
       batchesOnL1: last.batches.length,
+      batchesResealed: last.batches.filter(({ attempt }) => attempt > 0).length,
       trades: last.fingerprint.trades,
       secondsPerKill: Math.round((10 * totalSec) / kills.length) / 10,
       meanStartMs: Math.round(this.#startMs.reduce((sum, ms) => sum + ms, 0) / this.#startMs.length),

@@ -77,6 +77,9 @@ export const lifeReport = (state: EngineState, logSequence: number): LifeReport 
   })),
   bodies: [...state.bodies].map(([body, results]) => [body, takenText(results)]),
   trades: tradesOf(state),
+  voidedOrders: [...state.orders.values()].flatMap(({ hash, closed }) =>
+    closed?.reason === 'voided' ? [hash] : [],
+  ),
 });
 
 /** Hashes of what was taken of a body, as one text. */
@@ -85,8 +88,20 @@ export const takenText = (
 ): string => results.flatMap((result) => (result.ok ? [result.hash] : [])).join(' ');
 
 export function statusCounts(state: EngineState): Record<string, number> {
-  const counts = { open: state.open?.actions.length ?? 0, sealed: 0, proven: 0, submitted: 0, final: 0 };
-  for (const { status } of state.batches.values()) counts[status] += 1;
+  const { open, attempts, batches } = state;
+  const counts = {
+    open: open?.actions.length ?? 0,
+    sealed: 0,
+    proven: 0,
+    submitted: 0,
+    final: 0,
+    resealed: 0,
+  };
+  for (const { status, attempt } of batches.values()) {
+    counts[status] += 1;
+    if (status !== 'final' && attempt > 0) counts.resealed += 1;
+  }
+  if (open !== undefined && (attempts.get(open.number) ?? 0) > 0) counts.resealed += 1;
   return counts;
 }
 

@@ -12,10 +12,15 @@ export const KILL_STATES = [
   'unmined', // its transaction is on the way and in no block
   'unseen', // L1 has taken the batch, the ledger does not know it
   'l1-events', // a round or a queue entry is just being written
+  'resealing', // it is just being written that a batch missed its window
+  'resealed', // a batch that was executed again is on its way: open, waiting, being proved, proved or sent
 ] as const;
 export type KillState = (typeof KILL_STATES)[number];
 
-/** Before the write, at some instant while the database works on it, or after it and before anyone hears of it. */
+/**
+ * Before the write, which is held up until everything that was already told has left the process; at some instant
+ * while the database works on it; or after it and before anyone hears of it.
+ */
 export const KILL_MOMENTS = ['before', 'during', 'after'] as const;
 export type KillMoment = (typeof KILL_MOMENTS)[number];
 
@@ -47,6 +52,8 @@ export interface LifeSettings {
   readonly place: TestRollup;
   readonly circuitHash: bigint;
   readonly proverPlace: ProverPlace;
+  /** 'hasty': with the fault that a campaign must find. */
+  readonly store: 'durable' | 'hasty';
   /** Undefined lives until it is told to stop. */
   readonly plan: KillPlan | undefined;
 }
@@ -98,6 +105,8 @@ export interface LifeReport {
   /** Every body that was taken, with the hashes of its messages that were. */
   readonly bodies: readonly (readonly [body: string, taken: string])[];
   readonly trades: readonly ToldTrade[];
+  /** Orders with a fill that did not pass again when its batch was executed again. */
+  readonly voidedOrders: readonly string[];
 }
 
 /** The last words of a life, written before the kill. */
@@ -109,7 +118,7 @@ export interface KillRecord {
   readonly moment: KillMoment;
   readonly isOnTarget: boolean;
   readonly states: readonly KillState[];
-  /** Batches by status, and actions of the open one. */
+  /** Batches by status, and actions of the open one; of those not final, how many were executed again. */
   readonly batches: Readonly<Record<string, number>>;
   /** Batches whose transaction was broadcast and whose receipt is not in the log. */
   readonly sent: readonly number[];
@@ -132,10 +141,21 @@ export function generator(seed: number): (below: number) => number {
 
 const AFTER_MS_MIN = 300;
 const AFTER_MS_RANGE = 1_700;
-const WRITES_LEFT_RANGE = 12;
+const WRITES_LEFT_RANGE: Partial<Record<KillPlan['target'], number>> = {
+  any: 12,
+  resting: 12,
+  // There is one such write.
+  resealing: 1,
+  // From the first write after the reseal to the last before the batch is on L1.
+  resealed: 400,
+};
+const WRITES_LEFT_RANGE_USUAL = 2;
 const DURING_MICROS_RANGE = 2_500;
-/** One life in so many proves in children of its own; every second one that is to die while proving. */
-const OWN_PROVER_EVERY = 6;
+/**
+ * One life in so many proves in children of its own; every second one that is to die while proving. No multiple of the
+ * number of moments.
+ */
+const OWN_PROVER_EVERY = 7;
 
 /** As many targets as kills, in an order drawn by lot: `aimed` of each state, 'any' for the rest. */
 export function drawTargets(
@@ -152,19 +172,20 @@ export function drawTargets(
   return targets;
 }
 
+/** @param place of the kill in its campaign: a third of them each fall before, during and after a write */
 export function planFor(
   target: KillPlan['target'],
   place: number,
   random: (below: number) => number,
 ): KillPlan {
   // What L1 has taken is unseen only until the write that says so.
-  const moments = target === 'unseen' ? (['before'] as const) : KILL_MOMENTS;
-  const isOwn = target === 'proving' ? random(2) === 0 : place % OWN_PROVER_EVERY === OWN_PROVER_EVERY - 1;
+  const moment = target === 'unseen' ? 'before' : KILL_MOMENTS[place % KILL_MOMENTS.length];
+  const isOwn = target === 'proving' ? place % 2 === 0 : place % OWN_PROVER_EVERY === OWN_PROVER_EVERY - 1;
   return {
     target,
-    moment: moments[random(moments.length)],
+    moment,
     afterMs: AFTER_MS_MIN + random(AFTER_MS_RANGE),
-    writesLeft: target === 'any' || target === 'resting' ? random(WRITES_LEFT_RANGE) : random(2),
+    writesLeft: random(WRITES_LEFT_RANGE[target] ?? WRITES_LEFT_RANGE_USUAL),
     duringMicros: random(DURING_MICROS_RANGE),
     prover: isOwn ? 'own' : 'apart',
   };

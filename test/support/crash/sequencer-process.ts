@@ -3,6 +3,7 @@
  * the campaign, acknowledges them, and kills itself with SIGKILL at the durable write that its plan asks for.
  */
 import { writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { JsonRpcProvider, type TransactionResponse, Wallet } from 'ethers';
 import { TINY_BATCH } from '#protocol/limits.ts';
@@ -14,6 +15,7 @@ import type { LedgerStore } from '#sequencer/ledger/store.ts';
 import { type Sequencer, startSequencer } from '#sequencer/start.ts';
 import { testConfig } from '../engine.ts';
 import { domainOf, TestContracts } from '../settlement.ts';
+import { hastyStore } from './hasty-store.ts';
 import { LedgerWatch, lifeReport } from './ledger-watch.ts';
 import type { FromLife, KillMoment, KillRecord, KillState, LifeSettings, ToLife } from './plan.ts';
 import { proofService } from './proof-services.ts';
@@ -23,6 +25,8 @@ const TARGET_LIMIT_MS = 60_000;
 const SEAL_AGE_MS = 350;
 const POLL_MS = 110;
 const RECEIPT_TIMEOUT_MS = 8_000;
+/** A write that never comes is held up so long: an answer that did not wait for it reaches the campaign. */
+const HOLD_MS = 100;
 
 const settings = decode<LifeSettings>(process.argv[2]);
 const { plan } = settings;
@@ -33,6 +37,7 @@ let watch: LedgerWatch | undefined;
 let writes = 0;
 let writesLeft = plan?.writesLeft ?? 0;
 let goneMs: number | undefined;
+let isDying = false;
 
 /** The write in hand. */
 interface Write {
@@ -45,7 +50,7 @@ interface Write {
 /** What holds at this instant, the write in hand included. */
 function statesAt(write: Write): KillState[] {
   const { counts, sent } = watch as LedgerWatch;
-  const { open, sealed, proven, submitted } = counts;
+  const { open, sealed, proven, submitted, resealed } = counts;
   const states: KillState[] = [];
   const isQuiet = open + sealed + proven + submitted === 0 && !write.sealsBatch;
   if (isQuiet && (watch as LedgerWatch).durable.openOrders > 0) states.push('resting');
@@ -53,20 +58,22 @@ function statesAt(write: Write): KillState[] {
   if (proofs.inFlight > 0) states.push('proving');
   if (proven > sent.size) states.push('proved');
   if (write.commands.some(({ isL1News }) => isL1News)) states.push('l1-events');
+  if (write.commands.some(({ kind }) => kind === 'reseal')) states.push('resealing');
+  if (resealed > 0) states.push('resealed');
   return states;
 }
 
 function isOnTarget(write: Write, states: readonly KillState[]): boolean {
   const { sent } = watch as LedgerWatch;
-  const confirms = write.commands.some(({ kind }) => kind === 'batch-submitted');
+  const isReceipt = write.commands.some(({ kind }) => kind === 'batch-submitted');
   switch (plan?.target) {
     case 'any':
     case 'starting':
       return true;
     case 'unmined':
-      return sent.size > 0 && !confirms;
+      return sent.size > 0 && !isReceipt;
     case 'unseen':
-      return sent.size > 0 && confirms;
+      return sent.size > 0 && isReceipt;
     default:
       return states.includes(plan?.target as KillState);
   }
@@ -118,15 +125,25 @@ function isDue(write: Write): boolean {
   if (workedMs > TARGET_LIMIT_MS) return true;
   if (!isOnTarget(write, statesAt(write))) return false;
   writesLeft -= 1;
-  return writesLeft < 0;
+  return writesLeft < 0 || (plan.target === 'resealed' && confirms(write));
 }
+
+/** Whether the write says that L1 has a batch. */
+const confirms = ({ commands }: Write): boolean =>
+  commands.some(({ kind }) => kind === 'batch-submitted' || kind === 'batch-final');
 
 async function written(write: Write, make: () => Promise<void>): Promise<void> {
   writes += 1;
+  // Nothing is written once the last words are said.
+  if (isDying) return new Promise(() => undefined);
   if (!isDue(write)) return make();
+  isDying = true;
   const { moment, duringMicros } = plan as NonNullable<typeof plan>;
   tell(write, moment, isOnTarget(write, statesAt(write)));
-  if (moment === 'before') die();
+  if (moment === 'before') {
+    await sleep(HOLD_MS);
+    die();
+  }
   if (moment === 'during') killer?.postMessage(duringMicros);
   await make();
   // Nobody hears of it, whichever instant the thread has chosen.
@@ -241,7 +258,7 @@ async function main(): Promise<void> {
       ...domainOf(31337n, place.rollup, circuitHash),
       orderMinMicros: 1n,
     }),
-    store: withDeath(store),
+    store: settings.store === 'hasty' ? hastyStore(withDeath(store)) : withDeath(store),
     proofs: {
       prove: async (batch) => {
         await permission.promise;
@@ -251,7 +268,6 @@ async function main(): Promise<void> {
     l1: {
       contracts: new TestContracts(provider, place),
       signer: new Wallet(submitterKey, provider),
-      sizeIndex: 0,
       depths: { round: 0, deposit: 1, final: 2 },
       firstBlock: place.firstBlock,
       receiptTimeoutMs: RECEIPT_TIMEOUT_MS,

@@ -18,6 +18,8 @@ import { ACCOUNTS } from './traffic.ts';
 const ROOT = join(import.meta.dirname, '../../..');
 const DEPOSIT_MICROS = 1_000_000n * USD;
 const SMALL_DEPOSIT_MICROS = 10n * USD;
+/** More than the contract allows between a batch with a trade and its block. */
+const LEAP_SEC = 360;
 
 export class CrashWorld {
   readonly chain: LocalChain;
@@ -49,7 +51,7 @@ export class CrashWorld {
   }
 
   /** @param name of a folder under build/ for what is worth keeping */
-  static async open(name: string): Promise<CrashWorld> {
+  static async open(name: string, store: LifeSettings['store'] = 'durable'): Promise<CrashWorld> {
     const workFolder = join(ROOT, 'build', name);
     mkdirSync(workFolder, { recursive: true });
     const folder = mkdtempSync(join(tmpdir(), 'ballast-crash-'));
@@ -76,6 +78,7 @@ export class CrashWorld {
       place,
       circuitHash: plan.circuitHash,
       proverPlace,
+      store,
     };
     return new CrashWorld({ chain, place, l1, settings, workFolder, folder, prover });
   }
@@ -129,6 +132,13 @@ export class CrashWorld {
       const value = (await this.l1.rollup.queueFeeWei()) * 2n;
       await this.l1.rollup.deposit(accountIndex, 0, SMALL_DEPOSIT_MICROS, { value });
     }
+    await round;
+  }
+
+  /** L1's clock leaps past the window of every batch with a trade that is not on L1; a round for later ones comes. */
+  async missWindow(): Promise<void> {
+    const round = this.l1.acceptRound();
+    await this.chain.provider.send('evm_increaseTime', [LEAP_SEC]);
     await round;
   }
 

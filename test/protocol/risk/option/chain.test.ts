@@ -3,7 +3,12 @@
  * prints it. Nothing listed there lies outside the domain, expiries under a day included: each is priced.
  */
 import { expect } from 'chai';
-import { acceptForward, acceptStrike, acceptVols } from '#protocol/risk/option/domain.ts';
+import {
+  FORWARD_MICROS_MAX,
+  FORWARD_MICROS_MIN,
+  STRIKE_MICROS_MAX,
+  STRIKE_MICROS_MIN,
+} from '#protocol/risk/option/domain.ts';
 import { shockedVols } from '#protocol/risk/option/vol-shock.ts';
 import {
   contextOf,
@@ -14,6 +19,7 @@ import {
   SNAPSHOTS,
 } from '#test/support/option/chain.ts';
 import { type ChainErrors, measureExpiry, noChainErrors } from '#test/support/option/chain-errors.ts';
+import { isPriceable } from '#test/support/option/priceable.ts';
 
 const DAY_SEC = 86_400;
 /** Half of what the bounds of docs/options.md allow, or less: these strikes are not the corners of the domain. */
@@ -102,12 +108,13 @@ for (const expected of EXPECTED) {
     it('all lie in the domain, the shocked volatilities too', () => {
       for (const expiry of expiries) {
         const { forward, terms } = contextOf(expiry);
-        expect(acceptForward(forward.forward, terms.timeSec).ok).to.equal(true);
+        expect(forward.forward >= FORWARD_MICROS_MIN && forward.forward <= FORWARD_MICROS_MAX).to.equal(true);
         for (const { strike, call, put } of expiry.strikes) {
-          expect(acceptStrike(microsPerLotOf(strike, expiry.underlying)).ok).to.equal(true);
+          const micros = microsPerLotOf(strike, expiry.underlying);
+          expect(micros >= STRIKE_MICROS_MIN && micros <= STRIKE_MICROS_MAX).to.equal(true);
           for (const { vol } of [call, put]) {
             const vols = shockedVols(BigInt(Math.round(vol * 1e6)), terms);
-            expect(acceptVols(vols, terms.timeSec).ok).to.equal(true);
+            expect(isPriceable(vols, terms.timeSec)).to.equal(true);
           }
         }
       }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
-import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
+import { quarterMoveNearest } from '#protocol/risk/linear-price.ts';
 import { FORWARD_MICROS_MIN, leastVolPpmUp, OPTION_TIME_SEC_MAX } from '#protocol/risk/option/domain.ts';
 import {
   forwardLoss,
@@ -12,12 +12,14 @@ import {
   underlyingMoves,
 } from '#protocol/risk/option/moves.ts';
 import { priceStrike, riskArrayOf } from '#protocol/risk/option/option-row.ts';
-import { buildRiskTable, quarterMoveNearest } from '#protocol/risk/round.ts';
+import { RISK_SMALL } from '#protocol/risk/registry.ts';
+import { buildRiskTable } from '#protocol/risk/round.ts';
 import { TINY_SCENARIO_ROWS } from '#protocol/risk/scenarios.ts';
 import { abs, max } from '#protocol/units.ts';
 import { expectNear } from '#test/support/near.ts';
 import { volsOf } from '#test/support/option/error-grid.ts';
 import { floatBlack76 } from '#test/support/option/float-black76.ts';
+import { inDays, registryOf } from '#test/support/option-registry.ts';
 import { roundOf } from '#test/support/risk-rounds.ts';
 
 interface Row {
@@ -75,15 +77,10 @@ describe('row of an option', () => {
   });
 
   it('loses between call and put exactly what the row of the dated future loses', () => {
-    const entry = {
-      ...DEFAULT_REGISTRY[2],
-      kind: 'future' as const,
-      marketSlot: 0,
-      expirySec: 1_900_000_000n,
-    };
+    const listing = { underlying: 0, expirySec: inDays(7n), strikes: [] };
     const round = roundOf(
       { btc: 97_123_456_789n, eth: 3_312_345_678n },
-      { registry: [entry], scanRangePpm: [173_219n, 180_000n] },
+      { registry: registryOf([RISK_SMALL], [listing], []), scanRangePpm: [173_219n, 180_000n] },
     );
     const [future] = buildRiskTable(round, STANDARD_SHAPE).rows;
     const { call, put } = priceOf({

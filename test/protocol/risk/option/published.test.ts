@@ -1,11 +1,12 @@
 import { expect } from 'chai';
-import { acceptForward, acceptStrike, acceptVols } from '#protocol/risk/option/domain.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { logNearest } from '#protocol/risk/option/fixed-log.ts';
 import { normalPerFineStepQ52, normalQ52 } from '#protocol/risk/option/normal-cdf.ts';
 import { CDF_STEPS } from '#protocol/risk/option/scales.ts';
+import { RISK_SMALL } from '#protocol/risk/registry.ts';
+import { buildRiskTable } from '#protocol/risk/round.ts';
 import { isBlockSound } from '#protocol/risk/surface.ts';
 import { expectNear } from '#test/support/near.ts';
-import { volsOf } from '#test/support/option/error-grid.ts';
 import { floatBlack76, normal, SECONDS_PER_YEAR } from '#test/support/option/float-black76.ts';
 import {
   DELTA_ERROR_MAX,
@@ -15,6 +16,8 @@ import {
   priceInDollars,
   publishedCases,
 } from '#test/support/option/published.ts';
+import { inDays, registryOf } from '#test/support/option-registry.ts';
+import { roundOf } from '#test/support/risk-rounds.ts';
 
 /** A place on the grid is within half a step; what that leaves to second order, and the density's own error. */
 const STEP = 3 / 2 ** 12;
@@ -42,9 +45,9 @@ interface Black76Expected {
 
 describe('published Black-76 (lyra-utils)', () => {
   const leftOut: Record<number, string> = {
-    3: 'a volatility of 2 500 %: refused at entry, option-vol',
-    5: 'a strike of 0: refused at listing, option-strike',
-    6: 'a forward of 0: refused at entry, option-forward',
+    3: 'a volatility of 2 500 %: no round may contain it',
+    5: 'a strike of 0: none may be listed',
+    6: 'a forward of 0: no round may contain its index',
   };
   const cases = publishedCases<Black76Inputs, Black76Expected>('black76.lyra');
   const tested = cases.filter((_, i) => leftOut[i] === undefined);
@@ -64,9 +67,24 @@ describe('published Black-76 (lyra-utils)', () => {
   it('is refused by name where no option here can be', () => {
     expectAllAccounted('black76.lyra', tested.length, leftOut);
     const microsOf = (dollars: number) => BigInt(Math.round(dollars * 1e6));
-    expect(acceptVols(volsOf(microsOf(cases[3].inp.vol)), 31_536_000n)).to.include({ code: 'option-vol' });
-    expect(acceptStrike(microsOf(cases[5].inp.strike))).to.include({ code: 'option-strike' });
-    expect(acceptForward(microsOf(cases[6].inp.fwd), 31_536_000n)).to.include({ code: 'option-forward' });
+    /** A round with one option, in lots of a whole coin. */
+    const build = ({ vol, fwd, strike }: Black76Inputs) => {
+      const strikes = [microsOf(strike)];
+      const block = { underlying: 0, expirySec: inDays(365n), strikes, lotE8: 100_000_000n };
+      const round = roundOf(
+        { btc: microsOf(fwd), eth: microsOf(1_000) },
+        {
+          registry: registryOf([RISK_SMALL], [block], []),
+          segments: [RISK_SMALL],
+          volPpm: () => microsOf(vol),
+        },
+      );
+      return () => buildRiskTable(round, STANDARD_SHAPE);
+    };
+    expect(build(tested[3].inp)).to.not.throw();
+    expect(build(cases[3].inp)).to.throw('volPpm: 25000000');
+    expect(build(cases[5].inp)).to.throw('strikeMicrosPerLot: 0');
+    expect(build(cases[6].inp)).to.throw('BTC index: 0');
   });
 });
 

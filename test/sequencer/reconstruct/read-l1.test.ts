@@ -1,0 +1,86 @@
+import { expect } from 'chai';
+import type { JsonRpcProvider } from 'ethers';
+import { recordAllDelayed } from '#client/delayed-claims.ts';
+import { TINY_BATCH } from '#protocol/limits.ts';
+import { L1Reader } from '#sequencer/reconstruct/read-l1.ts';
+import { deployRollup, type RollupFixture, USDC, WBTC } from '#test/support/rollup.ts';
+
+const liquidation = (
+  accountIndex: number,
+  instrumentId: number,
+  isShort: boolean,
+  lots: bigint,
+  cash: bigint,
+) =>
+  BigInt(accountIndex) |
+  (BigInt(instrumentId) << 24n) |
+  ((isShort ? 1n : 0n) << 44n) |
+  (lots << 45n) |
+  (cash << 92n);
+
+describe('reading L1', () => {
+  let fixture: RollupFixture;
+  let reader: L1Reader;
+  before(async () => {
+    fixture = await deployRollup({
+      tokens: [{ ...USDC, outflowFloorUnits: 40_000_000n }, WBTC],
+      capacity: { ...TINY_BATCH, liquidations: 3 },
+    });
+    for (const signer of fixture.signers.slice(0, 2)) await fixture.open(signer);
+    await fixture.deposit(fixture.signers[0], 1, 0, 90_000_000n);
+    await fixture.serveQueue();
+    const provider = fixture.connection.ethers.provider as unknown as JsonRpcProvider;
+    reader = new L1Reader(provider, await fixture.rollup.getAddress());
+  });
+
+  it('gives the liquidations of each batch, in their rows, with what was pending', async () => {
+    expect(await reader.liquidations()).to.deep.equal(new Map());
+    const first = Number(await fixture.rollup.batchNumber()) + 1;
+    await fixture.deposit(fixture.signers[1], 2, 1, 5n);
+    const most = [2n ** 47n - 1n, 2n ** 88n - 1n] as const;
+    await fixture.submit({
+      body: { liquidations: [liquidation(1, 4, true, 3n, 70n), liquidation(2, 2 ** 20 - 1, false, ...most)] },
+    });
+    await fixture.submit();
+    await fixture.submit({ body: { liquidations: [liquidation(2, 5, false, 1n, 0n)] } });
+    const nothing = { quoteMicros: 0n, spotLots: [0n, 0n, 0n] };
+    const pending = { quoteMicros: 0n, spotLots: [5n, 0n, 0n] };
+    const row = (
+      accountIndex: number,
+      instrumentId: number,
+      isShort: boolean,
+      lots: bigint,
+      cash: bigint,
+    ) => ({
+      accountIndex,
+      instrumentId,
+      isShort,
+      closedLots: lots,
+      cashMicros: cash,
+    });
+    expect(await reader.liquidations()).to.deep.equal(
+      new Map([
+        [
+          first,
+          [
+            { ...row(1, 4, true, 3n, 70n), pending: nothing },
+            { ...row(2, 2 ** 20 - 1, false, ...most), pending },
+          ],
+        ],
+        [first + 2, [{ ...row(2, 5, false, 1n, 0n), pending }]],
+      ]),
+    );
+    const batches = await reader.batches();
+    expect(batches.map(({ batchNumber }) => batchNumber)).to.deep.equal(batches.map((_, i) => i + 1));
+    expect(batches.at(-1)?.capacity).to.include({ accounts: TINY_BATCH.accounts, liquidations: 3 });
+  });
+
+  it('counts as claims what exceeded the outflow limit, recorded or not', async () => {
+    await fixture.submit({ body: { withdrawals: [1n | (80_000_000n << 28n)] } });
+    const claimsUnits = async () => (await reader.vault(0)).claimsUnits;
+    expect(await claimsUnits()).to.equal(80_000_000n);
+    await recordAllDelayed(fixture.vault);
+    expect(await fixture.vault.delayedCount()).to.equal(1n);
+    expect(await claimsUnits()).to.equal(80_000_000n);
+  });
+});

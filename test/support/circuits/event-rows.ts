@@ -1,0 +1,20 @@
+/** The two accounts of a batch that the tested rows belong to, and what rows add to its commitment. */
+import { type CommittedBatch, commitmentValues } from '#protocol/batch/commitment.ts';
+import { TINY_SHAPE } from '#protocol/limits.ts';
+
+export const ACCOUNTS = [5n, 77n];
+
+const NONE: CommittedBatch = {
+  header: [],
+  events: [],
+  accounts: [],
+  instruments: [],
+  signatures: [],
+  messages: [],
+  withdrawals: [],
+  flags: { hasRow: [], isSignatureUsed: [], isShrinking: [] },
+};
+
+/** The elements that one part of a batch adds to its commitment. */
+export const committedPart = (part: Partial<CommittedBatch>): bigint[] =>
+  commitmentValues({ ...NONE, ...part }, TINY_SHAPE).slice(0, -1);
