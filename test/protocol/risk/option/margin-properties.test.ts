@@ -7,13 +7,15 @@ import fc from 'fast-check';
 import { type Account, emptyAccount } from '#protocol/account.ts';
 import type { RiskRow } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
-import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
+import { shareNearest } from '#protocol/risk/linear-price.ts';
+import { type AccountMargin, kScanOf, marginOf } from '#protocol/risk/margin.ts';
 import { rowOf } from '#protocol/risk/table.ts';
+import { blockTerms } from '#protocol/risk/terms.ts';
 import { abs, lots, max } from '#protocol/units.ts';
 import { SNAPSHOTS } from '#test/support/option/chain.ts';
 import { chainTable } from '#test/support/option/chain-table.ts';
 
-const { table, expiries } = chainTable(SNAPSHOTS[2], [1, 4, 6, 8]);
+const { inputs, table, expiries } = chainTable(SNAPSHOTS[2], [1, 4, 6, 8]);
 const IDS = table.rows.map(({ instrumentId }) => instrumentId);
 const DERIVATIVES = table.rows.filter(({ isSpot }) => !isSpot);
 const OPTIONS = expiries.flatMap(({ futureId, calls }) =>
@@ -128,6 +130,9 @@ describe('margin of option books', () => {
     fc.assert(
       fc.property(books, books, (a, b) => {
         expect(scanOf(union(a, b)) <= scanOf(a) + scanOf(b)).to.equal(true);
+        // So does the mean of the k worst rows, which is what makes expected shortfall coherent.
+        const [both, first, second] = [union(a, b), a, b].map((book) => kScanOf(marginsOf(book).losses, 3));
+        expect(both <= first + second).to.equal(true);
       }),
       RUNS,
     );
@@ -208,6 +213,15 @@ describe('margin of option structures', () => {
         const margin = marginsOf({ [low]: size, [low + 1]: -size, [futureId]: -size });
         expect(margin.losses.every((loss) => loss === 0n)).to.equal(true);
         expect(margin.netDeltas.every((delta) => delta === 0n)).to.equal(true);
+        // Of the roll a call and its put are charged what the future is, to the micro.
+        const future = listed(futureId);
+        const rollPpm = blockTerms(
+          future.expirySec,
+          table.timeSec,
+          inputs.underlyings[future.underlying].options,
+        ).rollImPpm;
+        const roll = listed(low).chargeImLong + listed(low + 1).chargeImLong;
+        expect(roll).to.equal(shareNearest(future.mark, rollPpm));
       }),
       RUNS,
     );
