@@ -79,7 +79,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         uint40 acceptedAtSec;
         uint40 pausedBeforeSec;
         bool isJump;
-        uint8 esCount;
+        uint80 marginWord;
         uint256 tableHash;
     }
 
@@ -373,7 +373,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
             acceptedAtSec: uint40(block.timestamp),
             pausedBeforeSec: uint40(_pausedSeconds(index)),
             isJump: values.isJump,
-            esCount: values.esCount,
+            marginWord: _marginWord(values),
             tableHash: tableHash
         });
         time.acceptedCount = uint32(index + 1);
@@ -385,6 +385,14 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         time.lastProvedRound = uint48(roundNumber);
         time.oldestUnprovedPostedAtSec = postedRounds[uint256(roundNumber) + 1].postedAtSec;
         clock = time;
+    }
+
+    /// @dev k:8 · unit of size in whole dollars:36 of each underlying: public word 8 of a batch.
+    function _marginWord(RoundValues calldata values) private pure returns (uint80 word) {
+        word = values.esCount;
+        for (uint256 u = 0; u < UNDERLYING_COUNT; ++u) {
+            word |= uint80(values.underlyings[u].options.addOnUnitDollars) << uint80(8 + 36 * u);
+        }
     }
 
     function _commitment(bytes32 valuesHash) private pure returns (uint216) {
@@ -433,7 +441,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
                 roundTimeSec: table.roundTimeSec,
                 acceptedAtSec: table.acceptedAtSec,
                 isJump: table.isJump,
-                esCount: table.esCount,
+                marginWord: table.marginWord,
                 tableHash: table.tableHash
             });
     }

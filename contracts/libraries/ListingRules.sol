@@ -17,7 +17,7 @@ library ListingRules {
     uint256 private constant LOT_E8_MAX = 1e8;
     uint256 private constant LOTS_MAX = 2 ** 47 - 1;
     /// @dev The rollup's own cap on a spot token; the table's does not bind deposits.
-    uint256 private constant SPOT_LOTS_MAX = 2 ** 34;
+    uint256 private constant SPOT_LOTS_MAX = 2 ** 30;
     /// @dev Doubled by the factor it is still below the whole value.
     uint256 private constant HAIRCUT_PPM_MAX = 450_000;
     uint256 private constant CHARGE_PPM_MAX = 200_000;
@@ -43,7 +43,12 @@ library ListingRules {
     uint256 private constant FORWARD_MICROS_MIN = 1e6;
     uint256 private constant FORWARD_MICROS_MAX = 2 ** 33 - 1;
     /// @dev Each of two underlyings has half of the 2^63 that all lots may lose together.
-    uint256 private constant UNDERLYING_LOSS_MICROS_MAX = 2 ** 62;
+    uint256 private constant UNDERLYING_LOSS_MICROS_MAX = 2 ** 58;
+    /// @dev Less rounding of one delta per lot, of which there are fewer than 2^52.
+    uint256 private constant UNDERLYING_DELTA_MICROS_MAX = 2 ** 62 - 2 ** 52;
+    /// @dev A batch packs the unit in 36 bits.
+    uint256 private constant ADD_ON_UNIT_DOLLARS_MIN = 1_000;
+    uint256 private constant ADD_ON_UNIT_DOLLARS_MAX = 2 ** 36 - 1;
     /// @dev A mark above the index by the largest premium, by the largest basis.
     uint256 private constant PERPETUAL_PERCENT = 101;
     uint256 private constant FORWARD_PERCENT = 150;
@@ -59,11 +64,13 @@ library ListingRules {
     /// @notice Index prices of one coin that a round may carry, while instruments are taken in one by one.
     /// @param lossPerIndexE16 Σ lots · lotE8 · what a lot may lose, in 1e-16 of its index price: all that is listed
     /// @param slackMicros what rounding adds to that
+    /// @param lotsE8 Σ lots · lotE8: coins, whose value is the largest net delta of an account
     struct IndexRange {
         uint256 leastMicros;
         uint256 mostMicros;
         uint256 lossPerIndexE16;
         uint256 slackMicros;
+        uint256 lotsE8;
     }
 
     // ---- one instrument ----
@@ -125,6 +132,7 @@ library ListingRules {
         requireWithin("shortMmPpm", options.shortMmPpm, 1, options.shortImPpm);
         requireWithin("optionBandPpm", options.bandPpm, 1, BAND_PPM_MAX);
         requireWithin("optionPenaltyPpm", options.penaltyPpm, 1, PENALTY_PPM_MAX);
+        requireWithin("addOnUnitDollars", options.addOnUnitDollars, ADD_ON_UNIT_DOLLARS_MIN, ADD_ON_UNIT_DOLLARS_MAX);
     }
 
     function requireOptionSteps(OptionParameters memory old, OptionParameters memory changed) internal pure {
@@ -137,6 +145,7 @@ library ListingRules {
         requireStep("shortMmPpm", old.shortMmPpm, changed.shortMmPpm);
         requireStep("optionBandPpm", old.bandPpm, changed.bandPpm);
         requireStep("optionPenaltyPpm", old.penaltyPpm, changed.penaltyPpm);
+        requireStep("addOnUnitDollars", old.addOnUnitDollars, changed.addOnUnitDollars);
     }
 
     // ---- all instruments of an underlying ----
@@ -155,6 +164,7 @@ library ListingRules {
         // + 2 ppm: the worst that rounding a quarter move to 2^-20 can add.
         uint256 scanPpm = 2 * baseScanRangePpm + 2;
         uint256 lots = instrument.kind == InstrumentKind.Spot ? SPOT_LOTS_MAX : instrument.openInterestCapLots;
+        range.lotsE8 += lots * lotE8;
         if (instrument.kind == InstrumentKind.Option) {
             // + 10 ppm: the relative error of four option prices.
             uint256 pairPpm = 2 * PPM_ONE + 3 * scanPpm + 10;
@@ -172,11 +182,13 @@ library ListingRules {
         }
     }
 
-    /// @notice The range in which all lots together lose less than 2^62 as well; empty (most 0) if there is none.
+    /// @notice The range in which all lots together lose less than 2^58 and have a delta below 2^62 as well;
+    /// empty (most 0) if there is none.
     function withinLossBound(IndexRange memory range) internal pure returns (uint256 leastMicros, uint256 mostMicros) {
         (leastMicros, mostMicros) = (range.leastMicros, range.mostMicros);
         if (range.slackMicros >= UNDERLYING_LOSS_MICROS_MAX) return (leastMicros, 0);
         if (range.lossPerIndexE16 == 0) return (leastMicros, mostMicros);
+        mostMicros = Math.min(mostMicros, (UNDERLYING_DELTA_MICROS_MAX * 1e10) / (FORWARD_PERCENT * range.lotsE8));
         uint256 lossMicros = UNDERLYING_LOSS_MICROS_MAX - range.slackMicros;
         mostMicros = Math.min(mostMicros, (lossMicros * 1e16) / range.lossPerIndexE16);
     }

@@ -42,6 +42,7 @@ struct Instrument {
 /// @param volUpFloorPpm a volatility shocked upwards is at least this
 /// @param rollMinPpm charge on delta for the time to expiry: the larger of this and rollPerYearPpm · years
 /// @param shortImPpm charge of a short option, of the index price of its lot, as band and penalty
+/// @param addOnUnitDollars net delta up to this pays nothing for its size (docs/margin.md, size add-on)
 struct OptionParameters {
     uint24 volUpPpm;
     uint24 volDownPpm;
@@ -52,6 +53,7 @@ struct OptionParameters {
     uint24 shortMmPpm;
     uint24 bandPpm;
     uint24 penaltyPpm;
+    uint40 addOnUnitDollars;
 }
 
 /// @notice Places of one risk circuit: linear ones, then blocks of one future and some strikes.

@@ -24,8 +24,8 @@ const COMMON_OPTION_PARAMETERS = {
 
 /** Per underlying, in the order of UNDERLYINGS. */
 export const DEFAULT_OPTION_PARAMETERS: readonly OptionParameters[] = [
-  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 450_000n },
-  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 500_000n },
+  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 450_000n, addOnUnitDollars: 10_000_000n },
+  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 500_000n, addOnUnitDollars: 5_000_000n },
 ];
 
 /**

@@ -3,7 +3,7 @@
 export const INSTRUMENT_TUPLE =
   'tuple(uint24 id, uint8 kind, uint8 underlying, bool isReduceOnly, uint32 lotE8, uint24 chargeImPpm, uint24 chargeMmPpm, uint24 bandPpm, uint24 penaltyPpm, uint48 openInterestCapLots, uint48 positionCapLots, uint40 expirySec, uint40 strikeMicrosPerLot)';
 export const OPTION_PARAMETERS_TUPLE =
-  'tuple(uint24 volUpPpm, uint24 volDownPpm, uint24 volUpFloorPpm, uint24 rollMinPpm, uint24 rollPerYearPpm, uint24 shortImPpm, uint24 shortMmPpm, uint24 bandPpm, uint24 penaltyPpm)';
+  'tuple(uint24 volUpPpm, uint24 volDownPpm, uint24 volUpFloorPpm, uint24 rollMinPpm, uint24 rollPerYearPpm, uint24 shortImPpm, uint24 shortMmPpm, uint24 bandPpm, uint24 penaltyPpm, uint40 addOnUnitDollars)';
 const UNDERLYING_TUPLE = `tuple(uint48 indexMicros, int24 premiumPpm, uint24 scanRangePpm, uint32 scanFactorE9, int64 fundingMicrosPerCoin, ${OPTION_PARAMETERS_TUPLE} options)`;
 export const ROUND_VALUES_TUPLE = `tuple(uint64 roundNumber, uint64 timeSec, bool isJump, uint8 esCount, bytes32 registryHash, ${UNDERLYING_TUPLE}[2] underlyings, int32[] basisPpb, uint24[] volPpm)`;
 

@@ -213,6 +213,7 @@ const copyOptions = (options: OptionParameters): OptionParameters => ({
   shortMmPpm: options.shortMmPpm,
   bandPpm: options.bandPpm,
   penaltyPpm: options.penaltyPpm,
+  addOnUnitDollars: options.addOnUnitDollars,
 });
 
 /** Who governs, signs and limits a new oracle. */

@@ -62,7 +62,7 @@ const VAULT_ABI = [
 ];
 const ORACLE_ABI = [
   'function acceptedCount() view returns (uint256)',
-  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint8 esCount, uint256 tableHash))',
+  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint80 marginWord, uint256 tableHash))',
   ROUND_POSTED_EVENT,
   PARAMETERS_READER,
 ];

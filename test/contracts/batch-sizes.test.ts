@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { BatchHeader, L1Operation } from '#protocol/batch/batch.ts';
 import { type BatchSubmission, submissionOf } from '#protocol/batch/calldata.ts';
 import type { BatchSize } from '#protocol/batch/sizes.ts';
-import { domainWord } from '#protocol/batch/words.ts';
+import { domainWord, marginWord } from '#protocol/batch/words.ts';
 import { deriveRegistrationPoint } from '#protocol/crypto/eddsa.ts';
 import { TINY_BATCH, TINY_SHAPE, TINY_WIDE_BATCH } from '#protocol/limits.ts';
 import { tableHash } from '#protocol/risk/table.ts';
@@ -65,7 +65,7 @@ describe('MarginRollup with two batch sizes and real proofs', function () {
       roundTimeSec: atSec,
       acceptedAtSec: atSec,
       isJump: false,
-      esCount: table.esCount,
+      marginWord: marginWord(table),
       tableHash: tableHash(table, TINY_SHAPE),
     });
     const batch = await opened(genesisState(TINY_SHAPE), await queueFirstOperations(1));

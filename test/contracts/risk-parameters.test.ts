@@ -246,15 +246,15 @@ describe('RiskParameters', () => {
   });
 
   it('lets caps come down after the price outgrew them, not go up', async () => {
-    // 3.5e10 lots of 0.001 BTC: the range of prices ends at 4.2 times the first one, headroom is 4.
-    const wide = { ...perp, openInterestCap: lots(35_000_000_000n) };
+    // 2.18e9 lots of 0.001 BTC: the range of prices ends at 4.2 times the first one, headroom is 4.
+    const wide = { ...perp, openInterestCap: lots(2_180_000_000n) };
     fixture = await deployOracle({ settings: { registry: [wide] } });
     const timeSec = BigInt(await fixture.connection.networkHelpers.time.latest()) + 10n;
     await postHonestRound(fixture, reportAt(1n, timeSec, [(START_PRICES[0] * 109n) / 100n, START_PRICES[1]]));
-    const more = instrumentData({ ...wide, openInterestCap: lots(35_000_000_001n) });
+    const more = instrumentData({ ...wide, openInterestCap: lots(2_180_000_001n) });
     await expectOutOfBounds(change(KIND.tune, more), 'indexMicros');
     const { underlyings: before } = await fixture.parameters.roundParameters();
-    await change(KIND.tune, instrumentData({ ...wide, openInterestCap: lots(34_900_000_000n) }));
+    await change(KIND.tune, instrumentData({ ...wide, openInterestCap: lots(2_175_000_000n) }));
     const { underlyings: after } = await fixture.parameters.roundParameters();
     expect(after[0].indexMaxMicros > before[0].indexMaxMicros).to.equal(true);
   });

@@ -99,6 +99,7 @@ describe('BlockTerms', () => {
           shortMmPpm: fc.constant(1n),
           bandPpm: fc.constant(1n),
           penaltyPpm: fc.constant(1n),
+          addOnUnitDollars: rate(1_000n, (1n << 36n) - 1n),
         }),
         (lefts, options) =>
           expectTwin(

@@ -147,7 +147,7 @@ export class RollupFixture {
       roundTimeSec: choice.roundTimeSec ?? acceptedAtSec,
       acceptedAtSec,
       isJump: choice.isJump ?? false,
-      esCount: ES_COUNT,
+      marginWord: ES_COUNT,
       tableHash: TABLE_HASH + index,
     });
     return index;

@@ -7,7 +7,7 @@ import { Contract, ContractFactory, type InterfaceAbi, type Provider, type Signe
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import type { CircuitPlan } from '#contracts/deploy/deploy.ts';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
-import { challengeOf, domainWord, evaluationOf, publicWords } from '#protocol/batch/words.ts';
+import { challengeOf, domainWord, evaluationOf, marginWord, publicWords } from '#protocol/batch/words.ts';
 import { deriveRegistrationPoint } from '#protocol/crypto/eddsa.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
@@ -133,7 +133,7 @@ export const domainOf = (chainId: bigint, rollup: string, circuitHash: bigint = 
 
 const ORACLE_ABI = [
   'function acceptedCount() view returns (uint256)',
-  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint8 esCount, uint256 tableHash))',
+  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint80 marginWord, uint256 tableHash))',
 ];
 
 /** Reads tables from the stub, which tells no round values: the table is the one of those known that has its hash. */
@@ -185,7 +185,7 @@ export class L1World {
 
   /** Accepts the next round with prices of now. */
   async acceptRound(table: RiskTable = USUAL_TABLE): Promise<void> {
-    const accepted = await this.#oracle.accept(table.esCount, tableHash(table, TINY_SHAPE));
+    const accepted = await this.#oracle.accept(marginWord(table), tableHash(table, TINY_SHAPE));
     await accepted.wait();
   }
 
