@@ -33,7 +33,7 @@ interface Refusal {
   /** Without these the rest of the expiry is accepted. */
   readonly without: readonly number[];
 }
-/** Long expiries of ETH on 2026-02-05 21:29: single volatilities stood up to 2.4 points above their neighbours'. */
+/** Long expiries of ETH on 2026-02-05 21:29: volatilities of neighbouring strikes jumped by 1 to 5 points. */
 const REFUSED: Readonly<Record<string, Refusal>> = {
   'ETH-26JUN26': { butterflies: [2_600], without: [2_600] },
   'ETH-25SEP26': { butterflies: [3_500], without: [3_400, 3_500, 3_600] },
