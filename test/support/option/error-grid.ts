@@ -49,7 +49,7 @@ export const noErrors = (): Errors => ({
 const MOVE_ONE = 2 ** 20;
 
 /** The price move of a pair and its weight as real numbers: R and the tails are whole multiples of 2^-20. */
-function floatMove({ move }: MovePair, quarterMove: bigint): { move: number; weight: number } {
+export function floatMove({ move }: MovePair, quarterMove: bigint): { move: number; weight: number } {
   const quarter = Number(quarterMove) / MOVE_ONE;
   if (move < QUARTER_MOVES) return { move: (move - QUARTERS_MAX) * quarter, weight: 1 };
   const tail = Number(TAIL_MOVES[move - QUARTER_MOVES]) / MOVE_ONE;
