@@ -126,7 +126,7 @@ async function riskCounts() {
   const underlyings = UNDERLYINGS.length;
   const option = (file: string, template: string, ...parameters: number[]): Promise<number> =>
     templateCount(`circuits/risk/option/${file}.circom`, template, ...parameters);
-  const perStrikeRows = await option('strike-rows', 'StrikeRows', underlyings, scenarios);
+  const perStrikeRows = await option('strike-rows', 'StrikeRows', scenarios);
   const blockOfOne = await templateCount(
     'circuits/risk/expiry-block.circom',
     'ExpiryBlock',
