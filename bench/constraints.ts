@@ -9,9 +9,18 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderMain } from '#circuits/limits.ts';
+import { LOSSES_PER_ELEMENT } from '#protocol/batch/commitment.ts';
 import { CHAIN_RATE } from '#protocol/crypto/poseidon.ts';
 import { UNDERLYINGS } from '#protocol/instrument.ts';
-import { MONEY_BITS, SMALL_BATCH, SPOT_SLOTS, STANDARD_SHAPE } from '#protocol/limits.ts';
+import {
+  type BatchCapacity,
+  LOSS_BITS,
+  MEDIUM_BATCH,
+  MONEY_BITS,
+  SMALL_BATCH,
+  SPOT_SLOTS,
+  STANDARD_SHAPE,
+} from '#protocol/limits.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
 
@@ -39,6 +48,9 @@ const templateCount = (file: string, template: string, ...parameters: number[]):
     template,
     `pragma circom 2.2.0;\ninclude "${file}";\ncomponent main = ${template}(${parameters.join(', ')});\n`,
   );
+
+const batchCount = (capacity: BatchCapacity): Promise<number> =>
+  countOf(capacity.name, renderMain(STANDARD_SHAPE, capacity).replace('..', 'circuits'));
 
 async function rowCounts() {
   return {
@@ -69,7 +81,7 @@ async function rowCounts() {
 }
 
 async function accountParts() {
-  const distance = 61;
+  const distance = LOSS_BITS + 1;
   const slot = await templateCount('circuits/state/position-slot.circom', 'AlignedSlot');
   const spot = await templateCount('circuits/state/position-slot.circom', 'SpotSlot');
   const distinct = await templateCount(
@@ -116,7 +128,7 @@ async function riskCounts() {
   const underlyings = UNDERLYINGS.length;
   const option = (file: string, template: string, ...parameters: number[]): Promise<number> =>
     templateCount(`circuits/risk/option/${file}.circom`, template, ...parameters);
-  const perStrikeRows = await option('strike-rows', 'StrikeRows', underlyings, scenarios);
+  const perStrikeRows = await option('strike-rows', 'StrikeRows', scenarios);
   const blockOfOne = await templateCount(
     'circuits/risk/expiry-block.circom',
     'ExpiryBlock',
@@ -145,7 +157,7 @@ async function measureBatch(): Promise<Record<string, unknown>> {
   const committed = (elements: number): number => Math.round((elements * block) / CHAIN_RATE);
   const rows = await rowCounts();
   const parts = await accountParts();
-  const perAccount = 3 + Math.ceil(scenarios / 3) + scenarios + 2 * VALUES;
+  const perAccount = 3 + Math.ceil(scenarios / LOSSES_PER_ELEMENT) + scenarios + 2 * VALUES;
   const perTouchedAccount = rows.account + committed(perAccount);
   // By subtraction: of the old list a one-sided account keeps the funding value alone, and it has neither the
   // lower bound of the old scan nor the three comparisons that read it.
@@ -156,10 +168,8 @@ async function measureBatch(): Promise<Record<string, unknown>> {
     3 * (MONEY_BITS + 1) -
     committed(scenarios + VALUES - 1);
   return {
-    batchSmallTotal: await countOf(
-      'batch-small',
-      renderMain(STANDARD_SHAPE, SMALL_BATCH).replace('..', 'circuits'),
-    ),
+    batchSmallTotal: await batchCount(SMALL_BATCH),
+    batchMediumTotal: await batchCount(MEDIUM_BATCH),
     perTouchedAccount,
     perAccountOneSided,
     perSignature: rows.signature + committed(1),

@@ -23,7 +23,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     uint256 private constant QUOTE = 0;
     uint256 private constant TOKENS_MAX = 4;
     uint256 private constant QUOTE_CAP_MICROS_MAX = 2 ** 70 - 1;
-    uint256 private constant SPOT_CAP_LOTS_MAX = 2 ** 34;
+    uint256 private constant SPOT_CAP_LOTS_MAX = 2 ** 30;
     /// @dev A tenth of what is held may leave in 24 hours.
     uint256 private constant OUTFLOW_DIVISOR = 10;
 
@@ -50,7 +50,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         uint56 outflowFloor;
     }
 
-    /// @dev One slot. A spot token has at most 2^34 lots, and neither fees nor a fund.
+    /// @dev One slot. A spot token has at most 2^30 lots, and neither fees nor a fund.
     struct SpotLedger {
         uint40 liquid;
         uint40 queued;

@@ -2,13 +2,22 @@
 import { NonceManager, type Signer } from 'ethers';
 import { type Deployment, type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import type { KeyGate } from '#contracts/deploy/verifier-gate.ts';
-import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { type BatchCapacity, MEDIUM_BATCH, SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
 import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import type { LocalChain } from './chain.ts';
 import { REGISTRY } from './listing.ts';
 import type { PreparedCircuit } from './setup.ts';
+
+/** Batch sizes in the contract's order; their circuits have the same names. */
+export const BATCH_CAPACITIES: readonly BatchCapacity[] = [SMALL_BATCH, MEDIUM_BATCH];
+
+/** Circuits of the deployment; `batches` are those of BATCH_CAPACITIES. */
+export interface Circuits {
+  readonly batches: readonly PreparedCircuit[];
+  readonly risk: PreparedCircuit;
+}
 
 /** Prices older than this are not used (contract and engine). */
 export const STALENESS_SEC = 180n;
@@ -48,15 +57,15 @@ const keyGate: KeyGate = (key, chainId) =>
 
 export async function deployRollup(
   roles: Roles,
-  circuits: { readonly batch: PreparedCircuit; readonly risk: PreparedCircuit },
+  circuits: Circuits,
   signers: readonly string[],
   indexMicros: readonly bigint[],
 ): Promise<Deployment> {
   const governor = await roles.deployer.getAddress();
   const plan: DeploymentPlan = {
     shape: STANDARD_SHAPE,
-    batches: [{ ...circuits.batch.plan, capacity: SMALL_BATCH }],
-    risk: { ...circuits.risk.plan, instrumentRows: RISK_SMALL.linear },
+    batches: BATCH_CAPACITIES.map((capacity, i) => ({ ...circuits.batches[i].plan, capacity })),
+    risk: [{ ...circuits.risk.plan, geometry: RISK_SMALL }],
     tokens: TEST_TOKENS,
     oracle: {
       governor,

@@ -3,11 +3,15 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Wallet } from 'ethers';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
+import { defaultSegments } from '#protocol/risk/default-registry.ts';
+import { emptySurface } from '#protocol/risk/oracle-surface.ts';
 import type { SignerAddress } from '../oracle-signer/relay.ts';
 import type { SignerSettings } from '../oracle-signer/signer.ts';
 import { stopProcess } from './chain.ts';
 
 const SIGNER_COUNT = 5;
+const EMPTY_SURFACE = emptySurface(defaultSegments(STANDARD_SHAPE));
 /** The fifth reports half of every price: with four honest ones the median does not move. */
 const LIAR = 4;
 const LIE_PPM = 500_000;
@@ -49,6 +53,9 @@ export async function startOracleSigners(
           noisePpmMax: NOISE_PPM_MAX,
           clockOffsetSec: i - 2,
           priceFactorPpm: i === LIAR ? LIE_PPM : HONEST_PPM,
+          // Nothing dated is listed: the contract wants the right number of values and reads none.
+          basisPpb: EMPTY_SURFACE.basisPpb.map(Number),
+          volPpm: EMPTY_SURFACE.volPpm.map(Number),
         };
         return startSigner(root, settings, children);
       }),

@@ -6,7 +6,7 @@ import { invariant } from '#protocol/errors.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { accountAt, genesisState } from '#protocol/state.ts';
 import type { Reconstruction } from '../reconstruct/report.ts';
-import { STALENESS_SEC } from './deployment.ts';
+import { type Circuits, STALENESS_SEC } from './deployment.ts';
 import { INSTRUMENTS, symbolById } from './listing.ts';
 import { REASONS } from './narrator.ts';
 import { coins, dollars, grouped, pricePerCoin, table } from './terminal.ts';
@@ -45,6 +45,15 @@ export function liquidationsOf(reconstruction: Reconstruction): ShownLiquidation
     });
   });
 }
+
+/** How many batches were proved with which circuit. */
+export const batchSizesText = ({ batches }: Reconstruction, circuits: Circuits): string =>
+  circuits.batches
+    .map(({ artifacts, constraintCount }, i) => {
+      const count = batches.filter(({ submission }) => submission.header.sizeIndex === i).length;
+      return `${count} × ${artifacts.name} of ${grouped(constraintCount)} constraints`;
+    })
+    .join(', ');
 
 const lotOf = (id: number): bigint => INSTRUMENTS.find((instrument) => instrument.id === id)?.lotE8 ?? 1n;
 

@@ -33,6 +33,10 @@ export interface SignerSettings {
   readonly clockOffsetSec: number;
   /** 1,000,000 for the honest. */
   readonly priceFactorPpm: number;
+  /** Forward over index − 1 of each expiry block, 1e-9: the market's, from which its venue differs as in prices. */
+  readonly basisPpb: readonly number[];
+  /** Implied volatility of each strike place, likewise. */
+  readonly volPpm: readonly number[];
 }
 
 /** What is asked of a signer: nothing about prices but which minute. */
@@ -58,15 +62,20 @@ export function reportOf(bars: readonly Bar[], settings: SignerSettings, request
     throw new InputError('barCloseSec', request.barCloseSec, 'no such minute in the data');
   invariant(bar.closeMicros.length === UNDERLYINGS.length, 'a bar prices every underlying');
   const factor = BigInt(settings.priceFactorPpm);
+  const noiseFor = (what: string) =>
+    noiseOf(`${settings.name}/${what}/${bar.closeSec}`, settings.noisePpmMax);
   return {
     roundNumber: request.roundNumber,
     timeSec: request.timeSec + BigInt(settings.clockOffsetSec),
     indexMicros: bar.closeMicros.map((close, underlying) => {
-      const noise = noiseOf(`${settings.name}/${underlying}/${bar.closeSec}`, settings.noisePpmMax);
-      return divideNearest(close * (PPM_ONE + noise) * factor, PPM_ONE * PPM_ONE);
+      return divideNearest(close * (PPM_ONE + noiseFor(`${underlying}`)) * factor, PPM_ONE * PPM_ONE);
     }),
     // The recorded market has no perpetual of ours: its mark is the index.
     premiumPpm: bar.closeMicros.map(() => 0n),
+    basisPpb: settings.basisPpb.map((basis, block) => BigInt(basis) + 1000n * noiseFor(`basis ${block}`)),
+    volPpm: settings.volPpm.map((vol, strike) =>
+      divideNearest(BigInt(vol) * (PPM_ONE + noiseFor(`vol ${strike}`)) * factor, PPM_ONE * PPM_ONE),
+    ),
   };
 }
 

@@ -5,13 +5,9 @@
 import { tradingKeyOf } from '#client/keys.ts';
 import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
-import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
-import {
-  DEFAULT_OPTION_PARAMETERS,
-  DEFAULT_UNDERLYING_PARAMETERS,
-  defaultSegments,
-} from '#protocol/risk/default-registry.ts';
+import { DEFAULT_UNDERLYING_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
 import {
   applyRound,
   initialOracleState,
@@ -24,6 +20,7 @@ import type { Command, EngineEvent } from '#sequencer/commands.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
 import { applyCommand } from '#sequencer/core.ts';
 import { CAST, type CastMember } from '#sequencer/main-job/cast.ts';
+import { BATCH_CAPACITIES } from '#sequencer/main-job/deployment.ts';
 import { INSTRUMENTS, liveMarks, REGISTRY } from '#sequencer/main-job/listing.ts';
 import { actsIn, replaySteps, type Step } from '#sequencer/main-job/replay.ts';
 import { Story } from '#sequencer/main-job/story.ts';
@@ -46,9 +43,8 @@ export class CrashMarket {
   readonly state = new EngineState({
     ...ENGINE_DEFAULTS,
     shape: STANDARD_SHAPE,
-    capacity: SMALL_BATCH,
+    sizes: BATCH_CAPACITIES.map((capacity, i) => ({ capacity, domainWord: BigInt(i + 1) })),
     domain,
-    domainWord: 1n,
     instruments: INSTRUMENTS,
   });
   readonly story = new Story();
@@ -102,11 +98,17 @@ export class CrashMarket {
   }
 
   #round({ oracleBar }: Step): void {
-    const medians = { timeSec: oracleBar.closeSec, indexMicros: oracleBar.closeMicros, premiumPpm: [0n, 0n] };
-    const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
+    const medians = {
+      timeSec: oracleBar.closeSec,
+      indexMicros: oracleBar.closeMicros,
+      premiumPpm: [0n, 0n],
+      basisPpb: [],
+      volPpm: [],
+    };
+    const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, []);
     this.#oracle = round.state;
     const table = buildRiskTable(
-      riskRoundInputs(round.values, REGISTRY, defaultSegments(STANDARD_SHAPE), DEFAULT_OPTION_PARAMETERS),
+      riskRoundInputs(round.values, REGISTRY, defaultSegments(STANDARD_SHAPE)),
       STANDARD_SHAPE,
     );
     const index = (this.state.table?.index ?? -1) + 1;

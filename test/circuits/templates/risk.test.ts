@@ -1,25 +1,21 @@
-/** Templates of circuits/risk/linear-row.circom, against their twins and at every bound. Losses: losses.test.ts. */
+/** The templates of circuits/risk one by one, against their twins and at every bound. Options: the option tests. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { UNDERLYINGS } from '#protocol/instrument.ts';
-import { STANDARD_SHAPE, TINY_SHAPE } from '#protocol/limits.ts';
-import { layoutBits, pack } from '#protocol/pack.ts';
+import { poseidon, poseidonChain } from '#protocol/crypto/poseidon.ts';
+import { TINY_SHAPE } from '#protocol/limits.ts';
+import { pack, unpack } from '#protocol/pack.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
 import { quarterMoveNearest } from '#protocol/risk/linear-price.ts';
-import { RISK_SMALL, RISK_TINY } from '#protocol/risk/registry.ts';
+import { RISK_TINY } from '#protocol/risk/registry.ts';
 import {
   INSTRUMENT_LIMITS_LAYOUT,
   INSTRUMENT_PRICE_LAYOUT,
-  RISK_HEADER_WORDS,
   riskStatements,
   UNDERLYING_LAYOUT,
-  WORDS_PER_BLOCK,
-  WORDS_PER_LINEAR_PLACE,
 } from '#protocol/risk/risk-words.ts';
-import { META_LAYOUT, rowHash } from '#protocol/risk/table.ts';
+import { rowHash } from '#protocol/risk/table.ts';
 import { divideNearest, type Lots, PPM_ONE } from '#protocol/units.ts';
 import { HALF, RUNS, template } from '#test/support/circuits/template.ts';
-import { inDays, registryOf } from '#test/support/option-registry.ts';
 import { roundOf } from '#test/support/risk-rounds.ts';
 
 const FILE = 'circuits/risk/linear-row.circom';
@@ -58,108 +54,73 @@ describe('share of the mark', () => {
 
 describe('row of a linear instrument', () => {
   const row = template(FILE, 'LinearRow(2)');
-  const ETH = 3_312_345_678n;
-  const FIRST_PLACE = RISK_HEADER_WORDS + UNDERLYINGS.length;
-  const FIRST_BLOCK = FIRST_PLACE + WORDS_PER_LINEAR_PLACE * RISK_SMALL.linear;
-  type Choices = Omit<NonNullable<Parameters<typeof roundOf>[1]>, 'segments'>;
-  const round = (choices: Choices, btc = 97_123_456_789n, segment = RISK_TINY) => {
-    const shape = segment === RISK_TINY ? TINY_SHAPE : STANDARD_SHAPE;
-    const inputs = roundOf({ btc, eth: ETH }, { ...choices, segments: [segment] });
-    const { table, segments } = riskStatements(inputs, shape, [1n]);
-    return { table, shape, words: segments[0].words };
-  };
+  const round = (change: Parameters<typeof roundOf>[1], btc = 97_123_456_789n) =>
+    riskStatements(roundOf({ btc, eth: 3_312_345_678n }, { segments: [RISK_TINY], ...change }), TINY_SHAPE, [
+      1n,
+    ]);
   type Statement = ReturnType<typeof round>;
-  /** @param at the first of the instrument's two words. */
-  function inputOf({ words }: Statement, at = FIRST_PLACE) {
-    const underlyings = words.slice(RISK_HEADER_WORDS, FIRST_PLACE);
-    return {
-      priceWord: words[at],
-      limitsWord: words[at + 1],
-      indexMicros: underlyings.map((word) => word & last(44)),
-      quarterMoves: underlyings.map((word) => quarterMoveNearest(word >> 44n)),
-    };
-  }
-  async function check(statement: Statement, at: number, kind: 'spot' | 'perp' | 'future'): Promise<void> {
-    const { table, shape } = statement;
-    const input = inputOf(statement, at);
-    const risk = table.rows.find(({ instrumentId }) => BigInt(instrumentId) === (input.priceWord & last(20)));
-    if (risk === undefined) throw new Error(`word ${at} names an instrument of the table`);
-    expect([risk.isSpot, risk.expirySec > 0n]).to.deep.equal([kind === 'spot', kind === 'future']);
-    const { underlying } = risk;
-    await (await row()).equals(input, {
-      rowHash: rowHash(risk, shape),
-      isListed: 1,
-      mark: risk.mark,
-      underlying,
-      isUnderlying: [underlying === 0, underlying === 1],
-      rowMove: input.quarterMoves[underlying],
-      indexLotE8:
-        input.indexMicros[underlying] * ((input.priceWord >> BigInt(layoutBits(META_LAYOUT))) & last(27)),
-      expirySec: risk.expirySec,
-    });
-  }
-  const percents = fc.bigInt(-10_000n, 10_000n);
-  const funding = fc.bigInt(-(1n << 49n), 1n << 49n);
-  const bitcoin = fc.bigInt(1_000_000_000n, 400_000_000_000n);
+  const inputOf = ({ segments: [{ words }] }: Statement, i: number) => ({
+    priceWord: words[7 + 2 * i],
+    limitsWord: words[8 + 2 * i],
+    indexMicros: [words[5] & last(44), words[6] & last(44)],
+    quarterMoves: [quarterMoveNearest(words[5] >> 44n), quarterMoveNearest(words[6] >> 44n)],
+  });
+  const checkAll = async (statement: Statement): Promise<void> => {
+    for (const [i, risk] of statement.table.rows.entries()) {
+      const input = inputOf(statement, i);
+      const { underlying, mark, expirySec } = risk;
+      await (await row()).equals(input, {
+        rowHash: rowHash(risk, TINY_SHAPE),
+        isListed: 1,
+        mark,
+        underlying,
+        isUnderlying: [underlying === 0, underlying === 1],
+        rowMove: input.quarterMoves[underlying],
+        indexLotE8: input.indexMicros[underlying] * unpack(INSTRUMENT_PRICE_LAYOUT, input.priceWord).lotE8,
+        expirySec,
+      });
+    }
+  };
 
-  it("is its twin's for spot and perpetuals", async () => {
+  it("is its twin's for every kind of instrument", async () => {
+    const premium = fc.bigInt(-10_000n, 10_000n);
+    const funding = fc.bigInt(-(1n << 49n), 1n << 49n);
     await fc.assert(
       fc.asyncProperty(
-        bitcoin,
+        fc.bigInt(1_000_000_000n, 400_000_000_000n),
         fc.bigInt(1n, 500_000n),
-        percents,
+        premium,
         funding,
         fc.boolean(),
         async (btc, range, premiumPpm, fundingMicros, isReduceOnly) => {
-          const statement = round(
-            {
-              registry: DEFAULT_REGISTRY.map((entry) => ({ ...entry, isReduceOnly })),
-              scanRangePpm: [range, 500_001n - range],
-              scanFactorE9: [1_000_000_000n + 2_000n * range, 2_000_000_000n - range],
-              premiumPpm: [premiumPpm, -premiumPpm],
-              fundingMicrosPerCoin: [fundingMicros, -fundingMicros],
-            },
-            btc,
+          const registry = DEFAULT_REGISTRY.slice(0, 4).map((entry) => ({ ...entry, isReduceOnly }));
+          await checkAll(
+            round(
+              {
+                registry,
+                scanRangePpm: [range, 500_001n - range],
+                premiumPpm: [premiumPpm, -premiumPpm],
+                fundingMicrosPerCoin: [fundingMicros, -fundingMicros],
+              },
+              btc,
+            ),
           );
-          for (let i = 0; i < 4; i++)
-            await check(statement, FIRST_PLACE + WORDS_PER_LINEAR_PLACE * i, i < 2 ? 'spot' : 'perp');
         },
       ),
       { numRuns: 8 },
     );
   });
 
-  it("is its twin's for dated futures", async () => {
-    const days = fc.bigInt(1n, 400n);
-    await fc.assert(
-      fc.asyncProperty(bitcoin, days, percents, fc.boolean(), async (btc, day, basis, isReduceOnly) => {
-        const block = { expirySec: inDays(day), strikes: [], isReduceOnly };
-        const registry = registryOf(
-          [RISK_SMALL],
-          [
-            { ...block, underlying: 0 },
-            { ...block, underlying: 1 },
-          ],
-        );
-        const statement = round({ registry, basisPpb: [1_000n * basis, 7n - basis] }, btc, RISK_SMALL);
-        const perBlock = WORDS_PER_BLOCK + RISK_SMALL.strikesPerBlock;
-        for (let b = 0; b < RISK_SMALL.blocks; b++)
-          await check(statement, FIRST_BLOCK + perBlock * b, 'future');
-      }),
-      { numRuns: 6 },
-    );
-  });
-
   const field = (layout: typeof INSTRUMENT_PRICE_LAYOUT, name: string, value: bigint): bigint => {
     const at = layout.findIndex((entry) => entry.name === name);
-    return value << BigInt(layoutBits(layout.slice(0, at)));
+    return value << BigInt(layout.slice(0, at).reduce((sum, { bits }) => sum + bits, 0));
   };
 
   it('has a mark of 1 to 2^40 − 1, an underlying that exists, and words without a bit too many', async () => {
     const entry = { ...DEFAULT_REGISTRY[2], lotE8: 100_000_000n, openInterestCap: 1n as Lots };
     const top = round({ registry: [entry], scanRangePpm: [500_000n, 1n] }, last(40));
-    await check(top, FIRST_PLACE, 'perp');
-    const input = inputOf(top);
+    await checkAll(top);
+    const input = inputOf(top, 0);
     const MARK = 'DivideNearest: RangeCheck(QUOTIENT_BITS)(quotient);';
     await (await row()).refuses({ ...input, indexMicros: [1n << 40n, 1n] }, MARK);
     const WORTH = 'LinearRow: isWorthless === isUnlisted;';
@@ -174,10 +135,7 @@ describe('row of a linear instrument', () => {
         UNDERLYING,
       );
     const WORD = 'Unpack: bits.in <== packed;';
-    await (await row()).refuses(
-      { ...input, priceWord: input.priceWord + (1n << BigInt(layoutBits(INSTRUMENT_PRICE_LAYOUT))) },
-      WORD,
-    );
+    await (await row()).refuses({ ...input, priceWord: input.priceWord + (1n << 219n) }, WORD);
     const limits = pack(INSTRUMENT_LIMITS_LAYOUT, {
       openInterestCap: last(47),
       positionCap: last(47),
@@ -191,15 +149,39 @@ describe('row of a linear instrument', () => {
   it('is 0 for an empty place of the registry', async () => {
     const input = { priceWord: 0, limitsWord: 0, indexMicros: [5, 6], quarterMoves: [7, 8] };
     await (await row()).equals(input, {
-      rowHash: 0,
-      isListed: 0,
-      mark: 0,
-      underlying: 0,
-      isUnderlying: [1, 0],
-      rowMove: 7,
-      indexLotE8: 0,
-      expirySec: 0,
+      ...{ rowHash: 0, isListed: 0, mark: 0, underlying: 0, isUnderlying: [1, 0] },
+      ...{ rowMove: 7, indexLotE8: 0, expirySec: 0 },
     });
     expect(rowHash(round({}).table.rows[0], TINY_SHAPE)).to.not.equal(0n);
+  });
+});
+
+describe('hash of a segment', () => {
+  const TABLE = 'circuits/risk/risk-table.circom';
+  const rows = (count: number, first = 1n) => Array.from({ length: count }, (_, i) => first + BigInt(i));
+
+  it('is, at the end of the table, that of all its slots, the last block filled with zeros', async () => {
+    const whole = template(TABLE, 'SegmentHash(0, 4, 4)');
+    const rowHashes = rows(4);
+    for (const isLast of [0, 1])
+      await (await whole()).equals(
+        { startHash: 0, isLast, rowHashes },
+        { endHash: poseidon([...rowHashes, ...Array<bigint>(12).fill(0n)]) },
+      );
+    await (await whole()).refuses({ startHash: 1, isLast: 1, rowHashes }, 'SegmentHash: startHash === 0;');
+    await (await whole()).leavesNoChoice({ startHash: 0, isLast: 1, rowHashes });
+  });
+
+  it('is its own link in the middle, and the whole table where nothing follows', async () => {
+    const middle = template(TABLE, 'SegmentHash(16, 15, 62)');
+    const startHash = poseidon(rows(16, 100n));
+    const rowHashes = rows(15);
+    await (await middle()).equals(
+      { startHash, isLast: 0, rowHashes },
+      { endHash: poseidon([startHash, ...rowHashes]) },
+    );
+    // 31 slots of 62: three links of nothing, the last of them one slot long.
+    const all = [...rows(16, 100n), ...rowHashes, ...Array<bigint>(31).fill(0n)];
+    await (await middle()).equals({ startHash, isLast: 1, rowHashes }, { endHash: poseidonChain(all) });
   });
 });

@@ -19,6 +19,8 @@ const settingsOf = (i: number): SignerSettings => ({
   noisePpmMax: 200,
   clockOffsetSec: i - 2,
   priceFactorPpm: 1_000_000,
+  basisPpb: [4_000_000, -1_000_000],
+  volPpm: [600_000, 550_000, 700_000, 0],
 });
 
 describe('oracle signer', () => {
@@ -36,6 +38,22 @@ describe('oracle signer', () => {
     expect(new Set(seen).size).to.be.greaterThan(1);
     expect(reportOf(bars, settingsOf(0), request)).to.deep.equal(reportOf(bars, settingsOf(0), request));
     expect(noiseOf('a', 0)).to.equal(0n);
+  });
+
+  it('reports forwards and volatilities as its venue sees them, and lies about them as about prices', () => {
+    const settings = settingsOf(3);
+    const { basisPpb, volPpm } = reportOf(bars, settings, request);
+    basisPpb.forEach((basis, b) => {
+      const off = basis - BigInt(settings.basisPpb[b]);
+      expect(off >= -200_000n && off <= 200_000n, `block ${b} by ${off} ppb`).to.equal(true);
+    });
+    volPpm.forEach((vol, k) => {
+      const off = vol - BigInt(settings.volPpm[k]);
+      expect(off >= -140n && off <= 140n, `strike ${k} by ${off} ppm`).to.equal(true);
+    });
+    const liar = { ...settings, priceFactorPpm: 500_000 };
+    const halved = reportOf(bars, liar, request).volPpm.map((vol, k) => 2n * vol - volPpm[k]);
+    expect(halved.every((off) => off >= -1n && off <= 1n)).to.equal(true);
   });
 
   it('says nothing of a minute it has not seen', () => {
