@@ -2,12 +2,13 @@
 import { NonceManager, type Signer } from 'ethers';
 import { type Deployment, type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import type { KeyGate } from '#contracts/deploy/verifier-gate.ts';
+import { InputError } from '#protocol/errors.ts';
 import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
-import { RISK_SMALL } from '#protocol/risk/registry.ts';
+import { type Registry, type RegistryEntry, RISK_SMALL } from '#protocol/risk/registry.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import type { LocalChain } from './chain.ts';
-import { REGISTRY } from './listing.ts';
+import type { MarketPlan } from './plan.ts';
 import type { PreparedCircuit } from './setup.ts';
 
 /** Prices older than this are not used (contract and engine). */
@@ -46,11 +47,19 @@ export function rolesOn(chain: LocalChain, ownerCount: number): Roles {
 const keyGate: KeyGate = (key, chainId) =>
   checkVerificationKey({ protocol: 'groth16', curve: 'bn128', vk_alphabeta_12: undefined, ...key }, chainId);
 
+/** The deployed oracle lists places one after another. @throws InputError for a registry with an empty place */
+export const withoutHoles = (registry: Registry): RegistryEntry[] =>
+  registry.map((entry, place) => {
+    if (entry === undefined)
+      throw new InputError('registry', place, 'this oracle lists no place after a hole');
+    return entry;
+  });
+
 export async function deployRollup(
   roles: Roles,
   circuits: { readonly batch: PreparedCircuit; readonly risk: PreparedCircuit },
   signers: readonly string[],
-  indexMicros: readonly bigint[],
+  { listing, steps }: MarketPlan,
 ): Promise<Deployment> {
   const governor = await roles.deployer.getAddress();
   const plan: DeploymentPlan = {
@@ -63,9 +72,10 @@ export async function deployRollup(
       delaySec: GOVERNANCE_DELAY_SEC,
       esCount: 1,
       signers,
-      indexMicros,
+      // The first round is near them, so it is no jump.
+      indexMicros: steps[0].oracleBar.closeMicros,
       underlyings: DEFAULT_UNDERLYING_PARAMETERS,
-      registry: REGISTRY,
+      registry: withoutHoles(listing.registry),
       stalenessSec: STALENESS_SEC,
     },
     operator: governor,

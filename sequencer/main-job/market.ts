@@ -4,12 +4,12 @@ import { randomTradingKey, type TradingKey } from '#client/keys.ts';
 import { L1Account } from '#client/l1.ts';
 import { TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import { abs, max, PPM_ONE } from '#protocol/units.ts';
-import { BAR_SEC } from '#sequencer/market-data/bars.ts';
 import { amountText } from './amounts.ts';
-import { CAST, type CastMember } from './cast.ts';
+import type { CastMember } from './cast.ts';
 import { httpVenue } from './http-venue.ts';
-import { liveMarks } from './listing.ts';
+import { liveMarks } from './live.ts';
 import type { Narrator } from './narrator.ts';
+import type { MarketPlan } from './plan.ts';
 import { actsIn, type Step } from './replay.ts';
 import type { AcceptedRound } from './rounds.ts';
 import { Trader } from './trader.ts';
@@ -42,12 +42,14 @@ export class Market {
   sentMessages = 0;
   /** Furthest that an accepted price lay from the recorded one, parts per million. */
   priceErrorPpmMax = 0n;
+  readonly #plan: MarketPlan;
   readonly #world: World;
   readonly #narrator: Narrator;
   /** Quotes of the last bar must be dead before the next round. */
   #lastExpirySec = 0n;
 
-  constructor(world: World, narrator: Narrator) {
+  constructor(plan: MarketPlan, world: World, narrator: Narrator) {
+    this.#plan = plan;
     this.#world = world;
     this.#narrator = narrator;
   }
@@ -72,15 +74,17 @@ export class Market {
     const round = await rounds.run(timeSec, closeSec);
     this.#compare(round, step);
     await sequencer.syncL1();
-    for (const member of CAST) if (member.arrivesAtStep === step.index) await this.#arrive(member);
+    for (const member of this.#plan.cast) if (member.arrivesAtStep === step.index) await this.#arrive(member);
     for (const participant of this.participants) await this.#laterOnL1(participant, step.index);
     await this.#serveQueue();
-    await sequencer.engine.command({ kind: 'feed', marks: liveMarks(step.feed[step.feed.length - 1]) });
-    const expirySec = max(timeSec + BAR_SEC - 1n, (await chain.nowSec()) + BAR_SEC / 2n);
+    const { feed, blocks, barSec } = step;
+    const marks = liveMarks(this.#plan.listing, feed[feed.length - 1], blocks);
+    await sequencer.engine.command({ kind: 'feed', marks });
+    const expirySec = max(timeSec + barSec - 1n, (await chain.nowSec()) + barSec / 2n);
     this.#lastExpirySec = expirySec;
     for (const { trader } of this.participants) {
       if (!actsIn(trader.member, step.index) || !isActive(trader.member)) continue;
-      const { sent, refused } = await trader.act({ feed: step.feed, table: round.table, expirySec });
+      const { sent, refused } = await trader.act({ feed, blocks, table: round.table, expirySec });
       this.sentMessages += sent;
       this.refusedCodes.push(...refused.map(({ code }) => code));
       await sequencer.engine.command({ kind: 'liquidation-scan' });

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Wallet } from 'ethers';
+import type { RecordingName } from '#sequencer/market-data/bars.ts';
 import type { SignerAddress } from '../oracle-signer/relay.ts';
 import type { SignerSettings } from '../oracle-signer/signer.ts';
 import { stopProcess } from './chain.ts';
@@ -30,6 +31,7 @@ export const drawSignerWallets = (): Wallet[] =>
 export async function startOracleSigners(
   root: string,
   wallets: readonly Wallet[],
+  recording: RecordingName,
   chainId: bigint,
   oracleAddress: string,
 ): Promise<OracleSigners> {
@@ -44,6 +46,7 @@ export async function startOracleSigners(
         const settings: SignerSettings = {
           name: `signer ${i + 1}`,
           privateKey: wallet.privateKey,
+          recording,
           chainId: Number(chainId),
           oracleAddress,
           noisePpmMax: NOISE_PPM_MAX,

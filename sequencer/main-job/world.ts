@@ -14,9 +14,9 @@ import { PgliteStore } from '../ledger/pglite-store.ts';
 import { L1Contracts } from '../settlement/l1-contracts.ts';
 import { type Sequencer, startSequencer } from '../start.ts';
 import { type LocalChain, startLocalChain } from './chain.ts';
-import { deployRollup, type Roles, rolesOn, STALENESS_SEC } from './deployment.ts';
-import { INSTRUMENTS, REGISTRY } from './listing.ts';
+import { deployRollup, type Roles, rolesOn, STALENESS_SEC, withoutHoles } from './deployment.ts';
 import { drawSignerWallets, type OracleSigners, startOracleSigners } from './oracle-signers.ts';
+import type { MarketPlan } from './plan.ts';
 import { RoundKeeper } from './rounds.ts';
 import type { PreparedCircuit } from './setup.ts';
 
@@ -54,9 +54,8 @@ export interface World {
 export interface WorldSettings {
   readonly root: string;
   readonly circuits: Circuits;
+  readonly plan: MarketPlan;
   readonly ownerCount: number;
-  /** Prices of one coin that the oracle is deployed with. */
-  readonly indexMicros: readonly bigint[];
   readonly port: number;
   readonly report: (text: string) => void;
 }
@@ -76,7 +75,7 @@ export class Stops {
 
 /** Starts all of it; whoever calls runs `stops` in the end, whether this succeeded or not. */
 export async function startWorld(settings: WorldSettings, stops: Stops): Promise<World> {
-  const { root, circuits, ownerCount, indexMicros, report } = settings;
+  const { root, circuits, plan, ownerCount, report } = settings;
   const pool = new ProofPool({ workerCount: WORKER_COUNT });
   stops.push(() => pool.close());
   const chain = await startLocalChain(root, join(root, 'build/main-job/chain.log'));
@@ -84,8 +83,14 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
   const roles = rolesOn(chain, ownerCount);
   const wallets = drawSignerWallets();
   const signerAddresses = wallets.map(({ address }) => address);
-  const deployment = await deployRollup(roles, circuits, signerAddresses, indexMicros);
-  const oracles = await startOracleSigners(root, wallets, deployment.chainId, deployment.oracle);
+  const deployment = await deployRollup(roles, circuits, signerAddresses, plan);
+  const oracles = await startOracleSigners(
+    root,
+    wallets,
+    plan.recording,
+    deployment.chainId,
+    deployment.oracle,
+  );
   stops.push(() => oracles.stop());
   const proofTimes: ProofTimes = { batchSec: [], roundSec: [] };
   const timed = async <T>(times: number[], task: () => Promise<T>): Promise<T> => {
@@ -101,7 +106,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     oracleAbi: readArtifact('RiskOracle').abi,
     circuitHash: circuits.risk.plan.circuitHash,
     signers: oracles.addresses,
-    registry: REGISTRY,
+    registry: withoutHoles(plan.listing.registry),
     prove: (inputs, word) =>
       timed(proofTimes.roundSec, async () => {
         const [task] = riskProofTasks(inputs, STANDARD_SHAPE, [word]).segments;
@@ -123,7 +128,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
       capacity: SMALL_BATCH,
       domain,
       domainWord: domainWord(domain.chainId, domain.rollupAddress, circuits.batch.plan.circuitHash),
-      instruments: INSTRUMENTS,
+      instruments: plan.listing.instruments,
       roundAgeMaxSec: STALENESS_SEC,
     },
     store,

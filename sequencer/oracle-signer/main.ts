@@ -30,7 +30,7 @@ const toText = (value: unknown): string =>
   JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? field.toString() : field));
 
 async function serve(settings: SignerSettings): Promise<void> {
-  const bars = readBars();
+  const bars = readBars(settings.recording);
   const server = createServer((request, response) => {
     const send = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' });

@@ -12,7 +12,7 @@ import {
   riskReportDomain,
 } from '#protocol/risk/oracle-report.ts';
 import { divideNearest, PPM_ONE } from '#protocol/units.ts';
-import type { Bar } from '#sequencer/market-data/bars.ts';
+import type { Bar, RecordingName } from '#sequencer/market-data/bars.ts';
 
 export interface SignedReport {
   readonly report: RiskReport;
@@ -25,6 +25,8 @@ export interface SignedReport {
 export interface SignerSettings {
   readonly name: string;
   readonly privateKey: string;
+  /** The stretch of recorded market that it watches. */
+  readonly recording: RecordingName;
   readonly chainId: number;
   readonly oracleAddress: string;
   /** Its venue's price differs from the recorded one by up to this much, differently each minute. */

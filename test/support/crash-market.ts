@@ -5,30 +5,22 @@
 import { tradingKeyOf } from '#client/keys.ts';
 import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
-import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { type BatchCapacity, SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
-import {
-  DEFAULT_OPTION_PARAMETERS,
-  DEFAULT_UNDERLYING_PARAMETERS,
-  defaultSegments,
-} from '#protocol/risk/default-registry.ts';
-import {
-  applyRound,
-  initialOracleState,
-  type OracleState,
-  riskRoundInputs,
-} from '#protocol/risk/oracle-state.ts';
-import { buildRiskTable } from '#protocol/risk/round.ts';
+import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import { applyRound, initialOracleState, type OracleState } from '#protocol/risk/oracle-state.ts';
 import { signedHashOf } from '#protocol/signing.ts';
 import type { Command, EngineEvent } from '#sequencer/commands.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
 import { applyCommand } from '#sequencer/core.ts';
-import { CAST, type CastMember } from '#sequencer/main-job/cast.ts';
-import { INSTRUMENTS, liveMarks, REGISTRY } from '#sequencer/main-job/listing.ts';
-import { actsIn, replaySteps, type Step } from '#sequencer/main-job/replay.ts';
+import type { CastMember } from '#sequencer/main-job/cast.ts';
+import { liveMarks } from '#sequencer/main-job/live.ts';
+import { type MarketPlan, planOf } from '#sequencer/main-job/plan.ts';
+import { actsIn, type Step } from '#sequencer/main-job/replay.ts';
 import { Story } from '#sequencer/main-job/story.ts';
 import { type RefusedMessage, Trader, type Venue } from '#sequencer/main-job/trader.ts';
 import { EngineState } from '#sequencer/state.ts';
+import { planTable } from './plan-table.ts';
 
 const domain: SigningDomain = { chainId: 31337n, rollupAddress: 0xba11a57n };
 const DONATION_MICROS = 50_000_000_000n;
@@ -42,28 +34,43 @@ const proof = {
 } as const;
 const inputs = { commitment: 1n, challenge: 2n, evaluation: 3n };
 
+export interface CrashMarketSettings {
+  /** Rows of a batch: enough for what the plan lists. */
+  readonly capacity?: BatchCapacity;
+  readonly log?: (line: string) => void;
+  readonly afterStep?: (step: Step) => void;
+}
+
 export class CrashMarket {
-  readonly state = new EngineState({
-    ...ENGINE_DEFAULTS,
-    shape: STANDARD_SHAPE,
-    capacity: SMALL_BATCH,
-    domain,
-    domainWord: 1n,
-    instruments: INSTRUMENTS,
-  });
+  readonly plan: MarketPlan;
+  readonly state: EngineState;
   readonly story = new Story();
   readonly traders: Trader[] = [];
   /** In order of number. */
   readonly sealed: SealedBatch[] = [];
   readonly refused: { who: string; code: string; message: string }[] = [];
   readonly #log: (line: string) => void;
+  readonly #afterStep: (step: Step) => void;
   #oracle: OracleState;
   #block = 0;
   #queueEnd = 0;
 
-  constructor(log: (line: string) => void = () => {}) {
+  constructor(
+    plan = planOf('linear'),
+    { capacity = SMALL_BATCH, log = () => {}, afterStep = () => {} }: CrashMarketSettings = {},
+  ) {
+    this.plan = plan;
+    this.#afterStep = afterStep;
+    this.state = new EngineState({
+      ...ENGINE_DEFAULTS,
+      shape: STANDARD_SHAPE,
+      capacity,
+      domain,
+      domainWord: 1n,
+      instruments: plan.listing.instruments,
+    });
     this.#log = log;
-    const [first] = replaySteps();
+    const [first] = plan.steps;
     this.#oracle = initialOracleState(
       DEFAULT_UNDERLYING_PARAMETERS,
       first.oracleBar.closeMicros,
@@ -72,7 +79,10 @@ export class CrashMarket {
   }
 
   async run(): Promise<this> {
-    for (const step of replaySteps()) await this.#step(step);
+    for (const step of this.plan.steps) {
+      await this.#step(step);
+      this.#afterStep(step);
+    }
     this.#apply({ kind: 'seal', reason: 'asked' });
     this.#settle();
     return this;
@@ -86,12 +96,13 @@ export class CrashMarket {
 
   async #step(step: Step): Promise<void> {
     this.#round(step);
-    for (const member of CAST) if (member.arrivesAtStep === step.index) this.#arrive(member);
+    for (const member of this.plan.cast) if (member.arrivesAtStep === step.index) this.#arrive(member);
     for (const trader of this.traders) this.#later(trader, step.index);
     this.#settle();
-    this.#apply({ kind: 'feed', marks: liveMarks(step.feed[step.feed.length - 1]) });
+    const { feed, blocks, barSec, oracleBar } = step;
+    this.#apply({ kind: 'feed', marks: liveMarks(this.plan.listing, feed[feed.length - 1], blocks) });
     const table = this.state.table!.table;
-    const turn = { feed: step.feed, table, expirySec: step.oracleBar.closeSec + 59n };
+    const turn = { feed, blocks, table, expirySec: oracleBar.closeSec + barSec - 1n };
     for (const trader of this.traders) {
       if (!actsIn(trader.member, step.index)) continue;
       const { refused } = await trader.act(turn);
@@ -105,10 +116,7 @@ export class CrashMarket {
     const medians = { timeSec: oracleBar.closeSec, indexMicros: oracleBar.closeMicros, premiumPpm: [0n, 0n] };
     const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
     this.#oracle = round.state;
-    const table = buildRiskTable(
-      riskRoundInputs(round.values, REGISTRY, defaultSegments(STANDARD_SHAPE), DEFAULT_OPTION_PARAMETERS),
-      STANDARD_SHAPE,
-    );
+    const table = planTable(this.plan, round.values);
     const index = (this.state.table?.index ?? -1) + 1;
     this.#l1Block([], oracleBar.closeSec, [{ index, table, acceptedAtSec: oracleBar.closeSec }]);
     const [btc, eth] = oracleBar.closeMicros;

@@ -13,6 +13,7 @@ const request = { roundNumber: 7n, timeSec: bar.closeSec + 2n, barCloseSec: bar.
 const oracleAddress = `0x${'11'.repeat(20)}`;
 const settingsOf = (i: number): SignerSettings => ({
   name: `signer ${i}`,
+  recording: 'crash-2021',
   privateKey: `0x${(i + 1).toString(16).padStart(64, '0')}`,
   chainId: 31337,
   oracleAddress,
