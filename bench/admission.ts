@@ -75,9 +75,8 @@ async function fundedEngine(): Promise<Engine> {
       ...ENGINE_DEFAULTS,
       shape: STANDARD_SHAPE,
       // Accounts are opened in batches of the size they need; trading is not measured here.
-      capacity: { ...SMALL_BATCH, accounts: 250, l1Operations: 500 },
+      sizes: [{ capacity: { ...SMALL_BATCH, accounts: 250, l1Operations: 500 }, domainWord: 1n }],
       domain: DOMAIN,
-      domainWord: 1n,
       instruments: [instrument],
       unprovedBatchesMax: 1_000,
     },

@@ -1,16 +1,22 @@
 /**
- * L1 gas of `submitBatch` at the small batch, data included: what the transaction pays, and the EIP-7623 floor for its
+ * L1 gas of `submitBatch` at the small batch and at a full medium one, data included: what the transaction pays, and the EIP-7623 floor for its
  * data, which would be the price if it were higher. Rollup, vault and oracle are the real ones. The verifier is a real
  * one that does all its work and then says yes (6 gas more), and the proof is points of its key, as gas does not
  * depend on the proof; the oracle's own proofs are taken unseen, as a batch only reads what was accepted. Seven of nine
  * words of an account are full, which is the worst case of data. Prints JSON.
  */
 import { network } from 'hardhat';
+import type { BatchProof } from '#protocol/batch/batch.ts';
 import { accountWordCount, encodeSubmitBatch } from '#protocol/batch/calldata.ts';
-import { SMALL_BATCH, STANDARD_SHAPE, TINY_SHAPE } from '#protocol/limits.ts';
+import {
+  type BatchCapacity,
+  MEDIUM_BATCH,
+  SMALL_BATCH,
+  STANDARD_SHAPE,
+  TINY_SHAPE,
+} from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
 import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
-import { exportVerifier } from '#prover/setup/export-verifier.ts';
 import { deployOracle, type OracleFixture, postHonestRound, reportAt } from '#test/support/risk-oracle.ts';
 import { riskProver } from '#test/support/risk-prover.ts';
 import {
@@ -24,14 +30,14 @@ import {
   WBTC,
   WETH,
 } from '#test/support/rollup.ts';
-import { verifierArtifact } from '../sequencer/main-job/verifier-artifact.ts';
+import { pointsOf, yesVerifier } from './yes-verifier.ts';
 
 const FULL_WORD = BigInt(`0x${'a7'.repeat(31)}`);
 /** isShort, lots and cash of a liquidation, no byte of which is zero. */
 const FULL_ROW = BigInt(`0x1${'a7'.repeat(16)}`);
 const TRANSACTION_GAS = 21_000;
-
-type Points = { a: [bigint, bigint]; b: [[bigint, bigint], [bigint, bigint]]; c: [bigint, bigint] };
+/** Thirty-two bytes, as those of a real circuit. */
+const MEDIUM_CIRCUIT_HASH = BigInt(`0x${'c1'.repeat(32)}`);
 
 interface Row {
   readonly name: string;
@@ -52,12 +58,21 @@ async function acceptRound({ oracle, connection }: OracleFixture): Promise<void>
   const { lastRound } = await oracle.clock();
   const timeSec = BigInt(await connection.networkHelpers.time.latest()) + 1n;
   const { struct } = await postHonestRound(prices, reportAt(lastRound + 1n, timeSec));
-  await oracle.proveRound(struct, DEFAULT_REGISTRY.map(instrumentStruct), lastRound + 1n, 1n, PROOF);
+  const listed = DEFAULT_REGISTRY.map(instrumentStruct);
+  const segment = { listed, endHash: lastRound + 1n, commitment: 1n, isSurfaceSound: true, proof: PROOF };
+  await oracle.proveRound(struct, [segment]);
 }
 
-async function measure(fixture: RollupFixture, name: string, body: BodyChoice, proof: Points): Promise<Row> {
+async function measure(
+  fixture: RollupFixture,
+  name: string,
+  body: BodyChoice,
+  proof: BatchProof,
+  sizeIndex = 0,
+): Promise<Row> {
   await acceptRound(prices);
-  const submission = { ...(await fixture.submission({ body, feesMicros: 12_345n, hasTrades: true })), proof };
+  const choice = { body, sizeIndex, feesMicros: 12_345n, hasTrades: true };
+  const submission = { ...(await fixture.submission(choice)), proof };
   const input = encodeSubmitBatch(submission);
   const receipt = await (await fixture.send(submission)).wait();
   const tokens = input.reduce((sum, byte) => sum + (byte === 0 ? 1 : 4), 0);
@@ -66,35 +81,21 @@ async function measure(fixture: RollupFixture, name: string, body: BodyChoice, p
   return { name, calldataBytes: input.length, paidGas, floorGas };
 }
 
-/** The exported verifier of a key, but for its answer. */
-const alwaysYes = (solidity: string): string => {
-  const changed = solidity.replace('mstore(0, isValid)', 'mstore(0, or(isValid, 1))');
-  if (changed === solidity) throw new Error('the exported verifier does not end as expected');
-  return changed;
-};
-
 const connection = await network.connect();
 const permissive = await deployTestMock(connection, 'PermissiveVerifier');
 const prices = await deployOracle({ connection, verifier: () => permissive.getAddress() });
 await acceptRound(prices);
 const prover = await riskProver('circuits/main/risk-tiny.circom', TINY_SHAPE);
-const exported = await exportVerifier(prover.key.zkeyPath, prover.circuit.name);
-const verifier = verifierArtifact({ ...exported, solidity: alwaysYes(exported.solidity) }, 'build/verifiers');
+const verifier = await yesVerifier(prover);
 const fixture = await deployRollup({
   shape: STANDARD_SHAPE,
   capacity: SMALL_BATCH,
+  larger: [{ capacity: MEDIUM_BATCH, circuitHash: MEDIUM_CIRCUIT_HASH }],
   tokens: [USDC, WBTC, WETH].map((token) => ({ ...token, outflowFloorUnits: 4n })),
   oracle: { connection, contract: prices.oracle },
   verifier,
 });
-const { vk_alpha_1, vk_beta_2 } = prover.key.verificationKey;
-const pair = (values: readonly string[]): [bigint, bigint] => [BigInt(values[0]), BigInt(values[1])];
-const swapped = (values: readonly string[]): [bigint, bigint] => [BigInt(values[1]), BigInt(values[0])];
-const proof: Points = {
-  a: pair(vk_alpha_1),
-  b: [swapped(vk_beta_2[0]), swapped(vk_beta_2[1])],
-  c: pair(vk_alpha_1),
-};
+const proof = pointsOf(prover.key.verificationKey);
 
 const [owner, other] = fixture.signers;
 const first = await fixture.open(owner);
@@ -144,9 +145,9 @@ rows.push(
   ),
 );
 rows.push(await measure(fixture, 'trades only', { accounts }, proof));
-const liquidationsOf = (indices: readonly number[]) =>
+const liquidationsOf = (indices: readonly number[], { liquidations }: BatchCapacity = SMALL_BATCH) =>
   Array.from(
-    { length: SMALL_BATCH.liquidations },
+    { length: liquidations },
     (_, i) => BigInt(indices[i % indices.length]) | (BigInt(0x10104 + i) << 24n) | (FULL_ROW << 44n),
   ).sort((a, b) => Number((a & 0xffffffn) - (b & 0xffffffn)));
 rows.push(
@@ -157,18 +158,20 @@ rows.push(
 const liquidated: number[] = [];
 for (const signer of fixture.signers.slice(2, 4)) liquidated.push(await fixture.open(signer));
 await fixture.serveQueue();
-const everyRow = async (name: string, served: readonly [bigint, bigint]) => {
+const everyRow = async (name: string, served: readonly [bigint, bigint], sizeIndex = 0) => {
   await queueDeposits();
   const body = {
     outcomes: [outcome(true, 500_000_000n), outcome(true, 50n)],
     withdrawals: withdrawals(...served),
-    liquidations: liquidationsOf(liquidated),
+    liquidations: liquidationsOf(liquidated, fixture.capacities[sizeIndex]),
     accounts,
   };
-  rows.push(await measure(fixture, name, body, proof));
+  rows.push(await measure(fixture, name, body, proof, sizeIndex));
 };
 await everyRow('every row used: 2 deposits, 2 withdrawals, 4 liquidations', [6_000_000n, 1n]);
 await everyRow('the same with withdrawals beyond the outflow limit', [1_000_000_000n, 100n]);
+rows.push(await measure(fixture, 'medium: trades only', { accounts }, proof, 1));
+await everyRow('medium, every row used: 2 deposits, 2 withdrawals, 16 liquidations', [6_000_000n, 1n], 1);
 // Two owners, three tokens, no slot of a deposit to give back.
 await fixture.deposit(owner, first, 2, 50n);
 await fixture.serveQueue();
@@ -190,4 +193,4 @@ rows.push(
   ),
 );
 await prover.close();
-console.log(JSON.stringify({ question: 'L1 gas of the small batch', hardfork: 'osaka', rows }, null, 2));
+console.log(JSON.stringify({ question: 'L1 gas of a batch', hardfork: 'osaka', rows }, null, 2));

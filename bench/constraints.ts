@@ -11,7 +11,14 @@ import { join } from 'node:path';
 import { renderMain } from '#circuits/limits.ts';
 import { CHAIN_RATE } from '#protocol/crypto/poseidon.ts';
 import { UNDERLYINGS } from '#protocol/instrument.ts';
-import { MONEY_BITS, SMALL_BATCH, SPOT_SLOTS, STANDARD_SHAPE } from '#protocol/limits.ts';
+import {
+  type BatchCapacity,
+  MEDIUM_BATCH,
+  MONEY_BITS,
+  SMALL_BATCH,
+  SPOT_SLOTS,
+  STANDARD_SHAPE,
+} from '#protocol/limits.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
 
@@ -39,6 +46,9 @@ const templateCount = (file: string, template: string, ...parameters: number[]):
     template,
     `pragma circom 2.2.0;\ninclude "${file}";\ncomponent main = ${template}(${parameters.join(', ')});\n`,
   );
+
+const batchCount = (capacity: BatchCapacity): Promise<number> =>
+  countOf(capacity.name, renderMain(STANDARD_SHAPE, capacity).replace('..', 'circuits'));
 
 async function rowCounts() {
   return {
@@ -156,10 +166,8 @@ async function measureBatch(): Promise<Record<string, unknown>> {
     3 * (MONEY_BITS + 1) -
     committed(scenarios + VALUES - 1);
   return {
-    batchSmallTotal: await countOf(
-      'batch-small',
-      renderMain(STANDARD_SHAPE, SMALL_BATCH).replace('..', 'circuits'),
-    ),
+    batchSmallTotal: await batchCount(SMALL_BATCH),
+    batchMediumTotal: await batchCount(MEDIUM_BATCH),
     perTouchedAccount,
     perAccountOneSided,
     perSignature: rows.signature + committed(1),

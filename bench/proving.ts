@@ -1,23 +1,28 @@
 /**
- * How long a full small batch takes to prove, with our prover and with snarkjs, and what memory that takes.
- * Prints JSON: seconds of the witness, of opening the key, and of making a proof (median of several).
+ * How long a full small batch takes to prove, with our prover and with snarkjs, a full medium one with ours, and what
+ * memory that takes. Prints JSON: seconds of the witness, of opening the key, and of making a proof (median of several).
  *
- *     node bench/proving.ts
+ *     node bench/proving.ts [prover [circuit]]
  *
  * Each prover runs in a process of its own, so that the peak of memory is its own too.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { artifactsOf, openPointMaker, PROVER_VARIABLE } from '#prover/prove.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { developmentKey } from '#prover/setup/development-keys.ts';
 import { holdCurve, verifyPoints } from '#prover/snarkjs.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { WitnessCalculator } from '#prover/witness-calculator.ts';
+import { fullMediumBatch } from '#test/support/full-medium-batch.ts';
 import { fullSmallBatch } from '#test/support/full-small-batch.ts';
 
-const CIRCUIT = 'circuits/main/batch-small.circom';
+const BATCHES: Record<string, () => SealedBatch> = {
+  'batch-small': fullSmallBatch,
+  'batch-medium': fullMediumBatch,
+};
 const RUNS: Record<string, number> = { ballast: 7, snarkjs: 3 };
 const WITNESS_RUNS = 5;
 
@@ -39,16 +44,16 @@ function timing(seconds: number[]): Timing {
 }
 
 /** The circuit with its key, from the cache or made now. */
-async function batchArtifacts() {
-  const circuit = await compileCircuit(CIRCUIT);
+async function batchArtifacts(name: string) {
+  const circuit = await compileCircuit(`circuits/main/${name}.circom`);
   return artifactsOf(circuit, await developmentKey(circuit));
 }
 
 /** What one prover takes, the first proof (with the code still cold) apart. */
-async function measure(prover: string) {
-  const artifacts = await batchArtifacts();
+async function measure(prover: string, name: string) {
+  const artifacts = await batchArtifacts(name);
   const calculator = await WitnessCalculator.create(readFileSync(artifacts.wasmPath));
-  const { input } = buildCircuitInput(fullSmallBatch());
+  const { input } = buildCircuitInput(BATCHES[name]());
   const witnessSeconds: number[] = [];
   let witness = await calculator.calculate(input);
   for (let run = 0; run < WITNESS_RUNS; run++) {
@@ -82,28 +87,31 @@ async function measure(prover: string) {
   };
 }
 
+/** Measures in a process of its own. */
+function measureApart(prover: string, name: string): Awaited<ReturnType<typeof measure>> {
+  const { status, stdout } = spawnSync(process.execPath, [import.meta.filename, prover, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    encoding: 'utf8',
+  });
+  if (status !== 0) throw new Error(`the benchmark of ${prover} with ${name} ended with ${status}`);
+  return JSON.parse(stdout);
+}
+
 async function compare() {
-  await batchArtifacts();
-  const results = Object.fromEntries(
-    Object.keys(RUNS).map((prover) => {
-      const { status, stdout } = spawnSync(process.execPath, [import.meta.filename, prover], {
-        stdio: ['ignore', 'pipe', 'inherit'],
-        encoding: 'utf8',
-      });
-      if (status !== 0) throw new Error(`the benchmark of ${prover} ended with ${status}`);
-      return [prover, JSON.parse(stdout) as Awaited<ReturnType<typeof measure>>];
-    }),
-  );
-  const ratio = results.snarkjs.proofSeconds.median / results.ballast.proofSeconds.median;
+  for (const name of Object.keys(BATCHES)) await batchArtifacts(name);
+  const ballast = measureApart('ballast', 'batch-small');
+  const snarkjs = measureApart('snarkjs', 'batch-small');
+  const ratio = snarkjs.proofSeconds.median / ballast.proofSeconds.median;
   return {
     bench: 'proving',
-    circuit: CIRCUIT,
-    ...results,
+    'batch-small': { ballast, snarkjs },
+    'batch-medium': { ballast: measureApart('ballast', 'batch-medium') },
     snarkjsOverBallast: Math.round(ratio * 100) / 100,
     machine: { cpu: os.cpus()[0]?.model, cores: os.cpus().length, node: process.version },
   };
 }
 
-const [prover] = process.argv.slice(2);
+const [prover, name = 'batch-small'] = process.argv.slice(2);
 if (prover !== undefined && RUNS[prover] === undefined) throw new RangeError(`no such prover: ${prover}`);
-console.log(JSON.stringify(prover === undefined ? await compare() : await measure(prover)));
+if (BATCHES[name] === undefined) throw new RangeError(`no such batch: ${name}`);
+console.log(JSON.stringify(prover === undefined ? await compare() : await measure(prover, name)));

@@ -3,7 +3,16 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
 /** One script per question; `main-job.ts` (the whole way, minutes) and `constraints.ts` are run by themselves. */
-const SCRIPTS = ['screen.ts', 'admission.ts', 'batch-gas.ts', 'setup.ts', 'proving.ts', 'option-error.ts'];
+const SCRIPTS = [
+  'screen.ts',
+  'admission.ts',
+  'batch-gas.ts',
+  'round-gas.ts',
+  'setup.ts',
+  'proving.ts',
+  'risk-proving.ts',
+  'option-error.ts',
+];
 
 let isOk = true;
 for (const script of SCRIPTS) {

@@ -10,7 +10,7 @@ import { INSECURE_SEED, toxicWasteFromSeed } from '#prover/setup/toxic-waste.ts'
 import { writeDevelopmentZkey } from '#prover/setup/write-development-zkey.ts';
 import { defaultThreadCount } from '#prover/threads.ts';
 
-const CIRCUITS = ['batch-small', 'risk-small'];
+const CIRCUITS = ['batch-small', 'batch-medium', 'risk-small'];
 const KEY_RUNS = 3;
 
 async function timed<T>(work: () => Promise<T>): Promise<{ readonly result: T; readonly seconds: number }> {

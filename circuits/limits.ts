@@ -72,7 +72,9 @@ export const renderMain = (shape: limits.StateShape, capacity: limits.BatchCapac
 export const generatedFiles = (): [path: string, content: string][] => [
   ['limits.circom', renderLimits()],
   ['main/batch-small.circom', renderMain(limits.STANDARD_SHAPE, limits.SMALL_BATCH)],
+  ['main/batch-medium.circom', renderMain(limits.STANDARD_SHAPE, limits.MEDIUM_BATCH)],
   ['main/batch-tiny.circom', renderMain(limits.TINY_SHAPE, limits.TINY_BATCH)],
+  ['main/batch-tiny-wide.circom', renderMain(limits.TINY_SHAPE, limits.TINY_WIDE_BATCH)],
 ];
 
 if (import.meta.main) {

@@ -162,7 +162,7 @@ contract MarginRollup is L1Operations {
         words[5] = header.newStateRoot;
         words[6] = header.batchTimeSec;
         words[7] = table.tableHash;
-        words[8] = table.esCount;
+        words[8] = table.marginWord;
         words[9] = pricesUsable ? 1 : 0;
         words[10] = booked;
         words[11] = header.feesMicros;

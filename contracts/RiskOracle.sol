@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-3.0-only
 pragma solidity ^0.8.28;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {RiskParameters} from "./RiskParameters.sol";
-import {IBatchVerifier} from "./interfaces/IBatchVerifier.sol";
 import {IIndexSource} from "./interfaces/IIndexSource.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
-import {BatchWords} from "./libraries/BatchWords.sol";
+import {IRoundProofs} from "./interfaces/IRoundProofs.sol";
 import {RiskFeed} from "./libraries/RiskFeed.sol";
 import {
-    InitialParameters,
-    Instrument,
+    BlockListing,
+    RoundParameters,
     RoundValues,
     SIGNER_COUNT,
+    SegmentProof,
     UNDERLYING_COUNT,
     UnderlyingParameters,
     UnderlyingValues
 } from "./libraries/RiskTypes.sol";
-import {RiskWords} from "./libraries/RiskWords.sol";
+import {SurfaceRules} from "./libraries/SurfaceRules.sol";
 
 /// @title Prices of the rollup: signed reports become rounds, and proofs turn rounds into risk tables.
 /// @notice Anyone may post a round with three to five signed reports and anyone may prove it. A round in which a price
@@ -30,27 +31,27 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     uint256 private constant FUTURE_SEC_MAX = 15;
     uint256 private constant STALENESS_SEC_MAX = 1 hours;
     bytes32 private constant REPORT_TYPEHASH =
-        keccak256("RiskReport(uint64 roundNumber,uint64 timeSec,uint48[2] indexMicros,int24[2] premiumPpm)");
+        keccak256(
+            "RiskReport(uint64 roundNumber,uint64 timeSec,uint48[2] indexMicros,int24[2] premiumPpm,int32[] basisPpb,uint24[] volPpm)"
+        );
 
     /// @notice What one signer saw. Twin of RiskReport (protocol/risk/oracle-report.ts).
     /// @param premiumPpm perpetual mark over index − 1
+    /// @param basisPpb forward over index − 1, for each expiry block of all segments; of no matter where nothing is listed
+    /// @param volPpm annual volatility, for each strike place; of no matter where nothing is listed
     struct RiskReport {
         uint64 roundNumber;
         uint64 timeSec;
         uint48[UNDERLYING_COUNT] indexMicros;
         int24[UNDERLYING_COUNT] premiumPpm;
+        int32[] basisPpb;
+        uint24[] volPpm;
     }
 
     /// @notice EIP-2098: s with the recovery bit in its top bit, so a high s has no encoding.
     struct CompactSignature {
         bytes32 r;
         bytes32 vs;
-    }
-
-    struct Proof {
-        uint256[2] a;
-        uint256[2][2] b;
-        uint256[2] c;
     }
 
     /// @dev Commitment: 216 bits of keccak256(abi.encode(RoundValues)), so that a round costs one slot.
@@ -78,17 +79,16 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         uint40 acceptedAtSec;
         uint40 pausedBeforeSec;
         bool isJump;
-        uint8 esCount;
+        uint80 marginWord;
         uint256 tableHash;
     }
 
-    /// @notice The registry, created with this oracle.
+    /// @notice The registry, made for this oracle.
     RiskParameters public immutable parameters;
-    IBatchVerifier public immutable verifier;
-    uint256 public immutable domainWord;
+    /// @notice What verifies a round's proofs.
+    IRoundProofs public immutable proofs;
     /// @notice Prices older than this may not be used, and reports older than this not posted.
     uint256 public immutable stalenessSec;
-    uint256 private immutable _instrumentRows;
     uint256 private immutable _deployedAtSec;
 
     Clock public clock;
@@ -101,10 +101,15 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     /// @notice With the registry of `round.registryHash` this rebuilds and proves the round.
     event RoundPosted(uint64 indexed roundNumber, RoundValues round, uint128[UNDERLYING_COUNT] indexSeconds);
     event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash);
+    /// @notice The round is proved, but its options can be traded against each other for a sure gain: it gives no table,
+    /// and the newest one before it stays in force.
+    event RoundVoided(uint64 indexed roundNumber);
 
-    error VerifierWithoutCode(address verifier);
     error BadStaleness(uint256 stalenessSec);
+    error ParametersOfAnotherOracle(address oracle);
     error BadReportCount(uint256 reports, uint256 signatures);
+    /// @notice A report has one basis for each expiry block and one volatility for each strike place.
+    error BadValueCount(uint256 basisCount, uint256 volCount);
     error WrongRound(uint256 expected, uint256 actual);
     error NotASigner(address recovered);
     error SignersNotAscending(address previous, address signer);
@@ -113,33 +118,26 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     error IndexOutOfDomain(uint256 underlying, uint256 indexMicros, uint256 least, uint256 most);
     error RoundNotProvable(uint256 roundNumber, uint256 lastProvedRound, uint256 lastRound);
     error ValuesNotPosted(uint256 roundNumber);
-    error RegistryNotOfRound(bytes32 expected, bytes32 actual);
     error UnknownTable(uint256 index, uint256 acceptedCount);
-    error NotAFieldElement(uint256 value);
-    error InvalidRiskProof(uint256 roundNumber);
 
-    constructor(
-        IBatchVerifier riskVerifier,
-        uint256 circuitHash,
-        uint256 stalenessLimitSec,
-        InitialParameters memory initial
-    ) EIP712("Ballast Risk Oracle", "1") {
-        if (address(riskVerifier).code.length == 0) revert VerifierWithoutCode(address(riskVerifier));
+    /// @param riskParameters made for an oracle at this address
+    constructor(RiskParameters riskParameters, uint256 stalenessLimitSec) EIP712("Ballast Risk Oracle", "1") {
         if (stalenessLimitSec == 0 || stalenessLimitSec > STALENESS_SEC_MAX) revert BadStaleness(stalenessLimitSec);
-        parameters = new RiskParameters(initial);
-        _instrumentRows = initial.instrumentRows;
-        verifier = riskVerifier;
+        address source = address(riskParameters.indexSource());
+        if (source != address(this)) revert ParametersOfAnotherOracle(source);
+        parameters = riskParameters;
+        proofs = riskParameters.proofs();
         stalenessSec = stalenessLimitSec;
         _deployedAtSec = block.timestamp;
-        domainWord =
-            uint256(keccak256(abi.encode(block.chainid, address(this), circuitHash))) % BatchWords.FIELD_MODULUS;
         clock.lastTimeSec = uint40(block.timestamp);
         clock.lastNormalTimeSec = uint40(block.timestamp);
+        UnderlyingParameters[UNDERLYING_COUNT] memory underlyings = riskParameters.roundParameters().underlyings;
         for (uint256 u = 0; u < UNDERLYING_COUNT; ++u) {
-            uint256 vol = initial.referenceVolPpm[u];
+            uint256 vol = underlyings[u].referenceVolPpm;
+            uint48 indexMicros = riskParameters.startIndexMicros(u);
             _feeds[u] = RiskFeed.Feed({
-                confirmedIndexMicros: initial.indexMicros[u],
-                lastIndexMicros: initial.indexMicros[u],
+                confirmedIndexMicros: indexMicros,
+                lastIndexMicros: indexMicros,
                 scanFactorE9: uint32(RiskFeed.FACTOR_ONE_E9),
                 fundingMicrosPerCoin: 0,
                 varianceE18: uint64(vol * vol * 1e6)
@@ -157,10 +155,12 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         RoundValues memory values;
         values.roundNumber = time.lastRound + 1;
         values.timeSec = uint64(_requireTime(reports, time.lastTimeSec));
-        UnderlyingParameters[UNDERLYING_COUNT] memory underlyings;
-        (values.registryHash, values.esCount, underlyings) = parameters.roundParameters();
-        _fillMedians(reports, time.isAfterJump, underlyings, values);
-        uint128[UNDERLYING_COUNT] memory indexSeconds = _updateFeeds(time, underlyings, values);
+        RoundParameters memory current = parameters.roundParameters();
+        values.registryHash = current.registryHash;
+        values.esCount = current.esCount;
+        _fillMedians(reports, time.isAfterJump, current.underlyings, values);
+        _fillSurface(reports, current.blocks, values);
+        uint128[UNDERLYING_COUNT] memory indexSeconds = _updateFeeds(time, current.underlyings, values);
         if (time.lastProvedRound == time.lastRound) time.oldestUnprovedPostedAtSec = uint40(block.timestamp);
         time.lastRound = uint48(values.roundNumber);
         time.lastTimeSec = uint40(values.timeSec);
@@ -199,10 +199,32 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
                         report.roundNumber,
                         report.timeSec,
                         keccak256(abi.encode(report.indexMicros)),
-                        keccak256(abi.encode(report.premiumPpm))
+                        keccak256(abi.encode(report.premiumPpm)),
+                        _hashOf(report.basisPpb),
+                        _hashOf(report.volPpm)
                     )
                 )
             );
+    }
+
+    /// @dev keccak256(abi.encodePacked(list)), as EIP-712 hashes a list: its words as they came. Words that do not hold such a
+    /// number are not what a signer signed.
+    function _hashOf(int32[] calldata list) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            let length := mul(list.length, 32)
+            calldatacopy(start, list.offset, length)
+            hash := keccak256(start, length)
+        }
+    }
+
+    function _hashOf(uint24[] calldata list) private pure returns (bytes32 hash) {
+        assembly ("memory-safe") {
+            let start := mload(0x40)
+            let length := mul(list.length, 32)
+            calldatacopy(start, list.offset, length)
+            hash := keccak256(start, length)
+        }
     }
 
     function _requireTime(RiskReport[] calldata reports, uint256 lastTimeSec) private view returns (uint256 timeSec) {
@@ -228,7 +250,51 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
             if (indexMicros < least || indexMicros > most) revert IndexOutOfDomain(u, indexMicros, least, most);
             values.underlyings[u].indexMicros = indexMicros;
             values.underlyings[u].premiumPpm = premiumPpm;
+            values.underlyings[u].options = underlyings[u].options;
             if (!_feeds[u].isNormal(indexMicros, isAfterJump)) values.isJump = true;
+        }
+    }
+
+    /// @dev Fills in forwards and volatilities of what is listed; the rest is 0 whatever was reported.
+    function _fillSurface(
+        RiskReport[] calldata reports,
+        BlockListing[] memory blocks,
+        RoundValues memory values
+    ) private pure {
+        uint256 strikePlaces;
+        for (uint256 b = 0; b < blocks.length; ++b) strikePlaces += blocks[b].strikesMicrosPerLot.length;
+        values.basisPpb = new int32[](blocks.length);
+        values.volPpm = new uint24[](strikePlaces);
+        for (uint256 i = 0; i < reports.length; ++i) {
+            (uint256 basisCount, uint256 volCount) = (reports[i].basisPpb.length, reports[i].volPpm.length);
+            if (basisCount != blocks.length || volCount != strikePlaces) revert BadValueCount(basisCount, volCount);
+        }
+        int256[] memory said = new int256[](reports.length);
+        uint256 firstStrike;
+        for (uint256 b = 0; b < blocks.length; ++b) {
+            if (blocks[b].expirySec != 0) _fillBlock(reports, blocks[b], values, b, firstStrike, said);
+            firstStrike += blocks[b].strikesMicrosPerLot.length;
+        }
+        SurfaceRules.requireRisingVariance(values, blocks);
+    }
+
+    /// @param said room for one value of each report
+    function _fillBlock(
+        RiskReport[] calldata reports,
+        BlockListing memory listing,
+        RoundValues memory values,
+        uint256 blockPlace,
+        uint256 firstStrike,
+        int256[] memory said
+    ) private pure {
+        bool isOver = values.timeSec >= listing.expirySec;
+        for (uint256 i = 0; i < said.length; ++i) said[i] = reports[i].basisPpb[blockPlace];
+        values.basisPpb[blockPlace] = SurfaceRules.boundedBasis(blockPlace, RiskFeed.medianDown(said), isOver);
+        for (uint256 k = 0; k < listing.strikesMicrosPerLot.length; ++k) {
+            if (listing.strikesMicrosPerLot[k] == 0) break;
+            uint256 place = firstStrike + k;
+            for (uint256 i = 0; i < said.length; ++i) said[i] = int256(uint256(reports[i].volPpm[place]));
+            values.volPpm[place] = SurfaceRules.boundedVol(place, uint256(RiskFeed.medianDown(said)), isOver);
         }
     }
 
@@ -271,27 +337,11 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
 
     // ---- proving ----
 
-    /// @notice Accepts the table of a posted round. Rounds older than a proved one can no longer be proved, nor need be.
+    /// @notice Accepts the table of a posted round, or voids the round if its options contradict each other. Rounds older than
+    /// a proved one can no longer be proved, nor need be.
     /// @param values as in RoundPosted
-    /// @param listed the registry as in RegistryChanged for `values.registryHash`
-    function proveRound(
-        RoundValues calldata values,
-        Instrument[] calldata listed,
-        uint256 tableHash,
-        uint256 commitment,
-        Proof calldata proof
-    ) external {
-        _requireProvable(values, listed);
-        if (tableHash >= BatchWords.FIELD_MODULUS) revert NotAFieldElement(tableHash);
-        if (commitment >= BatchWords.FIELD_MODULUS) revert NotAFieldElement(commitment);
-        uint256[3] memory inputs = BatchWords.publicInputs(
-            RiskWords.statement(commitment, domainWord, tableHash, values, listed, _instrumentRows)
-        );
-        if (!verifier.verifyProof(proof.a, proof.b, proof.c, inputs)) revert InvalidRiskProof(values.roundNumber);
-        _accept(values, tableHash);
-    }
-
-    function _requireProvable(RoundValues calldata values, Instrument[] calldata listed) private view {
+    /// @param segments of every segment that the registry of `values.registryHash` uses, in order
+    function proveRound(RoundValues calldata values, SegmentProof[] calldata segments) external {
         uint256 roundNumber = values.roundNumber;
         if (roundNumber <= clock.lastProvedRound || roundNumber > clock.lastRound) {
             revert RoundNotProvable(roundNumber, clock.lastProvedRound, clock.lastRound);
@@ -299,8 +349,19 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         if (postedRounds[roundNumber].commitment != _commitment(keccak256(abi.encode(values)))) {
             revert ValuesNotPosted(roundNumber);
         }
-        bytes32 listedHash = keccak256(abi.encode(listed));
-        if (listedHash != values.registryHash) revert RegistryNotOfRound(values.registryHash, listedHash);
+        (uint256 tableHash, bool isSurfaceSound) = _verify(values, segments);
+        if (isSurfaceSound) return _accept(values, tableHash);
+        _moveProved(clock, values.roundNumber);
+        emit RoundVoided(values.roundNumber);
+    }
+
+    /// @dev proofs.verifyRound(values, segments): the same arguments, so the calldata is passed on as it came.
+    function _verify(
+        RoundValues calldata,
+        SegmentProof[] calldata
+    ) private view returns (uint256 tableHash, bool isSurfaceSound) {
+        bytes memory call = bytes.concat(IRoundProofs.verifyRound.selector, msg.data[4:]);
+        return abi.decode(Address.functionStaticCall(address(proofs), call), (uint256, bool));
     }
 
     function _accept(RoundValues calldata values, uint256 tableHash) private {
@@ -312,14 +373,26 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
             acceptedAtSec: uint40(block.timestamp),
             pausedBeforeSec: uint40(_pausedSeconds(index)),
             isJump: values.isJump,
-            esCount: values.esCount,
+            marginWord: _marginWord(values),
             tableHash: tableHash
         });
-        time.lastProvedRound = uint48(values.roundNumber);
-        time.oldestUnprovedPostedAtSec = postedRounds[values.roundNumber + 1].postedAtSec;
         time.acceptedCount = uint32(index + 1);
-        clock = time;
+        _moveProved(time, values.roundNumber);
         emit RoundProved(values.roundNumber, index, tableHash);
+    }
+
+    function _moveProved(Clock memory time, uint64 roundNumber) private {
+        time.lastProvedRound = uint48(roundNumber);
+        time.oldestUnprovedPostedAtSec = postedRounds[uint256(roundNumber) + 1].postedAtSec;
+        clock = time;
+    }
+
+    /// @dev k:8 · unit of size in whole dollars:36 of each underlying: public word 8 of a batch.
+    function _marginWord(RoundValues calldata values) private pure returns (uint80 word) {
+        word = values.esCount;
+        for (uint256 u = 0; u < UNDERLYING_COUNT; ++u) {
+            word |= uint80(values.underlyings[u].options.addOnUnitDollars) << uint80(8 + 36 * u);
+        }
     }
 
     function _commitment(bytes32 valuesHash) private pure returns (uint216) {
@@ -368,7 +441,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
                 roundTimeSec: table.roundTimeSec,
                 acceptedAtSec: table.acceptedAtSec,
                 isJump: table.isJump,
-                esCount: table.esCount,
+                marginWord: table.marginWord,
                 tableHash: table.tableHash
             });
     }

@@ -23,7 +23,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     uint256 private constant QUOTE = 0;
     uint256 private constant TOKENS_MAX = 4;
     uint256 private constant QUOTE_CAP_MICROS_MAX = 2 ** 70 - 1;
-    uint256 private constant SPOT_CAP_LOTS_MAX = 2 ** 34;
+    uint256 private constant SPOT_CAP_LOTS_MAX = 2 ** 30;
     /// @dev A tenth of what is held may leave in 24 hours.
     uint256 private constant OUTFLOW_DIVISOR = 10;
 

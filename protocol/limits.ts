@@ -56,9 +56,8 @@ export interface StateShape {
   readonly scenarios: number;
 }
 
-/** Rows of one batch circuit. */
-export interface BatchCapacity {
-  readonly name: string;
+/** Rows of each kind. */
+export interface RowCounts {
   readonly accounts: number;
   readonly signatures: number;
   readonly messages: number;
@@ -66,6 +65,11 @@ export interface BatchCapacity {
   readonly l1Operations: number;
   readonly withdrawals: number;
   readonly liquidations: number;
+}
+
+/** Rows of one batch circuit, which has the same name. */
+export interface BatchCapacity extends RowCounts {
+  readonly name: string;
 }
 
 export const STANDARD_SHAPE: StateShape = {
@@ -88,6 +92,18 @@ export const SMALL_BATCH: BatchCapacity = {
   liquidations: 4,
 };
 
+/**
+ * Room for every derivative leg that one account can hold, in instruments and in liquidations: what the small batch
+ * cannot hold goes here. Its other rows are the small batch's, so it can do whatever that one can. With eight orders
+ * against them, eight legs of one account close in a batch; sixteen are closed of several accounts.
+ */
+export const MEDIUM_BATCH: BatchCapacity = {
+  ...SMALL_BATCH,
+  name: 'batch-medium',
+  instruments: 16,
+  liquidations: 16,
+};
+
 /** For tests: every rule of the standard shape at the least number of constraints. */
 export const TINY_SHAPE: StateShape = {
   treeDepth: 3,
@@ -108,6 +124,9 @@ export const TINY_BATCH: BatchCapacity = {
   withdrawals: 1,
   liquidations: 2,
 };
+
+/** For tests of several sizes: one liquidation more than the tiny batch, which is every leg of a tiny account. */
+export const TINY_WIDE_BATCH: BatchCapacity = { ...TINY_BATCH, name: 'batch-tiny-wide', liquidations: 3 };
 
 /** Windows of nonces: offsets 0 … nonceWindow − 1 from the base. */
 export const nonceWindow = (shape: StateShape): number => NONCES_PER_WORD * shape.nonceWords;

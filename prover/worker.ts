@@ -32,8 +32,8 @@ export type WorkerReply =
   | { readonly kind: 'proved'; readonly jobId: number; readonly result: CircuitProof }
   | { readonly kind: 'failed'; readonly jobId: number; readonly failure: WorkerFailure };
 
-/** Circuits kept open at once; a key takes its file's size in memory. */
-const BACKENDS_MAX = 2;
+/** Circuits kept open at once: two batch sizes and a round. A key takes its file's size in memory, once it is used. */
+const BACKENDS_MAX = 3;
 
 /** Open backends by the hash of their key, least recently used first. */
 const backends = new Map<string, ProofBackend>();

@@ -1,14 +1,14 @@
 /** Everything the engine is told once. It is part of what makes a replay give the same roots. */
+import type { BatchSize } from '#protocol/batch/sizes.ts';
 import type { Instrument } from '#protocol/instrument.ts';
-import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
+import type { StateShape } from '#protocol/limits.ts';
 import type { SigningDomain } from '#protocol/message.ts';
 
 export interface EngineConfig {
   readonly shape: StateShape;
-  readonly capacity: BatchCapacity;
+  /** Deployed batch sizes in the contract's order, each with at least the rows of the one before. */
+  readonly sizes: readonly BatchSize[];
   readonly domain: SigningDomain;
-  /** Public word 0: chain, contract and circuit. */
-  readonly domainWord: bigint;
   readonly instruments: readonly Instrument[];
   readonly makerFeePpm: bigint;
   readonly takerFeePpm: bigint;

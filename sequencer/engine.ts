@@ -78,7 +78,8 @@ export class Engine {
   }
 
   /**
-   * Folds the log and opens for commands. @throws CorruptLogError when the log is damaged or leads elsewhere.
+   * Folds the log and opens for commands. @throws CorruptLogError when the log is damaged or leads elsewhere,
+   * InputError when the batch sizes are not in order.
    * @param onFatal is told once when the engine stops by failure; the process should end then.
    */
   static async start(
@@ -86,9 +87,9 @@ export class Engine {
     store: LedgerStore,
     onFatal: (error: Error) => void,
   ): Promise<Engine> {
-    // Instruments, fees and limits may change from one run to the next; chain, contract, circuit and shape may not.
-    await store.bindTo(sha256Hex(encode([config.domain, config.domainWord, config.shape])));
     const engine = new Engine(config, store, onFatal);
+    // Instruments, fees and limits may change from one run to the next; chain, contract, sizes and shape may not.
+    await store.bindTo(sha256Hex(encode([config.domain, config.sizes, config.shape])));
     for await (const { sequence, command, outcomeHash } of engine.#log.replay()) {
       let applied: Applied;
       try {

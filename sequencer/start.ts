@@ -25,7 +25,6 @@ export interface L1Options {
   readonly contracts: L1Contracts;
   /** Sends batches; it must sign locally, for transactions are written down before they are sent. */
   readonly signer: Signer;
-  readonly sizeIndex: number;
   readonly depths: ConfirmationDepths;
   /** The rollup's own block. */
   readonly firstBlock: number;
@@ -90,9 +89,14 @@ export const DEFAULT_ACCOUNT_LIMITS: Record<Lane, RateLimit> = {
   read: { perSec: 100, burst: 400 },
 };
 
-/** Replays the ledger, opens the API and begins to work. */
+/**
+ * Replays the ledger, opens the API and begins to work.
+ * @throws InputError when the batch sizes are not in order, or not those that the contract has
+ */
 export async function startSequencer(options: SequencerOptions): Promise<Sequencer> {
   const report = options.report ?? (() => undefined);
+  const { sizes, domain } = options.config;
+  await options.l1?.contracts.requireDeployed(sizes, domain);
   const engine = await Engine.start(options.config, options.store, options.onFatal);
   const running = new RunningSequencer(engine, options, report);
   await running.open();
@@ -124,7 +128,6 @@ class RunningSequencer implements Sequencer {
     this.#watcher = new L1Watcher(engine, l1.contracts, l1.depths, l1.firstBlock);
     this.#submitter = new BatchSubmitter(engine, options.store, l1.contracts, {
       signer: l1.signer,
-      sizeIndex: l1.sizeIndex,
       receiptTimeoutMs: l1.receiptTimeoutMs ?? RECEIPT_TIMEOUT_MS,
       pollMs: RECEIPT_POLL_MS,
     });

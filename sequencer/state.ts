@@ -1,6 +1,7 @@
 /** The engine's memory: the fold of the log. Only handlers of commands change it, one at a time. */
 import type { Account } from '#protocol/account.ts';
 import type { BatchProof, PublicInputs, SealedBatch } from '#protocol/batch/batch.ts';
+import { requireSizes } from '#protocol/batch/sizes.ts';
 import { invariant, type Rejection } from '#protocol/errors.ts';
 import type { Instrument } from '#protocol/instrument.ts';
 import type { OrderMessage, SignedMessages } from '#protocol/message.ts';
@@ -88,6 +89,8 @@ export type BatchStatus = 'sealed' | 'proven' | 'submitted' | 'final';
 export interface BatchEntry {
   readonly number: number;
   readonly attempt: number;
+  /** Of the size it was sealed for. */
+  readonly sizeIndex: number;
   status: BatchStatus;
   /** Dropped once final: it stays in the store. */
   sealed: SealedBatch | undefined;
@@ -174,8 +177,9 @@ export class EngineState {
     this.ledger = genesisState(config.shape);
   }
 
-  /** Takes over new settings; shape, chain and circuit never change in a ledger. */
+  /** Takes over new settings; shape, chain and sizes never change in a ledger. @throws InputError */
   configure(config: EngineConfig): void {
+    requireSizes(config.sizes);
     this.config = config;
     this.instruments = new Map(config.instruments.map((instrument) => [instrument.id, instrument]));
     for (const { id } of config.instruments) if (!this.books.has(id)) this.books.set(id, new OrderBook());

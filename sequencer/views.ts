@@ -96,6 +96,7 @@ export function batchView(entry: BatchEntry) {
     batchNumber: entry.number,
     attempt: entry.attempt,
     status: entry.status,
+    sizeIndex: entry.sizeIndex,
     timeSec: entry.timeSec,
     roundNumber: entry.table.table.roundNumber,
     oldStateRoot: entry.oldStateRoot,

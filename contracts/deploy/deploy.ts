@@ -2,11 +2,17 @@
  * Puts a rollup on a chain: tokens (test ones on a local chain only), verifiers, the oracle with its registry, and
  * MarginRollup, which creates its vault and fund. Nothing can be changed afterwards, so everything is checked before.
  */
-import { Contract, ContractFactory, type Provider, type Signer } from 'ethers';
+import { Contract, ContractFactory, getCreateAddress, type Provider, type Signer } from 'ethers';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
+import { instrumentLimit, requireOrdered } from '#protocol/batch/sizes.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
-import { initialParametersStruct, type OracleSettings } from '#protocol/risk/oracle-structs.ts';
+import {
+  geometryStruct,
+  initialParametersStruct,
+  type OracleSettings,
+} from '#protocol/risk/oracle-structs.ts';
+import { placesOfAll, type SegmentGeometry, slotsOf } from '#protocol/risk/registry.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { type Artifact, readArtifact } from './artifact.ts';
 import {
@@ -37,8 +43,10 @@ export interface CircuitPlan {
 
 export interface DeploymentPlan {
   readonly shape: StateShape;
+  /** Each with at least the rows of the one before. The first costs least gas: it is to be the usual one. */
   readonly batches: readonly (CircuitPlan & { readonly capacity: BatchCapacity })[];
-  readonly risk: CircuitPlan & { readonly instrumentRows: number };
+  /** Between them they prove a table, in this order. */
+  readonly risk: readonly (CircuitPlan & { readonly geometry: SegmentGeometry })[];
   /** Quote first, then spot tokens 1, 2, 3. */
   readonly tokens: readonly TokenPlan[];
   readonly oracle: OraclePlan;
@@ -48,8 +56,8 @@ export interface DeploymentPlan {
   readonly submitter: string;
 }
 
-/** Rows and instruments allowed follow from the circuits. */
-export type OraclePlan = Omit<OracleSettings, 'instrumentRows' | 'instrumentLimit'> & {
+/** How many instruments may be listed follows from the circuits. */
+export type OraclePlan = Omit<OracleSettings, 'instrumentLimit'> & {
   /** Prices older than this are not used. */
   readonly stalenessSec: bigint;
 };
@@ -63,7 +71,7 @@ export interface Deployment {
   readonly parameters: string;
   readonly tokens: readonly string[];
   readonly batchVerifiers: readonly string[];
-  readonly riskVerifier: string;
+  readonly riskVerifiers: readonly string[];
   readonly genesisRoot: bigint;
   /** L1 block of the rollup: where reading its events starts. */
   readonly l1Block: number;
@@ -94,29 +102,24 @@ export const TEST_TOKENS: readonly TokenPlan[] = [
   },
 ];
 
-/** @throws DeploymentRefused when a key, a verifier or a token does not pass its gate */
+/**
+ * @throws DeploymentRefused when a key, a verifier or a token does not pass its gate
+ * @throws InputError when the batch sizes are not in order
+ */
 export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyGate): Promise<Deployment> {
   const { provider } = signer;
   invariant(provider !== null, 'a deployer is connected to a chain');
+  requireOrdered(plan.batches.map(({ capacity }) => capacity));
   const { chainId } = await provider.getNetwork();
-  for (const { verificationKey } of [...plan.batches, plan.risk]) keyGate(verificationKey, chainId);
+  for (const { verificationKey } of [...plan.batches, ...plan.risk]) keyGate(verificationKey, chainId);
+  requireSegments(plan);
   const tokens: string[] = [];
   for (const { token } of plan.tokens) tokens.push(await tokenAddress(signer, token, chainId));
-  const riskVerifier = await deployVerifier(signer, provider, plan.risk);
+  const riskVerifiers: string[] = [];
+  for (const segment of plan.risk) riskVerifiers.push(await deployVerifier(signer, provider, segment));
   const batchVerifiers: string[] = [];
   for (const batch of plan.batches) batchVerifiers.push(await deployVerifier(signer, provider, batch));
-  const { instrumentRows } = plan.risk;
-  // The smallest batch must be able to hold every position of an account.
-  const instrumentLimit = Math.min(
-    instrumentRows,
-    ...plan.batches.map(({ capacity }) => capacity.instruments),
-  );
-  const oracle = await create(signer, readArtifact('RiskOracle'), [
-    riskVerifier,
-    plan.risk.circuitHash,
-    plan.oracle.stalenessSec,
-    initialParametersStruct({ ...plan.oracle, instrumentRows, instrumentLimit }),
-  ]);
+  const oracle = await deployOracle(signer, plan, riskVerifiers);
   const genesisRoot = stateRoot(genesisState(plan.shape));
   const rollup = await create(signer, readArtifact('MarginRollup'), [
     {
@@ -144,10 +147,58 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
     parameters: await oracle.parameters(),
     tokens,
     batchVerifiers,
-    riskVerifier,
+    riskVerifiers,
     genesisRoot,
     l1Block: (await rollup.deploymentTransaction()?.wait())?.blockNumber ?? 0,
   };
+}
+
+/** A table that the circuits cannot lay out in the state's market slots could never be proved. */
+function requireSegments({ shape, risk }: DeploymentPlan): void {
+  const geometries = risk.map(({ geometry }) => geometry);
+  const slots = geometries.reduce((sum, geometry) => sum + slotsOf(geometry), 0);
+  if (slots > shape.marketSlots) {
+    throw new DeploymentRefused(
+      `the risk circuits fill ${slots} market slots, the state has ${shape.marketSlots}`,
+    );
+  }
+  // Breaks off unless each begins where the one before it ends, at a link of the hash.
+  placesOfAll(geometries);
+}
+
+/** The registry enforces it: at no time are more instruments listed than the circuits have slots and batches have rows for. */
+function instrumentLimitOf({ shape, batches, risk }: DeploymentPlan): number {
+  const slots = risk.reduce((sum, { geometry }) => sum + slotsOf(geometry), 0);
+  const served = instrumentLimit(
+    batches.map(({ capacity }) => capacity),
+    shape,
+  );
+  return Math.min(slots, served);
+}
+
+/** Verifiers of a round, the registry, and the oracle: the registry names the oracle before it is there. */
+async function deployOracle(
+  signer: Signer,
+  plan: DeploymentPlan,
+  riskVerifiers: readonly string[],
+): Promise<Contract> {
+  const proofs = await create(signer, readArtifact('RoundProofs'), [
+    plan.risk.map(({ geometry, circuitHash }, i) => ({
+      geometry: geometryStruct(geometry),
+      verifier: riskVerifiers[i],
+      circuitHash,
+    })),
+  ]);
+  const nonce = await signer.getNonce('pending');
+  const parameters = await create(signer, readArtifact('RiskParameters'), [
+    initialParametersStruct({ ...plan.oracle, instrumentLimit: instrumentLimitOf(plan) }),
+    await proofs.getAddress(),
+    getCreateAddress({ from: await signer.getAddress(), nonce: nonce + 1 }),
+  ]);
+  return create(signer, readArtifact('RiskOracle'), [
+    await parameters.getAddress(),
+    plan.oracle.stalenessSec,
+  ]);
 }
 
 async function create(signer: Signer, artifact: Artifact, values: readonly unknown[]): Promise<Contract> {

@@ -7,14 +7,14 @@ interface IRiskOracle {
     /// @param roundTimeSec the oracle's own time of the prices
     /// @param acceptedAtSec L1 time at which the table's proof was accepted
     /// @param isJump no new risk, no liquidation, price-free withdrawals only
-    /// @param esCount k of the expected shortfall
+    /// @param marginWord k of the expected shortfall:8 · unit of the size add-on in dollars:36 per underlying
     /// @param tableHash public word 7 of a batch
     struct AcceptedTable {
         uint64 roundNumber;
         uint64 roundTimeSec;
         uint64 acceptedAtSec;
         bool isJump;
-        uint8 esCount;
+        uint80 marginWord;
         uint256 tableHash;
     }
 

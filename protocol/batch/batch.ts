@@ -97,7 +97,7 @@ export interface FundPayment {
 /** Fixed before anything is executed. */
 export interface BatchHeader {
   readonly domain: SigningDomain;
-  /** keccak(chain id, contract, circuit hash) mod p: public word 0. */
+  /** keccak(chain id, contract, circuit hash) mod p: public word 0. Sealing puts that of the chosen size. */
   readonly domainWord: bigint;
   readonly batchNumber: bigint;
   readonly timeSec: bigint;

@@ -11,16 +11,6 @@ import {
   type SegmentGeometry,
 } from './registry.ts';
 
-/**
- * R0 and the daily volatility at which the scan range is R0. The latter is √(¾·v + ¼·v_stressed) over the daily
- * closes of April 2022 to April 2026 (Binance spot), stressed being the quarter of days with the highest trailing
- * exponentially weighted variance: 2.77 % and 3.87 %.
- */
-export const DEFAULT_UNDERLYING_PARAMETERS: readonly UnderlyingParameters[] = [
-  { baseScanRangePpm: 160_000n, referenceVolPpm: 28_000n },
-  { baseScanRangePpm: 180_000n, referenceVolPpm: 39_000n },
-];
-
 const COMMON_OPTION_PARAMETERS = {
   volUpPpm: 450_000n,
   volDownPpm: 250_000n,
@@ -34,8 +24,18 @@ const COMMON_OPTION_PARAMETERS = {
 
 /** Per underlying, in the order of UNDERLYINGS. */
 export const DEFAULT_OPTION_PARAMETERS: readonly OptionParameters[] = [
-  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 450_000n },
-  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 500_000n },
+  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 450_000n, addOnUnitDollars: 10_000_000n },
+  { ...COMMON_OPTION_PARAMETERS, volUpFloorPpm: 500_000n, addOnUnitDollars: 5_000_000n },
+];
+
+/**
+ * R0 and the daily volatility at which the scan range is R0. The latter is √(¾·v + ¼·v_stressed) over the daily
+ * closes of April 2022 to April 2026 (Binance spot), stressed being the quarter of days with the highest trailing
+ * exponentially weighted variance: 2.77 % and 3.87 %.
+ */
+export const DEFAULT_UNDERLYING_PARAMETERS: readonly UnderlyingParameters[] = [
+  { baseScanRangePpm: 160_000n, referenceVolPpm: 28_000n, options: DEFAULT_OPTION_PARAMETERS[0] },
+  { baseScanRangePpm: 180_000n, referenceVolPpm: 39_000n, options: DEFAULT_OPTION_PARAMETERS[1] },
 ];
 
 /** The circuits that prove a table of a shape between them. */

@@ -14,7 +14,8 @@ import {
   squareRootDown,
 } from '../units.ts';
 import type { RiskReport } from './oracle-report.ts';
-import type { OptionParameters, Registry, SegmentGeometry } from './registry.ts';
+import { type BlockListing, type SurfaceValues, surfaceOf } from './oracle-surface.ts';
+import { type OptionParameters, placesOfAll, type Registry, type SegmentGeometry } from './registry.ts';
 import type { RiskRoundInputs } from './round.ts';
 import { PREMIUM_PPM_MAX, SCAN_FACTOR_E9_MAX, SCAN_FACTOR_ONE_E9 } from './round-limits.ts';
 
@@ -42,6 +43,7 @@ export interface UnderlyingParameters {
   readonly baseScanRangePpm: bigint;
   /** Long-run volatility of a day, where the factor is 1. */
   readonly referenceVolPpm: bigint;
+  readonly options: OptionParameters;
 }
 
 export interface Feed {
@@ -73,10 +75,12 @@ export interface UnderlyingValues {
   readonly scanRangePpm: bigint;
   readonly scanFactorE9: bigint;
   readonly fundingMicrosPerCoin: bigint;
+  /** In force when the round was posted. */
+  readonly options: OptionParameters;
 }
 
 /** As in the event RoundPosted, without the registry's hash. */
-export interface RoundValues {
+export interface RoundValues extends SurfaceValues {
   readonly roundNumber: bigint;
   readonly timeSec: bigint;
   readonly isJump: boolean;
@@ -84,7 +88,7 @@ export interface RoundValues {
   readonly underlyings: readonly UnderlyingValues[];
 }
 
-export type RoundMedians = Pick<RiskReport, 'timeSec' | 'indexMicros' | 'premiumPpm'>;
+export type RoundMedians = Omit<RiskReport, 'roundNumber'>;
 
 export function initialOracleState(
   parameters: readonly UnderlyingParameters[],
@@ -123,18 +127,27 @@ export function mediansOf(reports: readonly RiskReport[]): RoundMedians {
     premiumPpm: underlyings.map((u) =>
       clamp(medianDown(reports.map(({ premiumPpm }) => premiumPpm[u])), PREMIUM_PPM_MAX),
     ),
+    basisPpb: reports[0].basisPpb.map((_, b) => medianDown(reports.map(({ basisPpb }) => basisPpb[b]))),
+    volPpm: reports[0].volPpm.map((_, k) => medianDown(reports.map(({ volPpm }) => volPpm[k]))),
   };
 }
 
-/** The round that the oracle makes of these medians, and what it remembers afterwards. */
+/**
+ * The round that the oracle makes of these medians, and what it remembers afterwards. The medians are such as it
+ * takes: later than the last round, and a surface that `surfaceOf` does not refuse.
+ * @param blocks what is listed
+ */
 export function applyRound(
   state: OracleState,
   medians: RoundMedians,
   parameters: readonly UnderlyingParameters[],
   esCount: number,
+  blocks: readonly BlockListing[],
 ): { readonly state: OracleState; readonly values: RoundValues } {
   const { timeSec, indexMicros } = medians;
   invariant(timeSec > state.lastTimeSec, 'round time rises');
+  const surface = surfaceOf(medians, blocks, indexMicros, timeSec);
+  invariant(surface.ok, 'the surface of a posted round was accepted');
   const isJump = state.feeds.some((feed, u) => !isNormal(feed, indexMicros[u], state.isAfterJump));
   const indexSeconds = state.feeds.map((feed, u) => {
     const isConfirmed = state.isAfterJump && !isJump && isNear(indexMicros[u], feed.lastIndexMicros);
@@ -154,6 +167,7 @@ export function applyRound(
     scanRangePpm: divideNearest(parameters[u].baseScanRangePpm * scanFactorE9, E9),
     scanFactorE9,
     fundingMicrosPerCoin,
+    options: parameters[u].options,
   }));
   return {
     state: {
@@ -164,7 +178,7 @@ export function applyRound(
       feeds,
       indexSeconds,
     },
-    values: { roundNumber, timeSec, isJump, esCount, underlyings },
+    values: { roundNumber, timeSec, isJump, esCount, underlyings, ...surface.value },
   };
 }
 
@@ -229,27 +243,34 @@ export function riskRoundInputs(
   values: RoundValues,
   registry: Registry,
   segments: readonly SegmentGeometry[],
-  options: readonly OptionParameters[],
 ): RiskRoundInputs {
-  const { roundNumber, timeSec, esCount, isJump, underlyings } = values;
+  const { roundNumber, timeSec, esCount, isJump, underlyings, basisPpb, volPpm } = values;
+  const places = placesOfAll(segments);
+  const strikes = places.filter(({ kind }) => kind === 'strike');
   return {
     roundNumber,
     timeSec,
     esCount,
     isJump,
-    underlyings: underlyings.map((underlying, u) => ({ ...underlying, options: options[u] })),
+    underlyings,
     segments,
-    places: registry.map((entry) => {
+    places: registry.map((entry, i) => {
       if (entry === undefined) return undefined;
       const { premiumPpm, fundingMicrosPerCoin } = underlyings[entry.underlying];
-      const isPerp = entry.kind === 'perp';
+      const premiumPpb = {
+        spot: 0n,
+        perp: 1000n * premiumPpm,
+        future: basisPpb[places[i].block],
+        option: 0n,
+      }[entry.kind];
       return {
         entry,
-        premiumPpb: isPerp ? 1000n * premiumPpm : 0n,
-        fundingIndexMicrosPerLot: isPerp
-          ? fundingIndexPerLotNearest(fundingMicrosPerCoin, entry.lotE8)
-          : microsPerLot(0n),
-        volPpm: 0n,
+        premiumPpb,
+        fundingIndexMicrosPerLot:
+          entry.kind === 'perp'
+            ? fundingIndexPerLotNearest(fundingMicrosPerCoin, entry.lotE8)
+            : microsPerLot(0n),
+        volPpm: entry.kind === 'option' ? volPpm[strikes.indexOf(places[i])] : 0n,
       };
     }),
   };

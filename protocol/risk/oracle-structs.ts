@@ -1,11 +1,20 @@
 /** The oracle's Solidity structs (`contracts/libraries/RiskTypes.sol`) as plain data, and back. */
-import { InputError } from '../errors.ts';
+import type { BatchProof } from '../batch/batch.ts';
 import { lots } from '../units.ts';
 import type { RoundValues, UnderlyingParameters } from './oracle-state.ts';
-import type { RegistryEntry, RegistryKind } from './registry.ts';
+import {
+  type OptionParameters,
+  placeCount,
+  type Registry,
+  type RegistryEntry,
+  type RegistryKind,
+  type SegmentGeometry,
+  slotsOf,
+} from './registry.ts';
+import { RISK_WORD_END_HASH, type SegmentStatement } from './risk-words.ts';
 
 /** InstrumentKind of the contract. */
-const LISTED_KINDS = ['spot', 'perp'] as const satisfies readonly RegistryKind[];
+const KINDS = ['spot', 'perp', 'future', 'option'] as const satisfies readonly RegistryKind[];
 
 /** Every field as a contract library returns it. */
 export interface InstrumentStruct {
@@ -20,15 +29,32 @@ export interface InstrumentStruct {
   readonly penaltyPpm: bigint;
   readonly openInterestCapLots: bigint;
   readonly positionCapLots: bigint;
+  readonly expirySec: bigint;
+  readonly strikeMicrosPerLot: bigint;
 }
 
-/** @throws InputError for a kind that the registry cannot list. */
-export function instrumentStruct(entry: RegistryEntry): InstrumentStruct {
-  const kind = (LISTED_KINDS as readonly RegistryKind[]).indexOf(entry.kind);
-  if (kind < 0) throw new InputError('kind', entry.kind, `the registry lists ${LISTED_KINDS.join(', ')}`);
+const EMPTY_PLACE: InstrumentStruct = {
+  id: 0n,
+  kind: 0n,
+  underlying: 0n,
+  isReduceOnly: false,
+  lotE8: 0n,
+  chargeImPpm: 0n,
+  chargeMmPpm: 0n,
+  bandPpm: 0n,
+  penaltyPpm: 0n,
+  openInterestCapLots: 0n,
+  positionCapLots: 0n,
+  expirySec: 0n,
+  strikeMicrosPerLot: 0n,
+};
+
+/** A place as the contract holds it: all zeros where nothing is listed. */
+export function instrumentStruct(entry: RegistryEntry | undefined): InstrumentStruct {
+  if (entry === undefined) return EMPTY_PLACE;
   return {
     id: BigInt(entry.id),
-    kind: BigInt(kind),
+    kind: BigInt(KINDS.indexOf(entry.kind)),
     underlying: BigInt(entry.underlying),
     isReduceOnly: entry.isReduceOnly,
     lotE8: entry.lotE8,
@@ -38,26 +64,92 @@ export function instrumentStruct(entry: RegistryEntry): InstrumentStruct {
     penaltyPpm: entry.penaltyPpm,
     openInterestCapLots: entry.openInterestCap,
     positionCapLots: entry.positionCap,
+    expirySec: entry.expirySec,
+    strikeMicrosPerLot: entry.strikeMicrosPerLot,
   };
 }
 
 /** The registry of an event RegistryChanged, or of RiskParameters.instruments(). */
-export const registryFromStructs = (structs: readonly InstrumentStruct[]): RegistryEntry[] =>
-  structs.map((struct) => ({
-    id: Number(struct.id),
-    kind: LISTED_KINDS[Number(struct.kind)],
-    underlying: Number(struct.underlying),
-    lotE8: struct.lotE8,
-    chargeImPpm: struct.chargeImPpm,
-    chargeMmPpm: struct.chargeMmPpm,
-    bandPpm: struct.bandPpm,
-    penaltyPpm: struct.penaltyPpm,
-    openInterestCap: lots(struct.openInterestCapLots),
-    positionCap: lots(struct.positionCapLots),
-    isReduceOnly: struct.isReduceOnly,
-    expirySec: 0n,
-    strikeMicrosPerLot: 0n,
-  }));
+export const registryFromStructs = (structs: readonly InstrumentStruct[]): Registry =>
+  structs.map((struct) =>
+    struct.id === 0n
+      ? undefined
+      : {
+          id: Number(struct.id),
+          kind: KINDS[Number(struct.kind)],
+          underlying: Number(struct.underlying),
+          lotE8: struct.lotE8,
+          chargeImPpm: struct.chargeImPpm,
+          chargeMmPpm: struct.chargeMmPpm,
+          bandPpm: struct.bandPpm,
+          penaltyPpm: struct.penaltyPpm,
+          openInterestCap: lots(struct.openInterestCapLots),
+          positionCap: lots(struct.positionCapLots),
+          isReduceOnly: struct.isReduceOnly,
+          expirySec: struct.expirySec,
+          strikeMicrosPerLot: struct.strikeMicrosPerLot,
+        },
+  );
+
+export interface GeometryStruct {
+  readonly linear: bigint;
+  readonly blocks: bigint;
+  readonly strikesPerBlock: bigint;
+}
+
+export const geometryStruct = ({ linear, blocks, strikesPerBlock }: SegmentGeometry): GeometryStruct => ({
+  linear: BigInt(linear),
+  blocks: BigInt(blocks),
+  strikesPerBlock: BigInt(strikesPerBlock),
+});
+
+/** The segments of RiskParameters.segments(): one follows the other. The contract does not know their names. */
+export function geometriesFromStructs(structs: readonly GeometryStruct[]): SegmentGeometry[] {
+  let startSlot = 0;
+  return structs.map(({ linear, blocks, strikesPerBlock }, i) => {
+    const geometry: SegmentGeometry = {
+      name: `segment ${i}`,
+      startSlot,
+      linear: Number(linear),
+      blocks: Number(blocks),
+      strikesPerBlock: Number(strikesPerBlock),
+    };
+    startSlot += slotsOf(geometry);
+    return geometry;
+  });
+}
+
+/** Twin of SegmentProof. */
+export interface SegmentProofStruct {
+  readonly listed: readonly InstrumentStruct[];
+  readonly endHash: bigint;
+  readonly commitment: bigint;
+  readonly isSurfaceSound: boolean;
+  readonly proof: BatchProof;
+}
+
+/** The last argument of RiskOracle.proveRound: the registry by segments, each with what was proved of it. */
+export function segmentProofStructs(
+  registry: Registry,
+  proved: readonly (Pick<SegmentStatement, 'geometry' | 'isSurfaceSound' | 'words' | 'publicInputs'> & {
+    readonly proof: BatchProof;
+  })[],
+): SegmentProofStruct[] {
+  let first = 0;
+  return proved.map(({ geometry, isSurfaceSound, words, publicInputs, proof }) => {
+    const listed = Array.from({ length: placeCount(geometry) }, (_, i) =>
+      instrumentStruct(registry[first + i]),
+    );
+    first += placeCount(geometry);
+    return {
+      listed,
+      endHash: words[RISK_WORD_END_HASH],
+      commitment: publicInputs.commitment,
+      isSurfaceSound,
+      proof,
+    };
+  });
+}
 
 export interface UnderlyingValuesStruct {
   readonly indexMicros: bigint;
@@ -65,6 +157,7 @@ export interface UnderlyingValuesStruct {
   readonly scanRangePpm: bigint;
   readonly scanFactorE9: bigint;
   readonly fundingMicrosPerCoin: bigint;
+  readonly options: OptionParameters;
 }
 
 export interface RoundValuesStruct {
@@ -74,6 +167,8 @@ export interface RoundValuesStruct {
   readonly esCount: bigint;
   readonly registryHash: string;
   readonly underlyings: readonly UnderlyingValuesStruct[];
+  readonly basisPpb: readonly bigint[];
+  readonly volPpm: readonly bigint[];
 }
 
 export const roundValuesStruct = (values: RoundValues, registryHash: string): RoundValuesStruct => ({
@@ -83,6 +178,8 @@ export const roundValuesStruct = (values: RoundValues, registryHash: string): Ro
   esCount: BigInt(values.esCount),
   registryHash,
   underlyings: values.underlyings.map(copyUnderlying),
+  basisPpb: [...values.basisPpb],
+  volPpm: [...values.volPpm],
 });
 
 /** The values of an event RoundPosted. */
@@ -92,6 +189,9 @@ export const roundValuesFromStruct = (struct: RoundValuesStruct): RoundValues =>
   isJump: struct.isJump,
   esCount: Number(struct.esCount),
   underlyings: struct.underlyings.map(copyUnderlying),
+  // A contract library may give an empty list as an object without a length.
+  basisPpb: Array.from(struct.basisPpb),
+  volPpm: Array.from(struct.volPpm),
 });
 
 const copyUnderlying = (values: UnderlyingValuesStruct): UnderlyingValuesStruct => ({
@@ -100,15 +200,27 @@ const copyUnderlying = (values: UnderlyingValuesStruct): UnderlyingValuesStruct 
   scanRangePpm: values.scanRangePpm,
   scanFactorE9: values.scanFactorE9,
   fundingMicrosPerCoin: values.fundingMicrosPerCoin,
+  options: copyOptions(values.options),
+});
+
+const copyOptions = (options: OptionParameters): OptionParameters => ({
+  volUpPpm: options.volUpPpm,
+  volDownPpm: options.volDownPpm,
+  volUpFloorPpm: options.volUpFloorPpm,
+  rollMinPpm: options.rollMinPpm,
+  rollPerYearPpm: options.rollPerYearPpm,
+  shortImPpm: options.shortImPpm,
+  shortMmPpm: options.shortMmPpm,
+  bandPpm: options.bandPpm,
+  penaltyPpm: options.penaltyPpm,
+  addOnUnitDollars: options.addOnUnitDollars,
 });
 
 /** Who governs, signs and limits a new oracle. */
 export interface OracleSettings {
   readonly governor: string;
   readonly delaySec: bigint;
-  /** Rows of the risk circuit. */
-  readonly instrumentRows: number;
-  /** Rows of the smallest batch, at most the above. */
+  /** Instruments that may be listed, an option counting as two. */
   readonly instrumentLimit: number;
   readonly esCount: number;
   /** Five. */
@@ -116,19 +228,22 @@ export interface OracleSettings {
   /** Prices at deployment: the first round is a jump unless it is within 10 % of them. */
   readonly indexMicros: readonly bigint[];
   readonly underlyings: readonly UnderlyingParameters[];
-  readonly registry: readonly RegistryEntry[];
+  readonly registry: Registry;
 }
 
-/** The last argument of RiskOracle's constructor. */
+/** The first argument of RiskParameters' constructor. */
 export const initialParametersStruct = (settings: OracleSettings) => ({
   governor: settings.governor,
   delaySec: settings.delaySec,
-  instrumentRows: settings.instrumentRows,
   instrumentLimit: settings.instrumentLimit,
   esCount: settings.esCount,
   signers: settings.signers,
   baseScanRangePpm: settings.underlyings.map(({ baseScanRangePpm }) => baseScanRangePpm),
   referenceVolPpm: settings.underlyings.map(({ referenceVolPpm }) => referenceVolPpm),
+  options: settings.underlyings.map(({ options }) => options),
   indexMicros: settings.indexMicros,
-  instruments: settings.registry.map(instrumentStruct),
+  // Empty places at the end need not be told, and a deployment may not be longer than 49,152 bytes.
+  instruments: settings.registry
+    .slice(0, settings.registry.findLastIndex((entry) => entry !== undefined) + 1)
+    .map(instrumentStruct),
 });

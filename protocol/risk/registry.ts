@@ -59,6 +59,8 @@ export interface OptionParameters {
   /** Of the index price of an option's lot. */
   readonly bandPpm: bigint;
   readonly penaltyPpm: bigint;
+  /** Net delta up to this pays nothing for its size: the unit of the size add-on, whole dollars. */
+  readonly addOnUnitDollars: bigint;
 }
 
 /** Sizes of one risk circuit. */

@@ -24,6 +24,7 @@ import { META_LAYOUT, rowHashes } from './table.ts';
 import { type BlockTerms, effectiveCharges } from './terms.ts';
 
 export const RISK_HEADER_WORDS = 5;
+export const RISK_WORD_END_HASH = 3;
 export const WORDS_PER_LINEAR_PLACE = 2;
 /** Of a block, besides one for each strike. */
 export const WORDS_PER_BLOCK = 3;

@@ -2,6 +2,8 @@
 import { InputError } from '../errors.ts';
 import { type RiskRow, UNDERLYINGS } from '../instrument.ts';
 import {
+  ADD_ON_UNIT_BITS,
+  DELTA_BITS,
   ES_COUNT_BITS,
   FIRST_DERIVATIVE_ID,
   INSTRUMENT_ID_BITS,
@@ -163,6 +165,7 @@ function checkRates(entry: RegistryEntry, { underlyings, timeSec }: RiskRoundInp
     requireRange('option bandPpm', terms.bandPpm, 0n, CHARGE_PPM_MAX);
     requireRange('option penaltyPpm', terms.penaltyPpm, 0n, CHARGE_PPM_MAX);
   }
+  requireRange('addOnUnitDollars', options.addOnUnitDollars, 1n, belowBits(ADD_ON_UNIT_BITS));
   requireRange('charge', effectiveCharges(entry, scanFactorE9, terms).imPpm, 0n, CHARGE_PPM_MAX);
 }
 
@@ -187,13 +190,19 @@ function checkStrike(
 /** What the batch circuit assumes of rows. @throws InputError */
 export function checkRows(rows: readonly RiskRow[]): void {
   let marketLoss = 0n;
+  const deltas = UNDERLYINGS.map(() => 0n);
   for (const row of rows) {
     const isOption = row.pairLosses.length > 0;
     // A forward is also the base of its options: it has fewer bits than a mark.
     const markMax = row.expirySec === 0n ? belowBits(PRICE_BITS) : FORWARD_MICROS_MAX;
     if (!isOption) requireRange(`mark of ${row.instrumentId}`, row.mark, 1n, markMax);
     const worstLoss = row.losses.reduce((worst, loss) => max(worst, abs(loss)), microsPerLot(0n));
-    marketLoss += (row.isSpot ? SPOT_LOTS_MAX : row.openInterestCap) * worstLoss;
+    const lots = row.isSpot ? SPOT_LOTS_MAX : row.openInterestCap;
+    marketLoss += lots * worstLoss;
+    deltas[row.underlying] += lots * abs(row.delta);
   }
   requireRange('sum of lots × worst loss', marketLoss, 0n, belowBits(MARKET_LOSS_BITS));
+  deltas.forEach((delta, u) => {
+    requireRange(`sum of lots × delta, ${UNDERLYINGS[u]}`, delta, 0n, belowBits(DELTA_BITS));
+  });
 }

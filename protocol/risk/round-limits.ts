@@ -26,6 +26,6 @@ export const VOL_DOWN_PPM_MAX = 360_465n;
 /** At the longest time to expiry the roll is then below one half, which leaves as much for a future's own charge. */
 export const ROLL_PER_YEAR_PPM_MAX = 100_000n;
 /** Σ over instruments of lots that can exist × worst loss: keeps every account's scenario loss below 2^64. */
-export const MARKET_LOSS_BITS = 63;
+export const MARKET_LOSS_BITS = 59;
 /** Lots of a spot token in the whole system: the rollup's own cap, for the table's does not bind deposits. */
-export const SPOT_LOTS_MAX = 1n << 34n;
+export const SPOT_LOTS_MAX = 1n << 30n;

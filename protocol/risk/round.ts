@@ -31,8 +31,6 @@ export interface UnderlyingRound {
   /** The factor itself, 1e9 … 2e9: haircuts grow by it as R does. */
   readonly scanFactorE9: bigint;
   readonly options: OptionParameters;
-  /** Unit of the size add-on, whole dollars. */
-  readonly addOnUnitDollars: bigint;
 }
 
 /** A place with something listed. */
@@ -121,6 +119,6 @@ export function buildRiskTable(inputs: RiskRoundInputs, shape: StateShape): Risk
     return optionRows(place, listed, { underlying, terms: block.terms, moves: shared, forward }, shape);
   });
   checkRows(rows);
-  const addOnUnitDollars = underlyings.map((underlying) => underlying.addOnUnitDollars);
+  const addOnUnitDollars = underlyings.map(({ options }) => options.addOnUnitDollars);
   return { roundNumber, timeSec, rows, esCount, addOnUnitDollars, isJump };
 }

@@ -7,8 +7,9 @@
  */
 import type { Account } from '../account.ts';
 import type { BatchContent, BatchHeader, L1Operation, SealedBatch } from '../batch/batch.ts';
+import type { BatchSize } from '../batch/sizes.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '../errors.ts';
-import type { BatchCapacity } from '../limits.ts';
+import type { BatchCapacity, RowCounts } from '../limits.ts';
 import { accountAt, isUserIndex, type LedgerState } from '../state.ts';
 import { executeBatch } from './execute-batch.ts';
 import { accountChange, blame, refuseChange, refuseTransfers } from './judge-account.ts';
@@ -100,9 +101,31 @@ export class OpenBatch {
     return operation.kind === 'l1' ? this.#l1Refusal(next, operation.operation) : next;
   }
 
-  /** Seals the batch: fixes rows, roots and Merkle paths, after judging the whole content once more. */
-  seal(): { readonly batch: SealedBatch; readonly state: LedgerState } {
-    const executed = executeBatch(this.start, this.content, this.capacity);
+  /** Rows it needs so far, of each kind. */
+  get usedRows(): RowCounts {
+    const { signatures, messages, l1Operations, withdrawals, liquidations } = this.content;
+    const accounts = [...this.#rows.values()];
+    return {
+      accounts: accounts.length,
+      signatures: signatures.length,
+      messages: messages.length,
+      instruments: batchInstruments(accounts, this.content).length,
+      l1Operations: l1Operations.length,
+      withdrawals: withdrawals.length,
+      liquidations: liquidations.length,
+    };
+  }
+
+  /**
+   * Seals the batch: fixes rows, roots and Merkle paths, after judging the whole content once more.
+   * @param size that holds `usedRows`; the one it was opened for unless told otherwise
+   */
+  seal(size: BatchSize = { capacity: this.capacity, domainWord: this.header.domainWord }): {
+    readonly batch: SealedBatch;
+    readonly state: LedgerState;
+  } {
+    const content = { ...this.content, header: { ...this.header, domainWord: size.domainWord } };
+    const executed = executeBatch(this.start, content, size.capacity);
     invariant(executed.ok, `an open batch can be sealed: ${executed.ok ? '' : executed.message}`);
     return executed.value;
   }

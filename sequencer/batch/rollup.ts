@@ -1,9 +1,11 @@
 /**
  * The open batch: opened when there is something to put in, filled by operations of `protocol/transition`, sealed
- * when full, old, or overtaken by a new round. Sealing fixes root and content; the proof comes later.
+ * when full, old, or overtaken by a new round. It has the room of the largest deployed size until it is sealed for the
+ * smallest that holds it. Sealing fixes root and content; the proof comes later.
  */
 import type { Account } from '#protocol/account.ts';
 import type { BatchHeader, SealedBatch } from '#protocol/batch/batch.ts';
+import { largestSize, smallestFitting } from '#protocol/batch/sizes.ts';
 import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/open-batch.ts';
@@ -27,7 +29,7 @@ function headerOf(state: EngineState, table: NonNullable<EngineState['table']>):
   const { config, l1Ledger, l1TimeSec } = state;
   return {
     domain: config.domain,
-    domainWord: config.domainWord,
+    domainWord: largestSize(config.sizes).domainWord,
     batchNumber: BigInt(state.nextBatchNumber),
     timeSec: l1TimeSec,
     table: table.table,
@@ -45,16 +47,17 @@ function openBatch(state: EngineState, lane: Lane): Result<OpenEntry> {
   if (table === undefined)
     return reject('no-round', 'no risk round was accepted yet: no batch can be opened');
   const header = headerOf(state, table);
+  const { capacity } = largestSize(state.config.sizes);
   state.open = {
     number: state.nextBatchNumber,
     table,
     pendingEnd: state.l1QueueEnd,
-    batch: emptyBatch(state.ledger, header, state.config.capacity),
+    batch: emptyBatch(state.ledger, header, capacity),
     actions: [],
   };
   state.emit({ kind: 'batch-opened', batchNumber: state.open.number, timeSec: header.timeSec });
   closeExpiredOrders(state, header.timeSec);
-  includeWaiting(state, Math.max(1, state.config.capacity.accounts - ACCOUNTS_OF_A_TRADE));
+  includeWaiting(state, Math.max(1, capacity.accounts - ACCOUNTS_OF_A_TRADE));
   return accept(state.open);
 }
 
@@ -226,11 +229,15 @@ export function sealBatch(state: EngineState): void {
   if (open === undefined) return;
   state.open = undefined;
   if (open.batch.isEmpty) return;
-  const { batch: sealed, state: ledger } = open.batch.seal();
+  const { sizes } = state.config;
+  const sizeIndex = smallestFitting(sizes, open.batch.usedRows);
+  invariant(sizeIndex >= 0, 'a batch has no more rows than the size it was opened for');
+  const { batch: sealed, state: ledger } = open.batch.seal(sizes[sizeIndex]);
   const attempt = state.attempts.get(open.number) ?? 0;
   const entry: BatchEntry = {
     number: open.number,
     attempt,
+    sizeIndex,
     status: 'sealed',
     sealed,
     oldStateRoot: sealed.oldStateRoot,

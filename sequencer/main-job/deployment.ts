@@ -2,14 +2,22 @@
 import { NonceManager, type Signer } from 'ethers';
 import { type Deployment, type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import type { KeyGate } from '#contracts/deploy/verifier-gate.ts';
-import { InputError } from '#protocol/errors.ts';
-import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { type BatchCapacity, MEDIUM_BATCH, SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
-import { type Registry, type RegistryEntry, RISK_SMALL } from '#protocol/risk/registry.ts';
+import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import type { LocalChain } from './chain.ts';
 import type { MarketPlan } from './plan.ts';
 import type { PreparedCircuit } from './setup.ts';
+
+/** Batch sizes in the contract's order; their circuits have the same names. */
+export const BATCH_CAPACITIES: readonly BatchCapacity[] = [SMALL_BATCH, MEDIUM_BATCH];
+
+/** Circuits of the deployment; `batches` are those of BATCH_CAPACITIES. */
+export interface Circuits {
+  readonly batches: readonly PreparedCircuit[];
+  readonly risk: PreparedCircuit;
+}
 
 /** Prices older than this are not used (contract and engine). */
 export const STALENESS_SEC = 180n;
@@ -47,25 +55,17 @@ export function rolesOn(chain: LocalChain, ownerCount: number): Roles {
 const keyGate: KeyGate = (key, chainId) =>
   checkVerificationKey({ protocol: 'groth16', curve: 'bn128', vk_alphabeta_12: undefined, ...key }, chainId);
 
-/** The deployed oracle lists places one after another. @throws InputError for a registry with an empty place */
-export const withoutHoles = (registry: Registry): RegistryEntry[] =>
-  registry.map((entry, place) => {
-    if (entry === undefined)
-      throw new InputError('registry', place, 'this oracle lists no place after a hole');
-    return entry;
-  });
-
 export async function deployRollup(
   roles: Roles,
-  circuits: { readonly batch: PreparedCircuit; readonly risk: PreparedCircuit },
+  circuits: Circuits,
   signers: readonly string[],
   { listing, steps }: MarketPlan,
 ): Promise<Deployment> {
   const governor = await roles.deployer.getAddress();
   const plan: DeploymentPlan = {
     shape: STANDARD_SHAPE,
-    batches: [{ ...circuits.batch.plan, capacity: SMALL_BATCH }],
-    risk: { ...circuits.risk.plan, instrumentRows: RISK_SMALL.linear },
+    batches: BATCH_CAPACITIES.map((capacity, i) => ({ ...circuits.batches[i].plan, capacity })),
+    risk: [{ ...circuits.risk.plan, geometry: RISK_SMALL }],
     tokens: TEST_TOKENS,
     oracle: {
       governor,
@@ -75,7 +75,7 @@ export async function deployRollup(
       // The first round is near them, so it is no jump.
       indexMicros: steps[0].oracleBar.closeMicros,
       underlyings: DEFAULT_UNDERLYING_PARAMETERS,
-      registry: withoutHoles(listing.registry),
+      registry: listing.registry,
       stalenessSec: STALENESS_SEC,
     },
     operator: governor,

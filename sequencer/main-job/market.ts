@@ -3,6 +3,8 @@ import { Contract } from 'ethers';
 import { randomTradingKey, type TradingKey } from '#client/keys.ts';
 import { L1Account } from '#client/l1.ts';
 import { TEST_TOKENS } from '#contracts/deploy/deploy.ts';
+import { invariant } from '#protocol/errors.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
 import { abs, max, PPM_ONE } from '#protocol/units.ts';
 import { amountText } from './amounts.ts';
 import type { CastMember } from './cast.ts';
@@ -45,6 +47,8 @@ export class Market {
   readonly #plan: MarketPlan;
   readonly #world: World;
   readonly #narrator: Narrator;
+  /** Of the newest round that is not void. */
+  #table: RiskTable | undefined;
   /** Quotes of the last bar must be dead before the next round. */
   #lastExpirySec = 0n;
 
@@ -73,6 +77,10 @@ export class Market {
     const timeSec = await chain.advanceTo(startSec);
     const round = await rounds.run(timeSec, closeSec);
     this.#compare(round, step);
+    // A void round has no table on L1: whoever trades goes by the one before it, as the engine does.
+    if (!round.isVoid) this.#table = round.table;
+    const table = this.#table;
+    invariant(table !== undefined, 'the first round of a story is not void');
     await sequencer.syncL1();
     for (const member of this.#plan.cast) if (member.arrivesAtStep === step.index) await this.#arrive(member);
     for (const participant of this.participants) await this.#laterOnL1(participant, step.index);
@@ -84,7 +92,7 @@ export class Market {
     this.#lastExpirySec = expirySec;
     for (const { trader } of this.participants) {
       if (!actsIn(trader.member, step.index) || !isActive(trader.member)) continue;
-      const { sent, refused } = await trader.act({ feed, blocks, table: round.table, expirySec });
+      const { sent, refused } = await trader.act({ feed, blocks, table, expirySec });
       this.sentMessages += sent;
       this.refusedCodes.push(...refused.map(({ code }) => code));
       await sequencer.engine.command({ kind: 'liquidation-scan' });

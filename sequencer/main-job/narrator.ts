@@ -73,7 +73,7 @@ export class Narrator {
       minute,
       `BTC ${dollars(btc).padStart(9)}`,
       `ETH ${dollars(eth).padStart(8)}`,
-      `round ${String(round.table.roundNumber).padStart(2)}`,
+      `round ${String(round.table.roundNumber).padStart(2)}${round.isVoid ? ' VOID' : ''}`,
       `orders ${String(ordersAccepted).padStart(3)}`,
       `trades ${String(trades).padStart(2)}`,
       `batches ${batchesSealed} sealed, ${batchesProven} proved, ${batchesFinal} on L1`,

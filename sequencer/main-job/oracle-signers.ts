@@ -3,10 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Wallet } from 'ethers';
-import type { RecordingName } from '#sequencer/market-data/bars.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
+import { defaultSegments } from '#protocol/risk/default-registry.ts';
 import type { SignerAddress } from '../oracle-signer/relay.ts';
 import type { SignerSettings } from '../oracle-signer/signer.ts';
+import { watchedBlocks } from '../oracle-signer/surface-report.ts';
 import { stopProcess } from './chain.ts';
+import type { MarketPlan } from './plan.ts';
 
 const SIGNER_COUNT = 5;
 /** The fifth reports half of every price: with four honest ones the median does not move. */
@@ -31,11 +34,12 @@ export const drawSignerWallets = (): Wallet[] =>
 export async function startOracleSigners(
   root: string,
   wallets: readonly Wallet[],
-  recording: RecordingName,
+  { recording, listing }: MarketPlan,
   chainId: bigint,
   oracleAddress: string,
 ): Promise<OracleSigners> {
   const children: ChildProcess[] = [];
+  const blocks = watchedBlocks(listing.registry, defaultSegments(STANDARD_SHAPE));
   const stop = async (): Promise<void> => {
     for (const child of children) child.stdin?.end();
     await Promise.all(children.map(stopProcess));
@@ -52,6 +56,7 @@ export async function startOracleSigners(
           noisePpmMax: NOISE_PPM_MAX,
           clockOffsetSec: i - 2,
           priceFactorPpm: i === LIAR ? LIE_PPM : HONEST_PPM,
+          blocks,
         };
         return startSigner(root, settings, children);
       }),

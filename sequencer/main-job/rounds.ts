@@ -6,43 +6,48 @@ import {
   type Result,
   type Signer,
 } from 'ethers';
-import type { BatchProof, PublicInputs } from '#protocol/batch/batch.ts';
+import type { BatchProof } from '#protocol/batch/batch.ts';
 import { domainWord as domainWordOf } from '#protocol/batch/words.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
-import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
+import { defaultSegments } from '#protocol/risk/default-registry.ts';
 import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import {
-  instrumentStruct,
   type RoundValuesStruct,
   roundValuesFromStruct,
+  roundValuesStruct,
+  segmentProofStructs,
 } from '#protocol/risk/oracle-structs.ts';
-import type { RegistryEntry } from '#protocol/risk/registry.ts';
+import type { Registry } from '#protocol/risk/registry.ts';
+import type { SegmentStatement } from '#protocol/risk/risk-words.ts';
 import type { RiskRoundInputs } from '#protocol/risk/round.ts';
 import { buildRiskTable } from '#protocol/risk/round.ts';
-import { tableHash } from '#protocol/risk/table.ts';
 import { collectReports, type SignerAddress } from '../oracle-signer/relay.ts';
 
-/** Proves the table of a round. */
+/** Proves the table of a round, segment by segment. */
 export type ProveRound = (
   inputs: RiskRoundInputs,
-  domainWord: bigint,
-) => Promise<{ readonly proof: BatchProof; readonly inputs: PublicInputs }>;
+  /** By segment. */
+  domainWords: readonly bigint[],
+) => Promise<readonly (SegmentStatement & { readonly proof: BatchProof })[]>;
 
 export interface RoundKeeperSettings {
   readonly relay: Signer;
   readonly chainId: bigint;
   readonly oracleAddress: string;
   readonly oracleAbi: InterfaceAbi;
-  readonly circuitHash: bigint;
+  /** By segment. */
+  readonly circuitHashes: readonly bigint[];
   readonly signers: readonly SignerAddress[];
-  readonly registry: readonly RegistryEntry[];
+  readonly registry: Registry;
   readonly prove: ProveRound;
 }
 
 export interface AcceptedRound {
   readonly table: RiskTable;
+  /** Its options contradict each other: L1 took no table of it, the one before it stays in force. */
+  readonly isVoid: boolean;
   /** Medians that the contract took, one coin, micros. */
   readonly indexMicros: readonly bigint[];
   /** Reports that were used, of five. */
@@ -61,9 +66,9 @@ export class RoundKeeper {
     this.#oracle = new Contract(settings.oracleAddress, settings.oracleAbi, settings.relay);
   }
 
-  /** Brings one round to an accepted table. @param barCloseSec the minute whose prices it carries */
+  /** Brings one round to an accepted table, or to its end if it is void. @param barCloseSec the minute whose prices it carries */
   async run(timeSec: bigint, barCloseSec: bigint): Promise<AcceptedRound> {
-    const { signers, chainId, oracleAddress, registry, prove, circuitHash } = this.#settings;
+    const { signers, chainId, oracleAddress, registry, prove, circuitHashes } = this.#settings;
     const request = { roundNumber: this.#lastRound + 1n, timeSec, barCloseSec };
     const { reports } = await collectReports(signers, request, Number(chainId), oracleAddress);
     const posted = await this.#send('postRound', [
@@ -71,25 +76,19 @@ export class RoundKeeper {
       reports.map(({ signature }) => signature),
     ]);
     this.#lastRound = request.roundNumber;
-    const values = this.#valuesOf(posted);
-    const inputs = riskRoundInputs(
-      roundValuesFromStruct(values),
-      registry,
-      defaultSegments(STANDARD_SHAPE),
-      DEFAULT_OPTION_PARAMETERS,
-    );
-    const domainWord = domainWordOf(chainId, BigInt(oracleAddress), circuitHash);
-    const { proof, inputs: publicInputs } = await prove(inputs, domainWord);
+    const struct = this.#valuesOf(posted);
+    const values = roundValuesFromStruct(struct);
+    const inputs = riskRoundInputs(values, registry, defaultSegments(STANDARD_SHAPE));
+    const domainWords = circuitHashes.map((hash) => domainWordOf(chainId, BigInt(oracleAddress), hash));
+    const segments = await prove(inputs, domainWords);
     const table = buildRiskTable(inputs, STANDARD_SHAPE);
     const proved = await this.#send('proveRound', [
-      values,
-      registry.map(instrumentStruct),
-      tableHash(table, STANDARD_SHAPE),
-      publicInputs.commitment,
-      proof,
+      roundValuesStruct(values, struct.registryHash),
+      segmentProofStructs(registry, segments),
     ]);
     return {
       table,
+      isVoid: segments.some(({ isSurfaceSound }) => !isSurfaceSound),
       indexMicros: values.underlyings.map((underlying) => underlying.indexMicros),
       reportCount: reports.length,
       postGas: posted.gasUsed,

@@ -7,7 +7,7 @@ import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { accountAt, genesisState } from '#protocol/state.ts';
 import type { Reconstruction } from '../reconstruct/report.ts';
 import { tokenSymbol } from './amounts.ts';
-import { STALENESS_SEC } from './deployment.ts';
+import { type Circuits, STALENESS_SEC } from './deployment.ts';
 import type { Listing } from './listing.ts';
 import { REASONS } from './narrator.ts';
 import { coins, dollars, grouped, pricePerCoin, table } from './terminal.ts';
@@ -46,6 +46,15 @@ export function liquidationsOf(reconstruction: Reconstruction): ShownLiquidation
     });
   });
 }
+
+/** How many batches were proved with which circuit. */
+export const batchSizesText = ({ batches }: Reconstruction, circuits: Circuits): string =>
+  circuits.batches
+    .map(({ artifacts, constraintCount }, i) => {
+      const count = batches.filter(({ submission }) => submission.header.sizeIndex === i).length;
+      return `${count} × ${artifacts.name} of ${grouped(constraintCount)} constraints`;
+    })
+    .join(', ');
 
 /** One row for each side of a liquidation: the account before and after it. */
 export function liquidationLines(

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import type { Deployment } from '#contracts/deploy/deploy.ts';
 import { domainWord } from '#protocol/batch/words.ts';
-import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { invariant } from '#protocol/errors.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SigningDomain } from '#protocol/message.ts';
 import { ProofPool } from '#prover/proof-pool.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
@@ -14,22 +15,23 @@ import { PgliteStore } from '../ledger/pglite-store.ts';
 import { L1Contracts } from '../settlement/l1-contracts.ts';
 import { type Sequencer, startSequencer } from '../start.ts';
 import { type LocalChain, startLocalChain } from './chain.ts';
-import { deployRollup, type Roles, rolesOn, STALENESS_SEC, withoutHoles } from './deployment.ts';
+import {
+  BATCH_CAPACITIES,
+  type Circuits,
+  deployRollup,
+  type Roles,
+  rolesOn,
+  STALENESS_SEC,
+} from './deployment.ts';
 import { drawSignerWallets, type OracleSigners, startOracleSigners } from './oracle-signers.ts';
 import type { MarketPlan } from './plan.ts';
 import { RoundKeeper } from './rounds.ts';
-import type { PreparedCircuit } from './setup.ts';
 
 /** One worker for the batch in hand, one for the round that the next bar waits for. */
 const WORKER_COUNT = 2;
 /** Sealing is asked for at the end of every bar; age only matters when nobody asks. */
 const SEAL_AGE_MS = 20_000;
 const POLL_MS = 200;
-
-export interface Circuits {
-  readonly batch: PreparedCircuit;
-  readonly risk: PreparedCircuit;
-}
 
 /** Seconds a proof took, witness included, by what was proved. */
 export interface ProofTimes {
@@ -84,13 +86,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
   const wallets = drawSignerWallets();
   const signerAddresses = wallets.map(({ address }) => address);
   const deployment = await deployRollup(roles, circuits, signerAddresses, plan);
-  const oracles = await startOracleSigners(
-    root,
-    wallets,
-    plan.recording,
-    deployment.chainId,
-    deployment.oracle,
-  );
+  const oracles = await startOracleSigners(root, wallets, plan, deployment.chainId, deployment.oracle);
   stops.push(() => oracles.stop());
   const proofTimes: ProofTimes = { batchSec: [], roundSec: [] };
   const timed = async <T>(times: number[], task: () => Promise<T>): Promise<T> => {
@@ -104,14 +100,14 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     chainId: deployment.chainId,
     oracleAddress: deployment.oracle,
     oracleAbi: readArtifact('RiskOracle').abi,
-    circuitHash: circuits.risk.plan.circuitHash,
+    circuitHashes: [circuits.risk.plan.circuitHash],
     signers: oracles.addresses,
-    registry: withoutHoles(plan.listing.registry),
-    prove: (inputs, word) =>
+    registry: plan.listing.registry,
+    prove: (inputs, words) =>
       timed(proofTimes.roundSec, async () => {
-        const [task] = riskProofTasks(inputs, STANDARD_SHAPE, [word]).segments;
+        const [task] = riskProofTasks(inputs, STANDARD_SHAPE, words).segments;
         const { proof } = await pool.prove(circuits.risk.artifacts, task.input as unknown as CircuitInput);
-        return { proof, inputs: task.publicInputs };
+        return [{ ...task, proof }];
       }),
   });
   const failure = Promise.withResolvers<never>();
@@ -125,9 +121,11 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     config: {
       ...ENGINE_DEFAULTS,
       shape: STANDARD_SHAPE,
-      capacity: SMALL_BATCH,
+      sizes: BATCH_CAPACITIES.map((capacity, i) => ({
+        capacity,
+        domainWord: domainWord(domain.chainId, domain.rollupAddress, circuits.batches[i].plan.circuitHash),
+      })),
       domain,
-      domainWord: domainWord(domain.chainId, domain.rollupAddress, circuits.batch.plan.circuitHash),
       instruments: plan.listing.instruments,
       roundAgeMaxSec: STALENESS_SEC,
     },
@@ -135,8 +133,10 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     proofs: {
       prove: (batch) =>
         timed(proofTimes.batchSec, async () => {
+          const circuit = circuits.batches.find(({ artifacts }) => artifacts.name === batch.capacity.name);
+          invariant(circuit !== undefined, 'a batch is sealed for a deployed size');
           const { input, publicInputs } = buildCircuitInput(batch);
-          const { proof } = await pool.prove(circuits.batch.artifacts, input as unknown as CircuitInput);
+          const { proof } = await pool.prove(circuit.artifacts, input as unknown as CircuitInput);
           return { proof, inputs: publicInputs };
         }),
     },
@@ -147,7 +147,6 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
         firstBlock: deployment.l1Block,
       }),
       signer: roles.submitter,
-      sizeIndex: 0,
       // A chain of one node on this machine has no reorganisations.
       depths: { round: 0, deposit: 0, final: 0 },
       firstBlock: deployment.l1Block,

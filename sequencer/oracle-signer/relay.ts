@@ -39,6 +39,8 @@ interface ReportBody {
     readonly timeSec: string;
     readonly indexMicros: readonly string[];
     readonly premiumPpm: readonly string[];
+    readonly basisPpb: readonly string[];
+    readonly volPpm: readonly string[];
   };
   readonly signature: { readonly r: string; readonly vs: string };
 }
@@ -58,6 +60,8 @@ async function ask(
     timeSec: BigInt(text.timeSec),
     indexMicros: text.indexMicros.map(BigInt),
     premiumPpm: text.premiumPpm.map(BigInt),
+    basisPpb: text.basisPpb.map(BigInt),
+    volPpm: text.volPpm.map(BigInt),
   };
   checkRiskReport(report);
   if (report.roundNumber !== roundNumber) throw new Error(`reported round ${report.roundNumber}`);

@@ -13,6 +13,8 @@ import {
 } from '#protocol/risk/oracle-report.ts';
 import { divideNearest, PPM_ONE } from '#protocol/units.ts';
 import type { Bar, RecordingName } from '#sequencer/market-data/bars.ts';
+import type { OptionChain } from '#sequencer/market-data/option-chain.ts';
+import { listingOf, surfaceReport, type WatchedBlock } from './surface-report.ts';
 
 export interface SignedReport {
   readonly report: RiskReport;
@@ -35,6 +37,14 @@ export interface SignerSettings {
   readonly clockOffsetSec: number;
   /** 1,000,000 for the honest. */
   readonly priceFactorPpm: number;
+  /** Expiry blocks whose forwards and volatilities it reports; its venue differs in them as in prices. */
+  readonly blocks: readonly WatchedBlock[];
+}
+
+/** A signer's own copy of what was recorded. */
+export interface RecordedMarket {
+  readonly bars: readonly Bar[];
+  readonly chains: readonly OptionChain[];
 }
 
 /** What is asked of a signer: nothing about prices but which minute. */
@@ -54,21 +64,31 @@ export function noiseOf(text: string, most: number): bigint {
 }
 
 /** What this signer believes of a minute. @throws InputError when it has no such minute. */
-export function reportOf(bars: readonly Bar[], settings: SignerSettings, request: ReportRequest): RiskReport {
+export function reportOf(
+  { bars, chains }: RecordedMarket,
+  settings: SignerSettings,
+  request: ReportRequest,
+): RiskReport {
   const bar = bars.find(({ closeSec }) => closeSec === request.barCloseSec);
   if (bar === undefined)
     throw new InputError('barCloseSec', request.barCloseSec, 'no such minute in the data');
   invariant(bar.closeMicros.length === UNDERLYINGS.length, 'a bar prices every underlying');
   const factor = BigInt(settings.priceFactorPpm);
+  const noiseFor = (what: string) =>
+    noiseOf(`${settings.name}/${what}/${bar.closeSec}`, settings.noisePpmMax);
+  const surface = surfaceReport(chains, settings.blocks.map(listingOf), bar.closeMicros, request.timeSec);
   return {
     roundNumber: request.roundNumber,
     timeSec: request.timeSec + BigInt(settings.clockOffsetSec),
     indexMicros: bar.closeMicros.map((close, underlying) => {
-      const noise = noiseOf(`${settings.name}/${underlying}/${bar.closeSec}`, settings.noisePpmMax);
-      return divideNearest(close * (PPM_ONE + noise) * factor, PPM_ONE * PPM_ONE);
+      return divideNearest(close * (PPM_ONE + noiseFor(`${underlying}`)) * factor, PPM_ONE * PPM_ONE);
     }),
     // The recorded market has no perpetual of ours: its mark is the index.
     premiumPpm: bar.closeMicros.map(() => 0n),
+    basisPpb: surface.basisPpb.map((basis, block) => basis + 1000n * noiseFor(`basis ${block}`)),
+    volPpm: surface.volPpm.map((vol, strike) =>
+      divideNearest(vol * (PPM_ONE + noiseFor(`vol ${strike}`)) * factor, PPM_ONE * PPM_ONE),
+    ),
   };
 }
 

@@ -9,15 +9,22 @@ import { InputError, invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
 import { unpack } from '#protocol/pack.ts';
-import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
+import {
+  PARAMETERS_ABI,
+  PARAMETERS_READER,
+  ROUND_POSTED_EVENT,
+  ROUND_PROVED_EVENT,
+} from '#protocol/risk/oracle-abi.ts';
 import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import {
+  type GeometryStruct,
+  geometriesFromStructs,
   type InstrumentStruct,
   type RoundValuesStruct,
   registryFromStructs,
   roundValuesFromStruct,
 } from '#protocol/risk/oracle-structs.ts';
-import type { RegistryEntry } from '#protocol/risk/registry.ts';
+import type { Registry, SegmentGeometry } from '#protocol/risk/registry.ts';
 import { buildRiskTable } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import type { VaultNumbers } from './conservation.ts';
@@ -36,16 +43,7 @@ const VAULT_ABI = [
   'function tokenConfig(uint256) view returns (tuple(address token, uint96 weiPerUnit, uint128 depositMinUnits, uint128 capUnits, uint128 outflowFloorUnits))',
   'function conservation(uint256) view returns (tuple(uint256 heldUnits, uint256 claimsUnits, uint256 queuedUnits, int256 liquidUnits, uint256 fundBookedMicros, uint256 fundHeldMicros))',
 ];
-const UNDERLYING =
-  'tuple(uint48 indexMicros, int24 premiumPpm, uint24 scanRangePpm, uint32 scanFactorE9, int64 fundingMicrosPerCoin)';
-const INSTRUMENT =
-  'tuple(uint24 id, uint8 kind, uint8 underlying, bool isReduceOnly, uint32 lotE8, uint24 chargeImPpm, uint24 chargeMmPpm, uint24 bandPpm, uint24 penaltyPpm, uint48 openInterestCapLots, uint48 positionCapLots)';
-const ORACLE_ABI = [
-  `event RoundPosted(uint64 indexed roundNumber, tuple(uint64 roundNumber, uint64 timeSec, bool isJump, uint8 esCount, bytes32 registryHash, ${UNDERLYING}[2] underlyings) values, uint128[2] indexSeconds)`,
-  'event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash)',
-  'function parameters() view returns (address)',
-];
-const PARAMETERS_ABI = [`event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`];
+const ORACLE_ABI = [ROUND_POSTED_EVENT, ROUND_PROVED_EVENT, PARAMETERS_READER];
 const ERC20_ABI = ['function balanceOf(address) view returns (uint256)'];
 
 type Arguments = Record<string, bigint>;
@@ -113,6 +111,7 @@ export class L1Reader {
       values.set(round.roundNumber, round as unknown as RoundValuesStruct);
     }
     const registries = await this.registries();
+    const segments = await this.segments();
     const tables = new Map<number, RiskTable>();
     for (const { args } of await this.#events(oracle, 'RoundProved')) {
       const round = values.get(args.roundNumber);
@@ -121,15 +120,7 @@ export class L1Reader {
         round !== undefined && registry !== undefined,
         'a proved round was posted, its registry announced',
       );
-      const table = buildRiskTable(
-        riskRoundInputs(
-          roundValuesFromStruct(round),
-          registry,
-          defaultSegments(shape),
-          DEFAULT_OPTION_PARAMETERS,
-        ),
-        shape,
-      );
+      const table = buildRiskTable(riskRoundInputs(roundValuesFromStruct(round), registry, segments), shape);
       const hash = tableHash(table, shape);
       if (hash !== args.tableHash) throw new InputError('tableHash', hash, `L1 accepted ${args.tableHash}`);
       tables.set(Number(args.tableIndex), table);
@@ -137,15 +128,16 @@ export class L1Reader {
     return tables;
   }
 
+  /** The circuits that prove a table between them. */
+  async segments(): Promise<SegmentGeometry[]> {
+    const parameters = await this.#parameters();
+    return geometriesFromStructs((await parameters.segments()) as GeometryStruct[]);
+  }
+
   /** Every registry the oracle ever announced, by hash. */
-  async registries(): Promise<Map<string, RegistryEntry[]>> {
-    const oracle = await this.#oracle();
-    const parameters = new Contract(
-      await oracle.parameters(),
-      PARAMETERS_ABI as InterfaceAbi,
-      this.#provider,
-    );
-    const registries = new Map<string, RegistryEntry[]>();
+  async registries(): Promise<Map<string, Registry>> {
+    const parameters = await this.#parameters();
+    const registries = new Map<string, Registry>();
     for (const { log } of await this.#events(parameters, 'RegistryChanged')) {
       const parsed = parameters.interface.parseLog(log)?.args.toObject(true) as unknown as {
         registryHash: string;
@@ -174,6 +166,11 @@ export class L1Reader {
 
   async #oracle(): Promise<Contract> {
     return new Contract(await this.#rollup.oracle(), ORACLE_ABI as InterfaceAbi, this.#provider);
+  }
+
+  async #parameters(): Promise<Contract> {
+    const oracle = await this.#oracle();
+    return new Contract(await oracle.parameters(), PARAMETERS_ABI as InterfaceAbi, this.#provider);
   }
 
   async #queuedOperations(): Promise<L1Operation[]> {

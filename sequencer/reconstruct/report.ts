@@ -4,7 +4,6 @@ import type { PublishedLiquidation } from '#protocol/batch/read-words.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { StateShape } from '#protocol/limits.ts';
-import { defaultSegments } from '#protocol/risk/default-registry.ts';
 import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
 import { marketSlotsById } from '#protocol/risk/registry.ts';
 import { genesisState, type LedgerState, stateRoot } from '#protocol/state.ts';
@@ -45,7 +44,7 @@ export async function reconstruct(
 ): Promise<Reconstruction> {
   const reader = new L1Reader(provider, rollupAddress);
   const registry = [...(await reader.registries()).values()].at(-1) ?? [];
-  const slots = marketSlotsById(registry, defaultSegments(shape));
+  const slots = marketSlotsById(registry, await reader.segments());
   const batches = await reader.batches();
   const tables = await reader.tables(shape);
   const genesis = genesisState(shape);

@@ -1,20 +1,25 @@
 /** What the sequencer reads of the contracts (contracts/interfaces), at a block of its choice. */
 import { Contract, type InterfaceAbi, type Provider } from 'ethers';
 import { L1_KIND, type L1Kind, type L1Operation } from '#protocol/batch/batch.ts';
-import { L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
+import { accountWordCount } from '#protocol/batch/calldata.ts';
+import type { BatchSize } from '#protocol/batch/sizes.ts';
+import { domainWord as domainWordOf, L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
 import { InputError, invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { StateShape } from '#protocol/limits.ts';
+import type { SigningDomain } from '#protocol/message.ts';
 import { unpack } from '#protocol/pack.ts';
-import { DEFAULT_OPTION_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
+import { PARAMETERS_ABI, PARAMETERS_READER, ROUND_POSTED_EVENT } from '#protocol/risk/oracle-abi.ts';
 import { riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import {
+  type GeometryStruct,
+  geometriesFromStructs,
   type InstrumentStruct,
   type RoundValuesStruct,
   registryFromStructs,
   roundValuesFromStruct,
 } from '#protocol/risk/oracle-structs.ts';
-import type { RegistryEntry } from '#protocol/risk/registry.ts';
+import type { Registry, SegmentGeometry } from '#protocol/risk/registry.ts';
 import { buildRiskTable } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import type { AcceptedTable, L1Numbers, QueuedL1Operation } from '../commands.ts';
@@ -28,6 +33,8 @@ export const ROLLUP_ABI = [
   'function batchNumber() view returns (uint64)',
   'function stateRoot() view returns (uint256)',
   'function queueBounds() view returns (uint64 head, uint64 tail)',
+  'function accountWords() view returns (uint256)',
+  'function batchSize(uint256) view returns (tuple(address verifier, uint16 accounts, uint16 l1Operations, uint16 withdrawals, uint16 liquidations, uint256 circuitHash))',
   'error NotSubmitter(address caller)',
   'error NotTopLevelCall(address caller)',
   'error IsFrozen()',
@@ -53,17 +60,12 @@ export const ROLLUP_ABI = [
 const VAULT_ABI = [
   'function conservation(uint256) view returns (tuple(uint256 heldUnits, uint256 claimsUnits, uint256 queuedUnits, int256 liquidUnits, uint256 fundBookedMicros, uint256 fundHeldMicros))',
 ];
-const UNDERLYING =
-  'tuple(uint48 indexMicros, int24 premiumPpm, uint24 scanRangePpm, uint32 scanFactorE9, int64 fundingMicrosPerCoin)';
-const INSTRUMENT =
-  'tuple(uint24 id, uint8 kind, uint8 underlying, bool isReduceOnly, uint32 lotE8, uint24 chargeImPpm, uint24 chargeMmPpm, uint24 bandPpm, uint24 penaltyPpm, uint48 openInterestCapLots, uint48 positionCapLots)';
 const ORACLE_ABI = [
   'function acceptedCount() view returns (uint256)',
-  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint8 esCount, uint256 tableHash))',
-  `event RoundPosted(uint64 indexed roundNumber, tuple(uint64 roundNumber, uint64 timeSec, bool isJump, uint8 esCount, bytes32 registryHash, ${UNDERLYING}[2] underlyings) values, uint128[2] indexSeconds)`,
-  'function parameters() view returns (address)',
+  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint80 marginWord, uint256 tableHash))',
+  ROUND_POSTED_EVENT,
+  PARAMETERS_READER,
 ];
-const PARAMETERS_ABI = [`event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT}[] instruments)`];
 
 export interface AcceptedBatchEvent {
   readonly batchNumber: number;
@@ -78,8 +80,10 @@ export class L1Contracts {
   readonly #shape: StateShape;
   readonly #tokenCount: number;
   readonly #firstBlock: number;
-  readonly #registries = new Map<string, RegistryEntry[]>();
+  readonly #registries = new Map<string, Registry>();
   #oracle: Contract | undefined;
+  #parameters: Contract | undefined;
+  #segments: readonly SegmentGeometry[] | undefined;
   #vault: Contract | undefined;
 
   /** @param firstBlock the rollup's own block: nothing is older */
@@ -93,6 +97,24 @@ export class L1Contracts {
     this.#shape = place.shape;
     this.#tokenCount = place.tokenCount;
     this.#firstBlock = place.firstBlock;
+  }
+
+  /**
+   * Compares our batch sizes with the contract's, by place: a proof of another circuit, or words for another shape of
+   * the state, would only be refused when money waits for them.
+   * @throws InputError at the first difference
+   */
+  async requireDeployed(sizes: readonly BatchSize[], domain: SigningDomain): Promise<void> {
+    const words = accountWordCount(this.#shape);
+    if ((await this.rollup.accountWords()) !== BigInt(words))
+      throw new InputError('shape', `${words} words an account`, 'the contract has another shape');
+    for (const [i, { capacity, domainWord }] of sizes.entries()) {
+      const deployed = (await this.rollup.batchSize(i)).toObject();
+      const kinds = ['accounts', 'l1Operations', 'withdrawals', 'liquidations'] as const;
+      const word = domainWordOf(domain.chainId, domain.rollupAddress, deployed.circuitHash);
+      if (word === domainWord && kinds.every((kind) => deployed[kind] === BigInt(capacity[kind]))) continue;
+      throw new InputError(`sizes[${i}]`, capacity.name, `it is not the contract's size ${i}`);
+    }
   }
 
   /** Queue entries queued in a range of blocks, in order of index. */
@@ -162,29 +184,32 @@ export class L1Contracts {
   async #table(oracle: Contract, roundNumber: bigint, block: number): Promise<RiskTable> {
     const [posted] = await this.#logs(oracle, 'RoundPosted', [roundNumber], this.#firstBlock, block);
     invariant(posted !== undefined, 'an accepted round was posted');
-    const values = posted.values as unknown as RoundValuesStruct;
-    const registry = await this.#registry(oracle, values.registryHash, block);
-    return buildRiskTable(
-      riskRoundInputs(
-        roundValuesFromStruct(values),
-        registry,
-        defaultSegments(this.#shape),
-        DEFAULT_OPTION_PARAMETERS,
-      ),
-      this.#shape,
+    const values = posted.round as unknown as RoundValuesStruct;
+    // The oracle announces its first registry in its constructor, before the rollup exists.
+    this.#parameters ??= new Contract(
+      await oracle.parameters(),
+      PARAMETERS_ABI as InterfaceAbi,
+      this.provider,
     );
+    const registry = await this.#registry(this.#parameters, values.registryHash, block);
+    const segments = await this.#segmentsOf(this.#parameters);
+    return buildRiskTable(riskRoundInputs(roundValuesFromStruct(values), registry, segments), this.#shape);
   }
 
-  async #registry(oracle: Contract, registryHash: string, block: number): Promise<RegistryEntry[]> {
+  async #registry(parameters: Contract, registryHash: string, block: number): Promise<Registry> {
     const known = this.#registries.get(registryHash);
     if (known !== undefined) return known;
-    // The oracle announces its first registry in its constructor, before the rollup exists.
-    const parameters = new Contract(await oracle.parameters(), PARAMETERS_ABI as InterfaceAbi, this.provider);
     const [changed] = await this.#logs(parameters, 'RegistryChanged', [registryHash], 0, block);
     invariant(changed !== undefined, 'a registry was announced');
     const registry = registryFromStructs(changed.instruments as unknown as InstrumentStruct[]);
     this.#registries.set(registryHash, registry);
     return registry;
+  }
+
+  /** They never change. */
+  async #segmentsOf(parameters: Contract): Promise<readonly SegmentGeometry[]> {
+    this.#segments ??= geometriesFromStructs((await parameters.segments()) as GeometryStruct[]);
+    return this.#segments;
   }
 
   async #oracleContract(): Promise<Contract> {

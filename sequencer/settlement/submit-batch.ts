@@ -20,8 +20,6 @@ import { L1Conflict } from './watch-l1.ts';
 
 export interface SubmitterOptions {
   readonly signer: Signer;
-  /** Index of our circuit in the contract's list. */
-  readonly sizeIndex: number;
   readonly receiptTimeoutMs: number;
   readonly pollMs: number;
 }
@@ -92,10 +90,10 @@ export class BatchSubmitter {
   }
 
   #submission(entry: BatchEntry) {
-    const { sealed, proof, table, pendingEnd } = entry;
+    const { sealed, proof, sizeIndex, table, pendingEnd } = entry;
     invariant(sealed !== undefined && proof !== undefined, 'a batch is sent with its content and proof');
     const place = {
-      sizeIndex: this.#options.sizeIndex,
+      sizeIndex,
       acceptedIndex: BigInt(table.index),
       pendingEnd: BigInt(pendingEnd),
     };

@@ -8,7 +8,7 @@ import { rowOf } from '#protocol/risk/table.ts';
 import { FAR, NEAR } from '#sequencer/main-job/options/listing.ts';
 import { planOf } from '#sequencer/main-job/plan.ts';
 import { BTC_PERP, ETH_PERP } from '#sequencer/main-job/strategies/strategy.ts';
-import { firstTable } from '../support/plan-table.ts';
+import { firstTable } from '../support/plan-round.ts';
 import { holderOf } from './crash-table.ts';
 
 const plan = planOf('options');

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { AbiCoder, keccak256 } from 'ethers';
 import type { BatchHeader, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
 import { type BatchSubmission, submissionOf } from '#protocol/batch/calldata.ts';
-import { domainWord } from '#protocol/batch/words.ts';
+import { domainWord, marginWord } from '#protocol/batch/words.ts';
 import { multiplyPoint, SUBGROUP_ORDER } from '#protocol/crypto/baby-jubjub.ts';
 import { TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
 import type { Message, SignedMessages } from '#protocol/message.ts';
@@ -99,7 +99,7 @@ describe('MarginRollup with real proofs', function () {
       roundTimeSec: atSec,
       acceptedAtSec: atSec,
       isJump: false,
-      esCount: table.esCount,
+      marginWord: marginWord(table),
       tableHash: tableHash(table, TINY_SHAPE),
     });
   }

@@ -5,7 +5,9 @@ import { network } from 'hardhat';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import { type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import { DeploymentRefused, type KeyGate, type VerificationKey } from '#contracts/deploy/verifier-gate.ts';
-import { TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
+import { InputError } from '#protocol/errors.ts';
+import { type BatchCapacity, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
+import { RISK_SMALL, RISK_TINY } from '#protocol/risk/registry.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import { compileMock } from '#test/support/compile-mock.ts';
@@ -42,12 +44,12 @@ describe('deployment', function () {
       verificationKey: prover.key.verificationKey as unknown as VerificationKey,
       circuitHash: prover.circuitHash,
     };
-    const { instrumentRows: _, instrumentLimit: __, ...settings } = oracleSettings(operator.address);
+    const { instrumentLimit: _, ...settings } = oracleSettings(operator.address);
     const plan: DeploymentPlan = {
       shape: TINY_SHAPE,
       // Any verifier of three public inputs passes the gates; that it is the batch's is the circuit hash's matter.
       batches: [{ ...circuit, capacity: TINY_BATCH }],
-      risk: { ...circuit, instrumentRows: 4 },
+      risk: [{ ...circuit, geometry: RISK_TINY }],
       tokens: TEST_TOKENS,
       oracle: { ...settings, stalenessSec: 180n, signers: ORACLE_SIGNERS.map(({ address }) => address) },
       operator: operator.address,
@@ -74,6 +76,32 @@ describe('deployment', function () {
     expect(receiptBlock?.transactions).to.have.length(1);
   });
 
+  const narrow = { ...TINY_BATCH, name: 'batch-narrow', instruments: 3 };
+  const withCapacities = (capacities: readonly BatchCapacity[]) => (plan: DeploymentPlan) => ({
+    ...plan,
+    batches: capacities.map((capacity) => ({ ...plan.batches[0], capacity })),
+  });
+
+  it('lists as many instruments as the largest batch has rows, not one more', async () => {
+    const { connection, deployer, plan } = await planOn(31337, withCapacities([narrow, TINY_BATCH]));
+    const deployed = await deploy(deployer as never, plan, keyGate);
+    expect(deployed.batchVerifiers).to.have.length(2);
+    const parameters = await connection.ethers.getContractAt('RiskParameters', deployed.parameters);
+    expect(await parameters.instrumentLimit()).to.equal(TINY_BATCH.instruments);
+    const { deployer: other, plan: beyond } = await planOn(31337, withCapacities([narrow]));
+    expect(beyond.oracle.registry).to.have.length(4);
+    const error = await errorOf(deploy(other as never, beyond, keyGate));
+    expect(error.message).to.match(/ParameterOutOfBounds/);
+  });
+
+  it('refuses batch sizes out of order before it sends anything', async () => {
+    for (const capacities of [[TINY_BATCH, narrow], [TINY_BATCH, TINY_BATCH], []]) {
+      const { deployer, plan } = await planOn(31337, withCapacities(capacities));
+      expect(await errorOf(deploy(deployer as never, plan, keyGate))).to.be.instanceOf(InputError);
+      expect(await deployer.getNonce()).to.equal(0);
+    }
+  });
+
   it('refuses a development key outside the local chain', async () => {
     const { deployer, plan } = await planOn(1);
     const error = await errorOf(deploy(deployer as never, plan, keyGate));
@@ -82,8 +110,12 @@ describe('deployment', function () {
 
   it('refuses a key whose second phase was skipped', async () => {
     const { deployer, plan } = await planOn(31337, (honest) => {
-      const key = honest.risk.verificationKey;
-      return { ...honest, risk: { ...honest.risk, verificationKey: { ...key, vk_delta_2: key.vk_gamma_2 } } };
+      const [segment] = honest.risk;
+      const key = segment.verificationKey;
+      return {
+        ...honest,
+        risk: [{ ...segment, verificationKey: { ...key, vk_delta_2: key.vk_gamma_2 } }],
+      };
     });
     const error = await errorOf(deploy(deployer as never, plan, keyGate));
     expect(error).to.include({ name: 'KeyRefusedError', refusal: 'gamma-equals-delta' });
@@ -94,7 +126,7 @@ describe('deployment', function () {
       const { deployer, plan } = await planOn(31337, (honest) => {
         const verifier = compileMock('PermissiveVerifier');
         return part === 'risk'
-          ? { ...honest, risk: { ...honest.risk, verifier } }
+          ? { ...honest, risk: [{ ...honest.risk[0], verifier }] }
           : { ...honest, batches: [{ ...honest.batches[0], verifier }] };
       });
       const error = await errorOf(deploy(deployer as never, plan, keyGate));
@@ -105,7 +137,8 @@ describe('deployment', function () {
 
   it('refuses a verifier whose code skips the second phase, though the key given for it does not', async () => {
     const { deployer, plan } = await planOn(31337, (honest) => {
-      const key = honest.risk.verificationKey;
+      const [segment] = honest.risk;
+      const key = segment.verificationKey;
       const hex = (decimal: string) => BigInt(decimal).toString(16).padStart(64, '0');
       const forged = key.vk_delta_2
         .slice(0, 2)
@@ -114,8 +147,8 @@ describe('deployment', function () {
           const replaced = code.replaceAll(hex(coordinate), hex(key.vk_gamma_2.slice(0, 2).flat()[i]));
           expect(replaced, 'the constant stood in the code').to.not.equal(code);
           return replaced;
-        }, honest.risk.verifier.bytecode);
-      return { ...honest, risk: { ...honest.risk, verifier: { ...honest.risk.verifier, bytecode: forged } } };
+        }, segment.verifier.bytecode);
+      return { ...honest, risk: [{ ...segment, verifier: { ...segment.verifier, bytecode: forged } }] };
     });
     const error = await errorOf(deploy(deployer as never, plan, keyGate));
     expect(error).to.be.instanceOf(DeploymentRefused);
@@ -125,13 +158,35 @@ describe('deployment', function () {
   it('refuses a verifier of another key', async () => {
     const { x, y } = bn254.G1.Point.BASE.double().toAffine();
     const { deployer, plan } = await planOn(31337, (honest) => {
-      const [first, ...rest] = honest.risk.verificationKey.IC;
+      const [segment] = honest.risk;
+      const [first, ...rest] = segment.verificationKey.IC;
       const IC = [first, rest[0], rest[1], [String(x), String(y), '1']];
-      return { ...honest, risk: { ...honest.risk, verificationKey: { ...honest.risk.verificationKey, IC } } };
+      return {
+        ...honest,
+        risk: [{ ...segment, verificationKey: { ...segment.verificationKey, IC } }],
+      };
     });
     const error = await errorOf(deploy(deployer as never, plan, keyGate));
     expect(error).to.be.instanceOf(DeploymentRefused);
     expect(error.message).to.contain(`does not hold the coordinate ${x}`);
+  });
+
+  it('refuses risk circuits whose tables do not fit the state, or do not follow one another', async () => {
+    const wide = await planOn(31337, (plan) => ({
+      ...plan,
+      risk: [{ ...plan.risk[0], geometry: RISK_SMALL }],
+    }));
+    const error = await errorOf(deploy(wide.deployer as never, wide.plan, keyGate));
+    expect(error).to.be.instanceOf(DeploymentRefused);
+    expect(error.message).to.contain('fill 16 market slots, the state has 4');
+    const apart = await planOn(31337, (plan) => ({
+      ...plan,
+      shape: { ...plan.shape, marketSlots: 64 },
+      risk: [plan.risk[0], { ...plan.risk[0], geometry: { ...RISK_TINY, startSlot: 16 } }],
+    }));
+    expect((await errorOf(deploy(apart.deployer as never, apart.plan, keyGate))).message).to.contain(
+      'segments follow one another',
+    );
   });
 
   it('refuses tokens without code, and test tokens outside the local chain', async () => {

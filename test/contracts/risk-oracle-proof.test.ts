@@ -1,10 +1,17 @@
 import { expect } from 'chai';
+import type { BatchProof } from '#protocol/batch/batch.ts';
 import { domainWord as domainWordOf } from '#protocol/batch/words.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
+import { INSTRUMENT_TUPLE } from '#protocol/risk/oracle-abi.ts';
 import { type RoundValues, riskRoundInputs } from '#protocol/risk/oracle-state.ts';
-import { instrumentStruct, type RoundValuesStruct } from '#protocol/risk/oracle-structs.ts';
-import type { RegistryEntry } from '#protocol/risk/round.ts';
+import {
+  instrumentStruct,
+  type RoundValuesStruct,
+  type SegmentProofStruct,
+  segmentProofStructs,
+} from '#protocol/risk/oracle-structs.ts';
+import { type Registry, RISK_TINY } from '#protocol/risk/registry.ts';
 import {
   deployOracle,
   type HardhatConnection,
@@ -20,10 +27,7 @@ const STALENESS_SEC = 180n;
 
 interface Submission {
   values: RoundValuesStruct;
-  registry: readonly RegistryEntry[];
-  tableHash: bigint;
-  commitment: bigint;
-  proof: { a: readonly unknown[]; b: readonly unknown[]; c: readonly unknown[] };
+  segment: SegmentProofStruct;
 }
 
 describe('RiskOracle: proving a round', () => {
@@ -56,19 +60,23 @@ describe('RiskOracle: proving a round', () => {
   /** Proves from nothing but the round's event and the registry. */
   const proved = async (
     posted: { values: RoundValues; struct: RoundValuesStruct },
-    registry: readonly RegistryEntry[] = DEFAULT_REGISTRY,
+    registry: Registry = DEFAULT_REGISTRY,
     domainWord = domain,
   ): Promise<Submission> => {
-    const { tableHash, publicInputs, proof } = await prover.prove(
-      riskRoundInputs(posted.values, registry),
-      domainWord,
-    );
-    return { values: posted.struct, registry, tableHash, commitment: publicInputs.commitment, proof };
+    const task = await prover.prove(riskRoundInputs(posted.values, registry, [RISK_TINY]), domainWord);
+    const [segment] = segmentProofStructs(registry, [task]);
+    return { values: posted.struct, segment };
   };
-  const submit = ({ values, registry, tableHash, commitment, proof }: Submission) =>
-    fixture.oracle.proveRound(values, registry.map(instrumentStruct), tableHash, commitment, proof);
+  const submit = ({ values, segment }: Submission) => fixture.oracle.proveRound(values, [segment]);
   const expectRefused = (submission: Submission, error: string) =>
-    expect(submit(submission)).to.be.revertedWithCustomError(fixture.oracle, error);
+    expect(submit(submission)).to.be.revertedWithCustomError(
+      error === 'RoundNotProvable' || error === 'ValuesNotPosted' ? fixture.oracle : fixture.proofs,
+      error,
+    );
+  const withSegment = (submission: Submission, change: Partial<SegmentProofStruct>): Submission => ({
+    ...submission,
+    segment: { ...submission.segment, ...change },
+  });
   const mineAt = (timeSec: bigint) => fixture.connection.networkHelpers.time.increaseTo(timeSec);
   /** Posts at `timeSec`, proves at `timeSec + 5`. */
   const accepted = async (roundNumber: bigint, timeSec: bigint, prices: readonly bigint[] = START_PRICES) => {
@@ -80,19 +88,12 @@ describe('RiskOracle: proving a round', () => {
   };
 
   it('accepts a table proved by a stranger from public data, once', async () => {
-    expect(await fixture.oracle.domainWord()).to.equal(domain);
+    expect(await fixture.proofs.domainWord(fixture.oracleAddress, 0)).to.equal(domain);
     const posted = await postHonestRound(fixture, reportAt(1n, firstTime, START_PRICES, [321n, -45n]));
     const submission = await proved(posted);
     const [, stranger] = await fixture.connection.ethers.getSigners();
     const theirs = fixture.oracle.connect(stranger) as typeof fixture.oracle;
-    const { values, registry, tableHash, commitment, proof } = submission;
-    const transaction = await theirs.proveRound(
-      values,
-      registry.map(instrumentStruct),
-      tableHash,
-      commitment,
-      proof,
-    );
+    const transaction = await theirs.proveRound(submission.values, [submission.segment]);
     const receipt = await transaction.wait();
     const block = await fixture.connection.ethers.provider.getBlock(receipt.blockNumber);
     expect(await fixture.oracle.acceptedCount()).to.equal(1);
@@ -103,22 +104,24 @@ describe('RiskOracle: proving a round', () => {
       acceptedAtSec: BigInt(block?.timestamp as number),
       isJump: false,
       esCount: 1n,
-      tableHash,
+      tableHash: submission.segment.endHash,
     });
     await expectRefused(submission, 'RoundNotProvable');
   });
 
-  it('costs at most 175,000 gas to post and 375,000 to prove, first slots included', async () => {
+  it('costs at most 200,000 gas to post and 375,000 to prove, first slots included', async () => {
     const posted = await postHonestRound(fixture, reportAt(1n, firstTime));
     const receipt = await (await submit(await proved(posted))).wait();
-    expect(posted.receipt.gasUsed).to.be.at.most(175_000n);
+    expect(posted.receipt.gasUsed).to.be.at.most(200_000n);
     expect(receipt.gasUsed).to.be.at.most(375_000n);
   });
 
   it('refuses a table with one value off by one: no proof reaches it', async () => {
     const submission = await proved(await postHonestRound(fixture, reportAt(1n, firstTime)));
-    await expectRefused({ ...submission, tableHash: submission.tableHash + 1n }, 'InvalidRiskProof');
-    await expectRefused({ ...submission, commitment: submission.commitment + 1n }, 'InvalidRiskProof');
+    const { endHash, commitment } = submission.segment;
+    await expectRefused(withSegment(submission, { endHash: endHash + 1n }), 'InvalidRiskProof');
+    await expectRefused(withSegment(submission, { commitment: commitment + 1n }), 'InvalidRiskProof');
+    await expectRefused(withSegment(submission, { isSurfaceSound: false }), 'InvalidRiskProof');
   });
 
   it('refuses values that no round was posted with', async () => {
@@ -135,11 +138,12 @@ describe('RiskOracle: proving a round', () => {
       { underlyings: [{ ...btc, scanRangePpm: btc.scanRangePpm - 1n }, eth] },
       { underlyings: [btc, { ...eth, scanFactorE9: eth.scanFactorE9 + 1n }] },
       { underlyings: [btc, { ...eth, fundingMicrosPerCoin: 1n }] },
+      { underlyings: [{ ...btc, options: { ...btc.options, shortImPpm: 1n } }, eth] },
+      { basisPpb: [0n] },
+      { volPpm: [0n] },
     ];
     for (const change of changes) {
-      const { roundNumber, timeSec, isJump, esCount, registryHash, underlyings } = struct;
-      const values = { roundNumber, timeSec, isJump, esCount, registryHash, underlyings, ...change };
-      await expectRefused({ ...submission, values }, 'ValuesNotPosted');
+      await expectRefused({ ...submission, values: { ...struct, ...change } }, 'ValuesNotPosted');
     }
   });
 
@@ -148,7 +152,7 @@ describe('RiskOracle: proving a round', () => {
     const [first, second, third, fourth] = DEFAULT_REGISTRY;
     for (const registry of [
       DEFAULT_REGISTRY.slice(0, 3),
-      [second, first, third, fourth].map((entry, marketSlot) => ({ ...entry, marketSlot })),
+      [second, first, third, fourth],
       [first, second, third, { ...fourth, chargeImPpm: fourth.chargeImPpm + 1n }],
       [first, second, third, { ...fourth, bandPpm: fourth.bandPpm - 1n }],
     ]) {
@@ -174,12 +178,10 @@ describe('RiskOracle: proving a round', () => {
 
   it('refuses public values that are not field elements', async () => {
     const submission = await proved(await postHonestRound(fixture, reportAt(1n, firstTime)));
+    const { endHash, commitment } = submission.segment;
+    await expectRefused(withSegment(submission, { endHash: endHash + FIELD_MODULUS }), 'NotAFieldElement');
     await expectRefused(
-      { ...submission, tableHash: submission.tableHash + FIELD_MODULUS },
-      'NotAFieldElement',
-    );
-    await expectRefused(
-      { ...submission, commitment: submission.commitment + FIELD_MODULUS },
+      withSegment(submission, { commitment: commitment + FIELD_MODULUS }),
       'NotAFieldElement',
     );
   });
@@ -187,14 +189,15 @@ describe('RiskOracle: proving a round', () => {
   it('takes a malleated proof for the same table and no other', async () => {
     const submission = await proved(await postHonestRound(fixture, reportAt(1n, firstTime)));
     const q = 21888242871839275222246405745257275088696311157297823662689037894645226208583n;
-    const { a, b, c } = submission.proof as { a: bigint[]; b: bigint[][]; c: bigint[] };
-    const negated = { a: [a[0], q - a[1]], b: [b[0], b[1].map((part) => q - part)], c };
+    const { proof, endHash } = submission.segment;
+    const { a, b, c } = proof;
+    const negated: BatchProof = { a: [a[0], q - a[1]], b: [b[0], [q - b[1][0], q - b[1][1]]], c };
     await expectRefused(
-      { ...submission, proof: negated, tableHash: submission.tableHash + 1n },
+      withSegment(submission, { proof: negated, endHash: endHash + 1n }),
       'InvalidRiskProof',
     );
-    await submit({ ...submission, proof: negated });
-    expect((await fixture.oracle.acceptedTable(0)).tableHash).to.equal(submission.tableHash);
+    await submit(withSegment(submission, { proof: negated }));
+    expect((await fixture.oracle.acceptedTable(0)).tableHash).to.equal(endHash);
     await expectRefused(submission, 'RoundNotProvable');
   });
 
@@ -243,18 +246,15 @@ describe('RiskOracle: proving a round', () => {
   it('refuses a round that was never posted', async () => {
     const posted = await postHonestRound(fixture, reportAt(1n, firstTime));
     const submission = await proved(posted);
-    const { timeSec, isJump, esCount, registryHash, underlyings } = posted.struct;
-    const values = { roundNumber: 2n, timeSec, isJump, esCount, registryHash, underlyings };
-    await expectRefused({ ...submission, values }, 'RoundNotProvable');
+    await expectRefused({ ...submission, values: { ...posted.struct, roundNumber: 2n } }, 'RoundNotProvable');
   });
 
   it('proves a round with the registry it was posted under, whatever changed since', async () => {
     const posted = await postHonestRound(fixture, reportAt(1n, firstTime));
     const tuned = { ...DEFAULT_REGISTRY[2], bandPpm: 11_000n };
-    const tuple = 'tuple(uint24,uint8,uint8,bool,uint32,uint24,uint24,uint24,uint24,uint48,uint48)';
     const data = fixture.connection.ethers.AbiCoder.defaultAbiCoder().encode(
-      [tuple],
-      [Object.values(instrumentStruct(tuned))],
+      [INSTRUMENT_TUPLE],
+      [instrumentStruct(tuned)],
     );
     await fixture.parameters.announceChange(1, data);
     await mineAt(firstTime + 15n * 86_400n);

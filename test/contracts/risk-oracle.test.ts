@@ -273,7 +273,7 @@ describe('RiskOracle: posting a round', () => {
       ether += share(ether, moveEthPpm);
       timeSec += gapSec;
       const report = reportAt(state.lastRound + 1n, timeSec, [bitcoin, ether], [premium, -premium]);
-      const expected = applyRound(state, mediansOf([report]), DEFAULT_UNDERLYING_PARAMETERS, 1);
+      const expected = applyRound(state, mediansOf([report]), DEFAULT_UNDERLYING_PARAMETERS, 1, []);
       state = expected.state;
       const posted = await postHonestRound(fixture, report);
       expect(posted.values).to.deep.equal(expected.values);

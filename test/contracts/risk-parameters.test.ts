@@ -2,14 +2,15 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import { INSTRUMENT_TUPLE } from '#protocol/risk/oracle-abi.ts';
 import {
-  initialParametersStruct,
+  geometryStruct,
   instrumentStruct,
   type OracleSettings,
   registryFromStructs,
 } from '#protocol/risk/oracle-structs.ts';
-import { RISK_LINEAR_TINY, riskStatement } from '#protocol/risk/risk-words.ts';
-import type { RegistryEntry } from '#protocol/risk/round.ts';
+import { type RegistryEntry, RISK_TINY } from '#protocol/risk/registry.ts';
+import { riskStatements } from '#protocol/risk/risk-words.ts';
 import { lots } from '#protocol/units.ts';
 import {
   DAY_SEC,
@@ -24,9 +25,6 @@ import {
 import { roundOf } from '#test/support/risk-rounds.ts';
 
 const KIND = { list: 0, tune: 1, underlying: 2, esCount: 3, signers: 4, governor: 5 } as const;
-const INSTRUMENT_TYPE =
-  'tuple(uint24 id,uint8 kind,uint8 underlying,bool isReduceOnly,uint32 lotE8,uint24 chargeImPpm,uint24 chargeMmPpm,' +
-  'uint24 bandPpm,uint24 penaltyPpm,uint48 openInterestCapLots,uint48 positionCapLots)';
 const name32 = (name: string) => `0x${Buffer.from(name).toString('hex').padEnd(64, '0')}`;
 
 describe('RiskParameters', () => {
@@ -50,9 +48,12 @@ describe('RiskParameters', () => {
 
   const encode = (types: string[], values: unknown[]) =>
     fixture.connection.ethers.AbiCoder.defaultAbiCoder().encode(types, values);
-  const instrumentData = (entry: RegistryEntry) => encode([INSTRUMENT_TYPE], [instrumentStruct(entry)]);
+  const instrumentData = (entry: RegistryEntry) => encode([INSTRUMENT_TUPLE], [instrumentStruct(entry)]);
+  /** At the first free place of the tiny circuit unless told otherwise. */
+  const listData = (entry: RegistryEntry, place = 3) =>
+    encode(['uint256', INSTRUMENT_TUPLE], [place, instrumentStruct(entry)]);
   const perp = DEFAULT_REGISTRY[2];
-  const etherPerp = { ...DEFAULT_REGISTRY[3], marketSlot: 3 };
+  const etherPerp = DEFAULT_REGISTRY[3];
   const wait = (seconds: number) => fixture.connection.networkHelpers.time.increase(seconds);
   const announce = async (kind: number, data: string): Promise<bigint> => {
     const changeId: bigint = await fixture.parameters.announcementCount();
@@ -79,7 +80,7 @@ describe('RiskParameters', () => {
   const listed = async () => registryFromStructs(await fixture.parameters.instruments());
 
   it('starts with the given registry, in its order', async () => {
-    expect(await listed()).to.deep.equal(DEFAULT_REGISTRY.slice(0, 3));
+    expect(await listed()).to.deep.equal([...DEFAULT_REGISTRY.slice(0, 3), undefined]);
     expect([...(await fixture.parameters.signers())]).to.deep.equal(
       ORACLE_SIGNERS.map(({ address }) => address),
     );
@@ -97,7 +98,7 @@ describe('RiskParameters', () => {
       KIND.tune,
       data,
     );
-    expect((await listed())[2].bandPpm).to.equal(11_000n);
+    expect((await listed())[2]?.bandPpm).to.equal(11_000n);
     await expectRefused(apply(changeId, KIND.tune, data), 'UnknownChange', [changeId]);
   });
 
@@ -143,7 +144,7 @@ describe('RiskParameters', () => {
     await apply(ids[0], KIND.tune, first);
     await expectRefused(apply(ids[1], KIND.tune, second), 'ChangeOvertaken');
     await change(KIND.tune, second);
-    expect((await listed())[2].bandPpm).to.equal(12_000n);
+    expect((await listed())[2]?.bandPpm).to.equal(12_000n);
   });
 
   for (const [field, value] of [
@@ -166,26 +167,31 @@ describe('RiskParameters', () => {
     await expectRefused(change(KIND.tune, instrumentData(etherPerp)), 'UnknownInstrument', [5]);
   });
 
-  it('lists a new instrument at the next market slot and tells its whole registry', async () => {
-    const data = instrumentData(etherPerp);
+  it('lists a new instrument at the announced place and tells its whole registry', async () => {
+    const data = listData(etherPerp);
     const before = await fixture.parameters.registryHash();
     await expect(change(KIND.list, data)).to.emit(fixture.parameters, 'RegistryChanged');
     expect(await listed()).to.deep.equal([...DEFAULT_REGISTRY.slice(0, 3), etherPerp]);
     const structs = (await listed()).map(instrumentStruct);
-    const hash = fixture.connection.ethers.keccak256(encode([`${INSTRUMENT_TYPE}[]`], [structs]));
+    const { keccak256 } = fixture.connection.ethers;
+    const segmentHash = keccak256(encode([`${INSTRUMENT_TUPLE}[]`], [structs]));
+    const hash = keccak256(encode(['bytes32[]'], [[segmentHash]]));
     expect(await fixture.parameters.registryHash())
       .to.equal(hash)
       .and.not.to.equal(before);
   });
 
   it('lists no more instruments than the smallest batch has rows', async () => {
-    await change(KIND.list, instrumentData(etherPerp));
-    const fifth = instrumentData({ ...etherPerp, id: 6 });
+    fixture = await deployOracle({
+      segments: [{ ...RISK_TINY, linear: 5 }],
+      settings: { registry: DEFAULT_REGISTRY },
+    });
+    const fifth = listData({ ...etherPerp, id: 6 }, 4);
     await expectRefused(change(KIND.list, fifth), 'ParameterOutOfBounds', [name32('instruments'), 5, 1, 4]);
   });
 
   it('never lists an id twice', async () => {
-    await expectRefused(change(KIND.list, instrumentData({ ...etherPerp, id: 4 })), 'InstrumentIdTaken', [4]);
+    await expectRefused(change(KIND.list, listData({ ...etherPerp, id: 4 })), 'InstrumentIdTaken', [4]);
   });
 
   for (const [what, field, entry] of [
@@ -208,24 +214,24 @@ describe('RiskParameters', () => {
     ],
   ] as [string, string, RegistryEntry][]) {
     it(`refuses to list ${what}`, async () => {
-      await expectOutOfBounds(change(KIND.list, instrumentData(entry)), field);
+      await expectOutOfBounds(change(KIND.list, listData(entry)), field);
     });
   }
 
   it('judges a listing at the oracle’s last confirmed price, not at a jump’s', async () => {
     // One lot: $66 · (18 % + 1 %) = $12.5; at twice the price it would be $25.08, above the limit.
     const entry = { ...etherPerp, lotE8: 2_000_000n };
-    const changeId = await announce(KIND.list, instrumentData(entry));
+    const changeId = await announce(KIND.list, listData(entry));
     await wait(14 * DAY_SEC);
     const timeSec = BigInt(await fixture.connection.networkHelpers.time.latest()) + 10n;
     const doubled = [START_PRICES[0], 2n * START_PRICES[1]];
     const jump = await postHonestRound(fixture, reportAt(1n, timeSec, doubled));
     expect(jump.values.isJump).to.equal(true);
     const snapshot = await fixture.connection.networkHelpers.takeSnapshot();
-    await apply(changeId, KIND.list, instrumentData(entry));
+    await apply(changeId, KIND.list, listData(entry));
     await snapshot.restore();
     await postHonestRound(fixture, reportAt(2n, timeSec + 60n, doubled));
-    await expectOutOfBounds(apply(changeId, KIND.list, instrumentData(entry)), 'lotImMicros');
+    await expectOutOfBounds(apply(changeId, KIND.list, listData(entry)), 'lotImMicros');
   });
 
   it('moves scan range and reference volatility within 10 %', async () => {
@@ -240,15 +246,15 @@ describe('RiskParameters', () => {
   });
 
   it('lets caps come down after the price outgrew them, not go up', async () => {
-    // 3.5e10 lots of 0.001 BTC: the range of prices ends at 4.2 times the first one, headroom is 4.
-    const wide = { ...perp, marketSlot: 0, openInterestCap: lots(35_000_000_000n) };
+    // 2.18e9 lots of 0.001 BTC: the range of prices ends at 4.2 times the first one, headroom is 4.
+    const wide = { ...perp, openInterestCap: lots(2_180_000_000n) };
     fixture = await deployOracle({ settings: { registry: [wide] } });
     const timeSec = BigInt(await fixture.connection.networkHelpers.time.latest()) + 10n;
     await postHonestRound(fixture, reportAt(1n, timeSec, [(START_PRICES[0] * 109n) / 100n, START_PRICES[1]]));
-    const more = instrumentData({ ...wide, openInterestCap: lots(35_000_000_001n) });
+    const more = instrumentData({ ...wide, openInterestCap: lots(2_180_000_001n) });
     await expectOutOfBounds(change(KIND.tune, more), 'indexMicros');
     const { underlyings: before } = await fixture.parameters.roundParameters();
-    await change(KIND.tune, instrumentData({ ...wide, openInterestCap: lots(34_900_000_000n) }));
+    await change(KIND.tune, instrumentData({ ...wide, openInterestCap: lots(2_175_000_000n) }));
     const { underlyings: after } = await fixture.parameters.roundParameters();
     expect(after[0].indexMaxMicros > before[0].indexMaxMicros).to.equal(true);
   });
@@ -256,7 +262,6 @@ describe('RiskParameters', () => {
   it('admits only prices at which every instrument has a row, in any market and at any premium', async () => {
     const entryOf = (lotE8: bigint, capBits: number, isSpot: boolean) => (_: unknown, i: number) => ({
       ...DEFAULT_REGISTRY[isSpot ? i : 2 + i],
-      marketSlot: i,
       lotE8,
       openInterestCap: lots((1n << BigInt(capBits)) - 1n),
     });
@@ -281,6 +286,7 @@ describe('RiskParameters', () => {
                 { btc: underlyings[0][end], eth: underlyings[1][end] },
                 {
                   registry,
+                  segments: [RISK_TINY],
                   scanRangePpm: DEFAULT_UNDERLYING_PARAMETERS.map(
                     ({ baseScanRangePpm }) => 2n * baseScanRangePpm,
                   ),
@@ -290,7 +296,7 @@ describe('RiskParameters', () => {
                 },
               );
               // Throws where there is no table, and words that do not hold the values.
-              riskStatement(round, TINY_SHAPE, RISK_LINEAR_TINY, 1n);
+              riskStatements(round, TINY_SHAPE, [1n]);
             }
           }
         },
@@ -302,7 +308,7 @@ describe('RiskParameters', () => {
 
   it('makes a market reduce-only after the delay', async () => {
     await change(KIND.tune, instrumentData({ ...perp, isReduceOnly: true }));
-    expect((await listed())[2].isReduceOnly).to.equal(true);
+    expect((await listed())[2]?.isReduceOnly).to.equal(true);
   });
 
   it('moves the expected-shortfall count by one', async () => {
@@ -342,14 +348,13 @@ describe('RiskParameters', () => {
 
   const dust = {
     ...DEFAULT_REGISTRY[3],
-    marketSlot: 0,
     lotE8: 1n,
     openInterestCap: lots(1n),
     positionCap: lots(1n),
   };
   for (const [what, settings, reason] of [
     ['a delay below seven days', { delaySec: BigInt(7 * DAY_SEC - 1) }, 'delaySec'],
-    ['a registry longer than the circuit', { instrumentLimit: 5 }, 'instrumentLimit'],
+    ['a registry longer than its limit', { instrumentLimit: 3 }, 'instruments'],
     [
       'a lot that is too large at the first price',
       { indexMicros: [160_000_000_000n, START_PRICES[1]] },
@@ -371,16 +376,17 @@ describe('RiskParameters', () => {
   }
 
   it('refuses to start with a verifier that has no code', async () => {
-    const [governor, nobody] = await fixture.connection.ethers.getSigners();
-    const settings = oracleSettings(governor.address);
-    const deployment = fixture.connection.ethers.deployContract('RiskOracle', [
-      nobody.address,
-      1n,
-      180,
-      initialParametersStruct(settings),
-    ]);
-    await expect(deployment)
-      .to.be.revertedWithCustomError(fixture.oracle, 'VerifierWithoutCode')
+    const [, nobody] = await fixture.connection.ethers.getSigners();
+    const segment = { geometry: geometryStruct(RISK_TINY), verifier: nobody.address, circuitHash: 1n };
+    await expect(fixture.connection.ethers.deployContract('RoundProofs', [[segment]]))
+      .to.be.revertedWithCustomError(fixture.proofs, 'VerifierWithoutCode')
       .withArgs(nobody.address);
+  });
+
+  it('serves the oracle it was made for and no other', async () => {
+    const deployment = fixture.connection.ethers.deployContract('RiskOracle', [fixture.parameters, 180]);
+    await expect(deployment)
+      .to.be.revertedWithCustomError(fixture.oracle, 'ParametersOfAnotherOracle')
+      .withArgs(fixture.oracleAddress);
   });
 });

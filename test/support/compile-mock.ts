@@ -8,7 +8,11 @@ const ROOT = join(import.meta.dirname, '../..');
 const FOLDER = 'test/contracts/mocks';
 const compiled = new Map<string, { abi: InterfaceAbi; bytecode: string }>();
 
-const readImport = (path: string) => ({ contents: readFileSync(join(ROOT, path), 'utf8') });
+/** Packages lie in node_modules, everything else where the path says. */
+const readImport = (path: string) => {
+  const file = path.startsWith('@') ? join('node_modules', path) : path;
+  return { contents: readFileSync(join(ROOT, file), 'utf8') };
+};
 
 /**
  * A contract of test/contracts/mocks. Those are compiled here and nowhere else, so that no build ever holds a

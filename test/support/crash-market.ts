@@ -5,22 +5,23 @@
 import { tradingKeyOf } from '#client/keys.ts';
 import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
-import { type BatchCapacity, SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
-import { applyRound, initialOracleState, type OracleState } from '#protocol/risk/oracle-state.ts';
+import { initialOracleState, type OracleState } from '#protocol/risk/oracle-state.ts';
 import { signedHashOf } from '#protocol/signing.ts';
 import type { Command, EngineEvent } from '#sequencer/commands.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
 import { applyCommand } from '#sequencer/core.ts';
 import type { CastMember } from '#sequencer/main-job/cast.ts';
+import { BATCH_CAPACITIES } from '#sequencer/main-job/deployment.ts';
 import { liveMarks } from '#sequencer/main-job/live.ts';
 import { type MarketPlan, planOf } from '#sequencer/main-job/plan.ts';
 import { actsIn, type Step } from '#sequencer/main-job/replay.ts';
 import { Story } from '#sequencer/main-job/story.ts';
 import { type RefusedMessage, Trader, type Venue } from '#sequencer/main-job/trader.ts';
 import { EngineState } from '#sequencer/state.ts';
-import { planTable } from './plan-table.ts';
+import { planRound } from './plan-round.ts';
 
 const domain: SigningDomain = { chainId: 31337n, rollupAddress: 0xba11a57n };
 const DONATION_MICROS = 50_000_000_000n;
@@ -35,8 +36,6 @@ const proof = {
 const inputs = { commitment: 1n, challenge: 2n, evaluation: 3n };
 
 export interface CrashMarketSettings {
-  /** Rows of a batch: enough for what the plan lists. */
-  readonly capacity?: BatchCapacity;
   readonly log?: (line: string) => void;
   readonly afterStep?: (step: Step) => void;
 }
@@ -55,18 +54,14 @@ export class CrashMarket {
   #block = 0;
   #queueEnd = 0;
 
-  constructor(
-    plan = planOf('linear'),
-    { capacity = SMALL_BATCH, log = () => {}, afterStep = () => {} }: CrashMarketSettings = {},
-  ) {
+  constructor(plan = planOf('linear'), { log = () => {}, afterStep = () => {} }: CrashMarketSettings = {}) {
     this.plan = plan;
     this.#afterStep = afterStep;
     this.state = new EngineState({
       ...ENGINE_DEFAULTS,
       shape: STANDARD_SHAPE,
-      capacity,
+      sizes: BATCH_CAPACITIES.map((capacity, i) => ({ capacity, domainWord: BigInt(i + 1) })),
       domain,
-      domainWord: 1n,
       instruments: plan.listing.instruments,
     });
     this.#log = log;
@@ -113,10 +108,9 @@ export class CrashMarket {
   }
 
   #round({ oracleBar }: Step): void {
-    const medians = { timeSec: oracleBar.closeSec, indexMicros: oracleBar.closeMicros, premiumPpm: [0n, 0n] };
-    const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
+    const round = planRound(this.plan, this.#oracle, oracleBar);
     this.#oracle = round.state;
-    const table = planTable(this.plan, round.values);
+    const table = round.table;
     const index = (this.state.table?.index ?? -1) + 1;
     this.#l1Block([], oracleBar.closeSec, [{ index, table, acceptedAtSec: oracleBar.closeSec }]);
     const [btc, eth] = oracleBar.closeMicros;

@@ -1,5 +1,6 @@
 /** An engine in memory over the small world of `ledger.ts`, with L1 played by hand. */
 import type { L1Operation } from '#protocol/batch/batch.ts';
+import type { BatchSize } from '#protocol/batch/sizes.ts';
 import type { Rejection } from '#protocol/errors.ts';
 import type { Instrument, RiskTable } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
@@ -23,13 +24,15 @@ export const INSTRUMENTS: readonly Instrument[] = [1, 4, 5, 6].map((id) => ({
   strikeMicrosPerLot: 0n,
 }));
 
-export const testConfig = (change: Partial<EngineConfig> = {}): EngineConfig => ({
+/** What a test changes; `capacity` and `domainWord` where there is one batch size, else `sizes`. */
+export type ConfigChange = Partial<EngineConfig> & Partial<BatchSize>;
+
+export const testConfig = ({ capacity, domainWord, ...change }: ConfigChange = {}): EngineConfig => ({
   ...ENGINE_DEFAULTS,
   takerFeePpm: 0n,
   shape: TINY_SHAPE,
-  capacity: ROOMY,
+  sizes: [{ capacity: capacity ?? ROOMY, domainWord: domainWord ?? 1n }],
   domain: DOMAIN,
-  domainWord: 1n,
   instruments: INSTRUMENTS,
   ...change,
 });
@@ -59,7 +62,7 @@ export class World {
     this.config = config;
   }
 
-  static async open(change: Partial<EngineConfig> = {}, store?: LedgerStore): Promise<World> {
+  static async open(change: ConfigChange = {}, store?: LedgerStore): Promise<World> {
     const world = new World(testConfig(change));
     world.store = store ?? (await emptyStore());
     await world.start();

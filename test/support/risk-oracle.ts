@@ -1,15 +1,25 @@
-import { type Contract, type ContractTransactionReceipt, type HDNodeWallet, Signature, Wallet } from 'ethers';
+import {
+  type Contract,
+  type ContractTransactionReceipt,
+  getCreateAddress,
+  type HDNodeWallet,
+  Signature,
+  Wallet,
+} from 'ethers';
 import { network } from 'hardhat';
 import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
 import { RISK_REPORT_TYPES, type RiskReport, riskReportDomain } from '#protocol/risk/oracle-report.ts';
 import type { RoundValues } from '#protocol/risk/oracle-state.ts';
 import {
+  geometryStruct,
   initialParametersStruct,
   type OracleSettings,
   type RoundValuesStruct,
   roundValuesFromStruct,
   roundValuesStruct,
 } from '#protocol/risk/oracle-structs.ts';
+import type { SurfaceValues } from '#protocol/risk/oracle-surface.ts';
+import { RISK_TINY, type SegmentGeometry } from '#protocol/risk/registry.ts';
 
 export const START_PRICES = [97_000_000_000n, 3_300_000_000n];
 export const DAY_SEC = 86_400;
@@ -24,6 +34,8 @@ export interface OracleFixture {
   readonly connection: HardhatConnection;
   readonly oracle: Contract;
   readonly parameters: Contract;
+  readonly proofs: Contract;
+  readonly segments: readonly SegmentGeometry[];
   readonly signers: readonly Signer[];
   readonly oracleAddress: string;
   readonly chainId: bigint;
@@ -42,7 +54,6 @@ export function oracleSettings(governor: string, changes: Partial<OracleSettings
   return {
     governor,
     delaySec: BigInt(14 * DAY_SEC),
-    instrumentRows: 4,
     instrumentLimit: 4,
     esCount: 1,
     signers: ORACLE_SIGNERS.map(({ address }) => address),
@@ -56,11 +67,14 @@ export function oracleSettings(governor: string, changes: Partial<OracleSettings
 export interface DeployChoices {
   readonly settings?: Partial<OracleSettings>;
   readonly stalenessSec?: number;
+  /** By default the tiny one alone. */
+  readonly segments?: readonly SegmentGeometry[];
+  /** Of the first segment; the others count on. */
   readonly circuitHash?: bigint;
   /** By default a chain of its own. */
   readonly connection?: HardhatConnection;
-  /** Deploys the verifier; by default any code. */
-  readonly verifier?: (connection: HardhatConnection) => Promise<string>;
+  /** Deploys the verifier of each segment; by default any code. */
+  readonly verifier?: (connection: HardhatConnection, segment: SegmentGeometry) => Promise<string>;
 }
 
 async function anyCode({ ethers }: HardhatConnection): Promise<string> {
@@ -74,22 +88,34 @@ export async function deployOracle(choices: DeployChoices = {}): Promise<OracleF
   const { ethers } = connection;
   const [governor] = await ethers.getSigners();
   const settings = oracleSettings(governor.address, choices.settings);
-  const verifier = await (choices.verifier ?? anyCode)(connection);
-  const oracle = await ethers.deployContract('RiskOracle', [
-    verifier,
-    choices.circuitHash ?? 1n,
-    choices.stalenessSec ?? 180,
-    initialParametersStruct(settings),
+  const segments = choices.segments ?? [RISK_TINY];
+  const verifiers: string[] = [];
+  for (const segment of segments) {
+    verifiers.push(await (choices.verifier ?? anyCode)(connection, segment));
+  }
+  const circuitHash = choices.circuitHash ?? 1n;
+  const proofs = await ethers.deployContract('RoundProofs', [
+    segments.map((geometry, i) => ({
+      geometry: geometryStruct(geometry),
+      verifier: verifiers[i],
+      circuitHash: circuitHash + BigInt(i),
+    })),
   ]);
+  const nonce = await governor.getNonce();
+  const parameters = await ethers.deployContract('RiskParameters', [
+    initialParametersStruct(settings),
+    proofs,
+    getCreateAddress({ from: governor.address, nonce: nonce + 1 }),
+  ]);
+  const oracle = await ethers.deployContract('RiskOracle', [parameters, choices.stalenessSec ?? 180]);
   const receipt = await oracle.deploymentTransaction()?.wait();
   const block = await ethers.provider.getBlock(receipt?.blockNumber as number);
   return {
     connection,
     oracle: oracle as unknown as Contract,
-    parameters: (await ethers.getContractAt(
-      'RiskParameters',
-      await oracle.parameters(),
-    )) as unknown as Contract,
+    parameters: parameters as unknown as Contract,
+    proofs: proofs as unknown as Contract,
+    segments,
     signers: ORACLE_SIGNERS,
     oracleAddress: await oracle.getAddress(),
     chainId: (await ethers.provider.getNetwork()).chainId,
@@ -125,7 +151,8 @@ export const reportAt = (
   timeSec: bigint,
   indexMicros: readonly bigint[] = START_PRICES,
   premiumPpm: readonly bigint[] = [0n, 0n],
-): RiskReport => ({ roundNumber, timeSec, indexMicros, premiumPpm });
+  surface: SurfaceValues = { basisPpb: [], volPpm: [] },
+): RiskReport => ({ roundNumber, timeSec, indexMicros, premiumPpm, ...surface });
 
 /** Three honest reports of the same values; the transaction's block gets the reports' time. */
 export async function postHonestRound(

@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs';
 import type { Artifact } from '#contracts/deploy/artifact.ts';
 import type { BatchProof } from '#protocol/batch/batch.ts';
 import type { StateShape } from '#protocol/limits.ts';
 import type { RiskRoundInputs } from '#protocol/risk/round.ts';
+import { artifactsOf, openBackend } from '#prover/prove.ts';
 import { type CompiledCircuit, compileCircuit } from '#prover/setup/compile.ts';
 import { developmentKey, type ProvingKey } from '#prover/setup/development-keys.ts';
 import { exportVerifier } from '#prover/setup/export-verifier.ts';
-import { provePoints, type SnarkjsProof, withCurve } from '#prover/snarkjs.ts';
 import { type RiskCircuitTask, type RiskProofTasks, riskProofTasks } from '#prover/witness/risk.ts';
-import { type CircuitInput, WitnessCalculator } from '#prover/witness-calculator.ts';
+import type { CircuitInput } from '#prover/witness-calculator.ts';
 import { verifierArtifact } from '../../sequencer/main-job/verifier-artifact.ts';
 
 /** A risk circuit with its development key and verifier contract: everything real. */
@@ -26,32 +25,19 @@ export interface RiskProver {
 export type ProvedRisk = RiskCircuitTask &
   Pick<RiskProofTasks, 'table' | 'tableHash'> & { readonly proof: BatchProof };
 
-const big = (pair: readonly string[]): readonly [bigint, bigint] => [BigInt(pair[0]), BigInt(pair[1])];
-/** The precompile takes the imaginary part of a coordinate first. */
-const swapped = (pair: readonly string[]): readonly [bigint, bigint] => [BigInt(pair[1]), BigInt(pair[0])];
-
-export const proofPoints = ({ pi_a, pi_b, pi_c }: SnarkjsProof): BatchProof => ({
-  a: big(pi_a),
-  b: [swapped(pi_b[0]), swapped(pi_b[1])],
-  c: big(pi_c),
-});
-
 export async function riskProver(mainPath: string, shape: StateShape): Promise<RiskProver> {
   const circuit = await compileCircuit(mainPath);
   const key = await developmentKey(circuit);
-  const calculator = await WitnessCalculator.create(readFileSync(circuit.wasmPath));
   const exported = await exportVerifier(key.zkeyPath, circuit.name);
   const kept = new Map<string, Promise<ProvedRisk>>();
   const proveNow = async (inputs: RiskRoundInputs, domainWord: bigint): Promise<ProvedRisk> => {
     const { table, tableHash, segments } = riskProofTasks(inputs, shape, [domainWord]);
     const [task] = segments;
-    const witness = await calculator.calculate(task.input as unknown as CircuitInput);
-    const { proof } = await provePoints(key.zkeyPath, witness);
-    return { ...task, table, tableHash, proof: proofPoints(proof) };
+    const { proof } = await backend.prove(task.input as unknown as CircuitInput);
+    return { ...task, table, tableHash, proof };
   };
-  // Threads are started once for all proofs.
-  let release = () => {};
-  const held = withCurve(() => new Promise<void>((done) => (release = done)));
+  // Opened once for all proofs.
+  const backend = await openBackend(artifactsOf(circuit, key));
   return {
     circuit,
     circuitHash: BigInt(`0x${circuit.contentHash}`),
@@ -65,9 +51,6 @@ export async function riskProver(mainPath: string, shape: StateShape): Promise<R
       kept.set(name, proved);
       return proved;
     },
-    async close() {
-      release();
-      await held;
-    },
+    close: () => backend.close(),
   };
 }

@@ -69,6 +69,12 @@ export interface RollupChoices {
   /** A real one; by default a permissive mock. */
   readonly verifier?: { readonly abi: unknown; readonly bytecode: string };
   readonly circuitHash?: bigint;
+  /** Further batch sizes, with the verifier above unless they have their own. */
+  readonly larger?: readonly {
+    readonly capacity: BatchCapacity;
+    readonly circuitHash: bigint;
+    readonly verifier?: { readonly abi: unknown; readonly bytecode: string };
+  }[];
   readonly chainId?: number;
   /** An oracle with an accepted table, on its chain; by default a stub on a chain of its own. */
   readonly oracle?: { readonly connection: Connection; readonly contract: Contract };
@@ -87,7 +93,8 @@ export type BatchChoice = Partial<SubmissionHeader> & { readonly body?: BodyChoi
 interface RollupParts {
   readonly connection: Connection;
   readonly shape: StateShape;
-  readonly capacity: BatchCapacity;
+  /** By sizeIndex. */
+  readonly capacities: readonly BatchCapacity[];
   readonly rollup: Contract;
   readonly vault: Contract;
   readonly oracle: Contract;
@@ -108,6 +115,11 @@ export class RollupFixture {
 
   as(signer: Signer): Contract {
     return this.rollup.connect(signer) as Contract;
+  }
+
+  /** Of the first size. */
+  get capacity(): BatchCapacity {
+    return this.capacities[0];
   }
 
   async nowSec(): Promise<number> {
@@ -135,7 +147,7 @@ export class RollupFixture {
       roundTimeSec: choice.roundTimeSec ?? acceptedAtSec,
       acceptedAtSec,
       isJump: choice.isJump ?? false,
-      esCount: ES_COUNT,
+      marginWord: ES_COUNT,
       tableHash: TABLE_HASH + index,
     });
     return index;
@@ -165,8 +177,9 @@ export class RollupFixture {
     return this.as(giver).donate(micros, { value: await this.rollup.queueFeeWei() });
   }
 
-  bodyWords(choice: BodyChoice = {}): bigint[] {
-    const { l1Operations, withdrawals, liquidations, accounts } = this.capacity;
+  /** For a size that was not deployed as for the first. */
+  bodyWords(choice: BodyChoice = {}, sizeIndex = 0): bigint[] {
+    const { l1Operations, withdrawals, liquidations, accounts } = this.capacities[sizeIndex] ?? this.capacity;
     const padded = (words: readonly bigint[] = [], count: number) =>
       Array.from({ length: count }, (_, i) => words[i] ?? 0n);
     return [
@@ -195,7 +208,7 @@ export class RollupFixture {
         hasTrades: false,
         ...header,
       },
-      body: encodeBody(this.bodyWords(body)),
+      body: encodeBody(this.bodyWords(body, header.sizeIndex)),
       commitment: 0xc0ffeen,
       proof: PROOF,
     };
@@ -279,6 +292,13 @@ export async function deployRollup(
   const [, operator, submitter, ...signers] = await ethers.getSigners();
   const oracle = choices.oracle?.contract ?? (await deployMock(connection, 'OracleStub'));
   const verifier = await deployArtifact(connection, choices.verifier ?? compileMock('PermissiveVerifier'));
+  const sizes: Record<string, unknown>[] = [
+    { ...capacity, verifier: await verifier.getAddress(), circuitHash: choices.circuitHash ?? CIRCUIT_HASH },
+  ];
+  for (const larger of choices.larger ?? []) {
+    const own = larger.verifier === undefined ? verifier : await deployArtifact(connection, larger.verifier);
+    sizes.push({ ...larger.capacity, verifier: await own.getAddress(), circuitHash: larger.circuitHash });
+  }
   const tokens: Contract[] = [];
   const configs: Record<string, unknown>[] = [];
   for (const choice of choices.tokens ?? [USDC, WBTC, WETH]) {
@@ -302,20 +322,14 @@ export async function deployRollup(
       accountWords: accountWordCount(shape),
     },
     tokens: configs,
-    sizes: [
-      {
-        ...capacity,
-        verifier: await verifier.getAddress(),
-        circuitHash: choices.circuitHash ?? CIRCUIT_HASH,
-      },
-    ],
+    sizes,
   });
   const rollup = await ethers.deployContract('MarginRollup', [values.settings, values.tokens, values.sizes]);
   const vault = await ethers.getContractAt('TokenVault', await rollup.vault());
   const fixture = new RollupFixture({
     connection,
     shape,
-    capacity,
+    capacities: [capacity, ...(choices.larger ?? []).map((larger) => larger.capacity)],
     rollup: rollup as unknown as Contract,
     vault: vault as unknown as Contract,
     oracle,

@@ -7,7 +7,7 @@ import { Contract, ContractFactory, type InterfaceAbi, type Provider, type Signe
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import type { CircuitPlan } from '#contracts/deploy/deploy.ts';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
-import { challengeOf, domainWord, evaluationOf, publicWords } from '#protocol/batch/words.ts';
+import { challengeOf, domainWord, evaluationOf, marginWord, publicWords } from '#protocol/batch/words.ts';
 import { deriveRegistrationPoint } from '#protocol/crypto/eddsa.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
@@ -56,12 +56,16 @@ export interface TestRollup {
 /** What a test accepts unless it has prices of its own. Nothing is sent but the hash: readers know the tables. */
 const USUAL_TABLE = riskTable();
 
-/** @param circuit with its generated verifier, where proofs are real; without it every proof is taken */
+/**
+ * @param circuit with its generated verifier, where proofs are real; without it every proof is taken
+ * @param larger further batch sizes, of which every proof is taken
+ */
 export async function deployTestRollup(
   deployer: Signer,
   submitter: string,
   capacity: BatchCapacity,
   circuit?: Pick<CircuitPlan, 'verifier' | 'circuitHash'>,
+  larger: readonly BatchCapacity[] = [],
 ): Promise<TestRollup> {
   const create = async (abi: InterfaceAbi, bytecode: string, values: unknown[] = []): Promise<Contract> => {
     const contract = await new ContractFactory(abi, bytecode, deployer).deploy(...values);
@@ -94,7 +98,16 @@ export async function deployTestRollup(
       { ...UNIT, capUnits: 2n ** 60n, token: await usd.getAddress() },
       { ...UNIT, token: await spot.getAddress() },
     ],
-    [{ ...capacity, verifier: await verifier.getAddress(), circuitHash }],
+    [
+      { ...capacity, verifier: await verifier.getAddress(), circuitHash },
+      ...(await Promise.all(
+        larger.map(async (size, i) => ({
+          ...size,
+          verifier: await verifier.getAddress(),
+          circuitHash: circuitHash + BigInt(i + 1),
+        })),
+      )),
+    ],
   ]);
   return {
     rollup: await rollup.getAddress(),
@@ -105,6 +118,13 @@ export async function deployTestRollup(
   };
 }
 
+/** Settings for a rollup of `deployTestRollup` with several sizes. */
+export function sizesOf(chainId: bigint, rollup: string, capacities: readonly BatchCapacity[]) {
+  const { domain } = domainOf(chainId, rollup);
+  const wordOf = (i: number) => domainOf(chainId, rollup, CIRCUIT_HASH + BigInt(i)).domainWord;
+  return { domain, sizes: capacities.map((capacity, i) => ({ capacity, domainWord: wordOf(i) })) };
+}
+
 export const domainOf = (chainId: bigint, rollup: string, circuitHash: bigint = CIRCUIT_HASH) => {
   const rollupAddress = BigInt(rollup);
   const domain = { chainId, rollupAddress };
@@ -113,7 +133,7 @@ export const domainOf = (chainId: bigint, rollup: string, circuitHash: bigint = 
 
 const ORACLE_ABI = [
   'function acceptedCount() view returns (uint256)',
-  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint8 esCount, uint256 tableHash))',
+  'function acceptedTable(uint256) view returns (tuple(uint64 roundNumber, uint64 roundTimeSec, uint64 acceptedAtSec, bool isJump, uint80 marginWord, uint256 tableHash))',
 ];
 
 /** Reads tables from the stub, which tells no round values: the table is the one of those known that has its hash. */
@@ -165,7 +185,7 @@ export class L1World {
 
   /** Accepts the next round with prices of now. */
   async acceptRound(table: RiskTable = USUAL_TABLE): Promise<void> {
-    const accepted = await this.#oracle.accept(table.esCount, tableHash(table, TINY_SHAPE));
+    const accepted = await this.#oracle.accept(marginWord(table), tableHash(table, TINY_SHAPE));
     await accepted.wait();
   }
 

@@ -15,9 +15,10 @@ include "./vol-shock.circom";
 //              a strike need be proved when it is listed.
 // Assumes      what stands on the forward is of OptionForward and OptionMoves; the terms are fields of a word and have
 //              their widths: upPpm < 2^22, floors and downPpm as ShockedVols, rolls < 2^20; the charges of the forward
-//              and of the index are those of ExpiryBlock.
+//              and of the index are those of ExpiryBlock. That the id of a call is even, so that its put's fits 20 bits
+//              too, is the registry's duty.
 // Guarantees   0 ≤ call roll ≤ forward roll, so neither roll is negative: 0 ≤ call delta ≤ forward, because no place of the
-//              distribution's grid has a probability outside [0, 1] (test/protocol/risk/option tries them all).
+//              distribution's grid has a probability outside [0, 1] (test/protocol/risk/table tries them all).
 //              A listed strike with a block in use always has a witness if 0 < strike.
 template StrikeRows(SCENARIOS) {
     signal input word;

@@ -1,17 +1,18 @@
 /** The templates of circuits/risk one by one, against their twins and at every bound. Options: the option tests. */
 import { expect } from 'chai';
 import fc from 'fast-check';
+import { poseidon, poseidonChain } from '#protocol/crypto/poseidon.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
-import { pack } from '#protocol/pack.ts';
+import { pack, unpack } from '#protocol/pack.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
+import { quarterMoveNearest } from '#protocol/risk/linear-price.ts';
+import { RISK_TINY } from '#protocol/risk/registry.ts';
 import {
   INSTRUMENT_LIMITS_LAYOUT,
   INSTRUMENT_PRICE_LAYOUT,
-  RISK_LINEAR_TINY,
-  riskStatement,
+  riskStatements,
   UNDERLYING_LAYOUT,
 } from '#protocol/risk/risk-words.ts';
-import { quarterMoveNearest } from '#protocol/risk/round.ts';
 import { rowHash } from '#protocol/risk/table.ts';
 import { divideNearest, type Lots, PPM_ONE } from '#protocol/units.ts';
 import { HALF, RUNS, template } from '#test/support/circuits/template.ts';
@@ -52,19 +53,33 @@ describe('share of the mark', () => {
 });
 
 describe('row of a linear instrument', () => {
-  const row = template(FILE, `LinearRow(2, ${TINY_SHAPE.scenarios})`);
+  const row = template(FILE, 'LinearRow(2)');
   const round = (change: Parameters<typeof roundOf>[1], btc = 97_123_456_789n) =>
-    riskStatement(roundOf({ btc, eth: 3_312_345_678n }, change), TINY_SHAPE, RISK_LINEAR_TINY, 1n);
+    riskStatements(roundOf({ btc, eth: 3_312_345_678n }, { segments: [RISK_TINY], ...change }), TINY_SHAPE, [
+      1n,
+    ]);
   type Statement = ReturnType<typeof round>;
-  const inputOf = ({ words }: Statement, i: number) => ({
-    priceWord: words[5 + 2 * i],
-    limitsWord: words[6 + 2 * i],
-    indexMicros: [words[3] & last(44), words[4] & last(44)],
-    quarterMoves: [quarterMoveNearest(words[3] >> 44n), quarterMoveNearest(words[4] >> 44n)],
+  const inputOf = ({ segments: [{ words }] }: Statement, i: number) => ({
+    priceWord: words[7 + 2 * i],
+    limitsWord: words[8 + 2 * i],
+    indexMicros: [words[5] & last(44), words[6] & last(44)],
+    quarterMoves: [quarterMoveNearest(words[5] >> 44n), quarterMoveNearest(words[6] >> 44n)],
   });
   const checkAll = async (statement: Statement): Promise<void> => {
-    for (const [i, risk] of statement.table.rows.entries())
-      await (await row()).equals(inputOf(statement, i), { rowHash: rowHash(risk, TINY_SHAPE) });
+    for (const [i, risk] of statement.table.rows.entries()) {
+      const input = inputOf(statement, i);
+      const { underlying, mark, expirySec } = risk;
+      await (await row()).equals(input, {
+        rowHash: rowHash(risk, TINY_SHAPE),
+        isListed: 1,
+        mark,
+        underlying,
+        isUnderlying: [underlying === 0, underlying === 1],
+        rowMove: input.quarterMoves[underlying],
+        indexLotE8: input.indexMicros[underlying] * unpack(INSTRUMENT_PRICE_LAYOUT, input.priceWord).lotE8,
+        expirySec,
+      });
+    }
   };
 
   it("is its twin's for every kind of instrument", async () => {
@@ -102,7 +117,7 @@ describe('row of a linear instrument', () => {
   };
 
   it('has a mark of 1 to 2^40 − 1, an underlying that exists, and words without a bit too many', async () => {
-    const entry = { ...DEFAULT_REGISTRY[2], marketSlot: 0, lotE8: 100_000_000n, openInterestCap: 1n as Lots };
+    const entry = { ...DEFAULT_REGISTRY[2], lotE8: 100_000_000n, openInterestCap: 1n as Lots };
     const top = round({ registry: [entry], scanRangePpm: [500_000n, 1n] }, last(40));
     await checkAll(top);
     const input = inputOf(top, 0);
@@ -120,7 +135,7 @@ describe('row of a linear instrument', () => {
         UNDERLYING,
       );
     const WORD = 'Unpack: bits.in <== packed;';
-    await (await row()).refuses({ ...input, priceWord: input.priceWord + (1n << 209n) }, WORD);
+    await (await row()).refuses({ ...input, priceWord: input.priceWord + (1n << 219n) }, WORD);
     const limits = pack(INSTRUMENT_LIMITS_LAYOUT, {
       openInterestCap: last(47),
       positionCap: last(47),
@@ -133,7 +148,40 @@ describe('row of a linear instrument', () => {
 
   it('is 0 for an empty place of the registry', async () => {
     const input = { priceWord: 0, limitsWord: 0, indexMicros: [5, 6], quarterMoves: [7, 8] };
-    await (await row()).equals(input, { rowHash: 0 });
+    await (await row()).equals(input, {
+      ...{ rowHash: 0, isListed: 0, mark: 0, underlying: 0, isUnderlying: [1, 0] },
+      ...{ rowMove: 7, indexLotE8: 0, expirySec: 0 },
+    });
     expect(rowHash(round({}).table.rows[0], TINY_SHAPE)).to.not.equal(0n);
+  });
+});
+
+describe('hash of a segment', () => {
+  const TABLE = 'circuits/risk/risk-table.circom';
+  const rows = (count: number, first = 1n) => Array.from({ length: count }, (_, i) => first + BigInt(i));
+
+  it('is, at the end of the table, that of all its slots, the last block filled with zeros', async () => {
+    const whole = template(TABLE, 'SegmentHash(0, 4, 4)');
+    const rowHashes = rows(4);
+    for (const isLast of [0, 1])
+      await (await whole()).equals(
+        { startHash: 0, isLast, rowHashes },
+        { endHash: poseidon([...rowHashes, ...Array<bigint>(12).fill(0n)]) },
+      );
+    await (await whole()).refuses({ startHash: 1, isLast: 1, rowHashes }, 'SegmentHash: startHash === 0;');
+    await (await whole()).leavesNoChoice({ startHash: 0, isLast: 1, rowHashes });
+  });
+
+  it('is its own link in the middle, and the whole table where nothing follows', async () => {
+    const middle = template(TABLE, 'SegmentHash(16, 15, 62)');
+    const startHash = poseidon(rows(16, 100n));
+    const rowHashes = rows(15);
+    await (await middle()).equals(
+      { startHash, isLast: 0, rowHashes },
+      { endHash: poseidon([startHash, ...rowHashes]) },
+    );
+    // 31 slots of 62: three links of nothing, the last of them one slot long.
+    const all = [...rows(16, 100n), ...rowHashes, ...Array<bigint>(31).fill(0n)];
+    await (await middle()).equals({ startHash, isLast: 1, rowHashes }, { endHash: poseidonChain(all) });
   });
 });

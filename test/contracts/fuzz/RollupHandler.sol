@@ -85,7 +85,7 @@ contract RollupHandler is SolidityTest {
         for (uint256 t = 0; t < TOKENS; ++t) {
             tokens[t] = new TestToken("Test", "TEST", decimals[t]);
             // A low floor, so that the outflow limit binds.
-            list[t] = ITokenVault.Token(tokens[t], uint96(weiPerUnit[t]), t == 0 ? 10_000_000 : 1, 2 ** 34, 40);
+            list[t] = ITokenVault.Token(tokens[t], uint96(weiPerUnit[t]), t == 0 ? 10_000_000 : 1, 2 ** 30, 40);
         }
     }
 

@@ -8,7 +8,7 @@ contract ClockedOracle is IRiskOracle {
     AcceptedTable[] private _tables;
 
     /// @notice The next round, with prices of now.
-    function accept(uint8 esCount, uint256 tableHash) external {
+    function accept(uint80 marginWord, uint256 tableHash) external {
         uint64 nowSec = uint64(block.timestamp);
         _tables.push(
             AcceptedTable({
@@ -16,7 +16,7 @@ contract ClockedOracle is IRiskOracle {
                 roundTimeSec: nowSec,
                 acceptedAtSec: nowSec,
                 isJump: false,
-                esCount: esCount,
+                marginWord: marginWord,
                 tableHash: tableHash
             })
         );

@@ -1,10 +1,6 @@
 import { expect } from 'chai';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
-import {
-  DEFAULT_OPTION_PARAMETERS,
-  DEFAULT_REGISTRY,
-  DEFAULT_UNDERLYING_PARAMETERS,
-} from '#protocol/risk/default-registry.ts';
+import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
 import { applyRound, initialOracleState, riskRoundInputs } from '#protocol/risk/oracle-state.ts';
 import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { buildRiskTable } from '#protocol/risk/round.ts';
@@ -20,8 +16,14 @@ describe('oracle state on the crash of 19 May 2021', () => {
       bars[0].closeSec - 60n,
     );
     return bars.map(({ closeSec, closeMicros }) => {
-      const medians = { timeSec: closeSec, indexMicros: closeMicros, premiumPpm };
-      const applied = applyRound(state, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
+      const medians = {
+        timeSec: closeSec,
+        indexMicros: closeMicros,
+        premiumPpm,
+        basisPpb: [],
+        volPpm: [],
+      };
+      const applied = applyRound(state, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, []);
       state = applied.state;
       return applied;
     });
@@ -52,10 +54,7 @@ describe('oracle state on the crash of 19 May 2021', () => {
 
   it('gives every minute a table', () => {
     for (const { values } of rounds().slice(0, 30)) {
-      const table = buildRiskTable(
-        riskRoundInputs(values, DEFAULT_REGISTRY, [RISK_SMALL], DEFAULT_OPTION_PARAMETERS),
-        STANDARD_SHAPE,
-      );
+      const table = buildRiskTable(riskRoundInputs(values, DEFAULT_REGISTRY, [RISK_SMALL]), STANDARD_SHAPE);
       expect(table.rows.map(({ mark }) => mark > 0n)).to.deep.equal([true, true, true, true]);
     }
   });

@@ -1,9 +1,5 @@
 import { expect } from 'chai';
-import {
-  DEFAULT_OPTION_PARAMETERS,
-  DEFAULT_REGISTRY,
-  DEFAULT_UNDERLYING_PARAMETERS,
-} from '#protocol/risk/default-registry.ts';
+import { DEFAULT_REGISTRY, DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
 import {
   applyRound,
   fundingIndexPerLotNearest,
@@ -30,8 +26,10 @@ class Feeder {
       timeSec: this.state.lastTimeSec + gapSec,
       indexMicros: [(btc * pricePpm) / 1_000_000n, eth],
       premiumPpm: [premiumPpm, 0n],
+      basisPpb: [],
+      volPpm: [],
     };
-    const { state, values } = applyRound(this.state, medians, DEFAULT_UNDERLYING_PARAMETERS, 1);
+    const { state, values } = applyRound(this.state, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, []);
     this.state = state;
     return values;
   }
@@ -154,12 +152,7 @@ describe('oracle state', () => {
 
     it('reaches perpetuals by their lots, spot never', () => {
       const feeder = new Feeder();
-      const inputs = riskRoundInputs(
-        feeder.round(1_000_000n, 600n, 5_000n),
-        DEFAULT_REGISTRY,
-        [RISK_SMALL],
-        DEFAULT_OPTION_PARAMETERS,
-      );
+      const inputs = riskRoundInputs(feeder.round(1_000_000n, 600n, 5_000n), DEFAULT_REGISTRY, [RISK_SMALL]);
       const lot = fundingIndexPerLotNearest(feeder.funding, 100_000n);
       expect(lot).to.equal((feeder.funding + 500n) / 1_000n);
       expect(inputs.places.map((place) => place?.fundingIndexMicrosPerLot)).to.deep.equal([0n, 0n, lot, 0n]);

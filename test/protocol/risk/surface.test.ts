@@ -1,4 +1,8 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
+import { FORWARD_MICROS_MAX, FORWARD_MICROS_MIN, leastVolPpmUp } from '#protocol/risk/option/domain.ts';
+import { forwardMoves, underlyingMoves } from '#protocol/risk/option/moves.ts';
+import { priceStrike } from '#protocol/risk/option/option-row.ts';
 import { isBlockSound, surfaceTolerance } from '#protocol/risk/surface.ts';
 
 const FORWARD = 102_400_000n;
@@ -46,5 +50,33 @@ describe('soundness of a surface', () => {
       const broken = sound.map((call, j) => (j === i ? { ...call, mark: call.mark + 100n } : call));
       expect(isBlockSound(0n, broken), `call ${i}`).to.equal(false);
     }
+  });
+
+  // Else the formula's own error could void a round of honest reports.
+  it('is given to every surface of one volatility, at strikes as near to one another as can be', () => {
+    const underlying = underlyingMoves(41_943n);
+    fc.assert(
+      fc.property(
+        fc.bigInt(FORWARD_MICROS_MIN, FORWARD_MICROS_MAX),
+        fc.bigInt(3_600n, 730n * 86_400n),
+        fc.bigInt(1n, 8_000_000n),
+        fc.bigInt(50n, 20_000n),
+        fc.array(fc.oneof(fc.bigInt(1n, 3n), fc.bigInt(1n, 1n << 30n)), { minLength: 1, maxLength: 6 }),
+        (forward, timeSec, reportedVol, moneynessPerMille, gaps) => {
+          const least = leastVolPpmUp(timeSec);
+          const vol = reportedVol < least ? least : reportedVol;
+          const shared = forwardMoves(forward, timeSec, underlying.quarterMove);
+          let strike = (forward * moneynessPerMille) / 1_000n;
+          const quotes = [0n, ...gaps].flatMap((gap) => {
+            strike += gap;
+            if (strike >= 1n << 35n) return [];
+            const volsPpm = { same: vol, up: vol, down: vol };
+            return [{ strike, mark: priceStrike({ strike, volsPpm }, shared, underlying).call.mark }];
+          });
+          return isBlockSound(forward, quotes);
+        },
+      ),
+      { numRuns: 300, seed: 3 },
+    );
   });
 });

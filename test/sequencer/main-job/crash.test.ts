@@ -4,7 +4,7 @@ import { sizeOf } from '#protocol/account.ts';
 import { submissionOf } from '#protocol/batch/calldata.ts';
 import { readPublicWords } from '#protocol/batch/read-words.ts';
 import { publicWords } from '#protocol/batch/words.ts';
-import { SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { genesisState, ledgerTotals, stateRoot } from '#protocol/state.ts';
 import { LINEAR_LISTING } from '#sequencer/main-job/listing.ts';
 import { ETH_PERP, WETH } from '#sequencer/main-job/strategies/strategy.ts';
@@ -35,7 +35,7 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
   before(async () => {
     market = await new CrashMarket().run();
     liquidations = market.sealed.flatMap((batch) => {
-      const published = readPublicWords(publicWords(batch), STANDARD_SHAPE, SMALL_BATCH);
+      const published = readPublicWords(publicWords(batch), STANDARD_SHAPE, batch.capacity);
       const accounts = [...new Set(published.liquidations.map(({ accountIndex }) => accountIndex))];
       return accounts.map((accountIndex): Found => {
         const change = batch.accounts.find((row) => row.accountIndex === accountIndex)!;
@@ -123,7 +123,7 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
     const batches = market.sealed.map((batch, i) => ({
       batchNumber: i + 1,
       submission: submissionOf(batch, place, 1n, noProof),
-      capacity: SMALL_BATCH,
+      capacity: batch.capacity,
       operations: batch.content.l1Operations.map(({ operation }) => operation),
       l1TxHash: '0x',
     }));

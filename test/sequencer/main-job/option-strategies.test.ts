@@ -23,7 +23,7 @@ import {
 } from '#sequencer/main-job/strategies/strategy.ts';
 import { surfaceMaker } from '#sequencer/main-job/strategies/surface-maker.ts';
 import { holderOf } from '../../client/crash-table.ts';
-import { firstTable } from '../../support/plan-table.ts';
+import { firstTable } from '../../support/plan-round.ts';
 
 const plan = planOf('options');
 const stepOf = (time: string) =>

@@ -2,16 +2,18 @@ import { expect } from 'chai';
 import { portfolioMargin } from '#client/legs.ts';
 import { verifyLiquidation } from '#client/liquidation.ts';
 import { type Account, sizeOf } from '#protocol/account.ts';
+import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { submissionOf } from '#protocol/batch/calldata.ts';
 import { readPublicWords } from '#protocol/batch/read-words.ts';
 import { publicWords } from '#protocol/batch/words.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
-import { type BatchCapacity, SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import { isBlockSound } from '#protocol/risk/surface.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { timeToExpirySec } from '#protocol/risk/terms.ts';
 import { genesisState, ledgerTotals, stateRoot } from '#protocol/state.ts';
+import { BATCH_CAPACITIES } from '#sequencer/main-job/deployment.ts';
 import { FAR, NEAR } from '#sequencer/main-job/options/listing.ts';
 import { planOf } from '#sequencer/main-job/plan.ts';
 import { portfolioLines } from '#sequencer/main-job/portfolio-lines.ts';
@@ -20,8 +22,6 @@ import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
 import { CrashMarket } from '../../support/crash-market.ts';
 
 const TOLERANCE_MICROS = 50_000_000n;
-/** Room for every instrument that this market lists: more than the small batch has. */
-const WIDE_BATCH: BatchCapacity = { ...SMALL_BATCH, name: 'wide', instruments: 16, liquidations: 16 };
 const noProof = {
   a: [1n, 2n],
   b: [
@@ -30,6 +30,12 @@ const noProof = {
   ],
   c: [1n, 2n],
 } as const;
+
+const placeOf = ({ capacity }: SealedBatch) => ({
+  sizeIndex: BATCH_CAPACITIES.indexOf(capacity),
+  acceptedIndex: 0n,
+  pendingEnd: 0n,
+});
 
 interface Seen {
   readonly time: string;
@@ -42,7 +48,6 @@ describe('the night of 2026-02-05 with options, replayed on the engine', functio
   this.timeout(180_000);
   const seen: Seen[] = [];
   const market: CrashMarket = new CrashMarket(planOf('options'), {
-    capacity: WIDE_BATCH,
     afterStep: ({ oracleBar }) => {
       seen.push({
         time: new Date(Number(oracleBar.closeSec) * 1000).toISOString().slice(11, 16),
@@ -79,7 +84,7 @@ describe('the night of 2026-02-05 with options, replayed on the engine', functio
     const ids = new Set(market.story.liquidations.map(({ accountIndex }) => accountIndex));
     expect([...ids]).to.deep.equal([accountOf('short wing')]);
     const judged = market.sealed.flatMap((batch) => {
-      const { liquidations: rows } = readPublicWords(publicWords(batch), STANDARD_SHAPE, WIDE_BATCH);
+      const { liquidations: rows } = readPublicWords(publicWords(batch), STANDARD_SHAPE, batch.capacity);
       if (rows.length === 0) return [];
       const [{ accountIndex }] = rows;
       const change = batch.accounts.find((row) => row.accountIndex === accountIndex)!;
@@ -171,11 +176,10 @@ describe('the night of 2026-02-05 with options, replayed on the engine', functio
       if (kind !== 'spot') expect(sizeLots.get(id) ?? 0n, `${id}`).to.equal(0n);
     }
     expect(cashStarMicros).to.equal(market.state.l1Ledger.liquid[0]);
-    const place = { sizeIndex: 0, acceptedIndex: 0n, pendingEnd: 0n };
     const batches = market.sealed.map((batch, i) => ({
       batchNumber: i + 1,
-      submission: submissionOf(batch, place, 1n, noProof),
-      capacity: WIDE_BATCH,
+      submission: submissionOf(batch, placeOf(batch), 1n, noProof),
+      capacity: batch.capacity,
       operations: batch.content.l1Operations.map(({ operation }) => operation),
       l1TxHash: '0x',
     }));

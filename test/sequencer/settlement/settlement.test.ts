@@ -2,18 +2,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { Contract, HDNodeWallet, NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
 import { network } from 'hardhat';
-import { TINY_BATCH } from '#protocol/limits.ts';
+import type { BatchSize } from '#protocol/batch/sizes.ts';
+import { InputError } from '#protocol/errors.ts';
+import { type BatchCapacity, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
 import { signMessages } from '#protocol/signing.ts';
+import { genesisState, stateRoot } from '#protocol/state.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
+import { L1Reader } from '#sequencer/reconstruct/read-l1.ts';
+import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
 import { type Sequencer, startSequencer } from '#sequencer/start.ts';
 import { compileMock } from '../../support/compile-mock.ts';
-import { emptyStore, testConfig } from '../../support/engine.ts';
+import { type ConfigChange, emptyStore, testConfig } from '../../support/engine.ts';
 import { orderMessage, PERP, secretOf, USD, withdrawMessage } from '../../support/ledger.ts';
 import {
   deployTestRollup,
   domainOf,
   L1World,
   PHRASE,
+  sizesOf,
   TestContracts,
   type TestRollup,
   uncheckedProofs,
@@ -24,6 +30,7 @@ const GWEI = 1_000_000_000n;
 describe('settlement', () => {
   let place: TestRollup;
   let submitter: Wallet;
+  let deployerWallet: Wallet;
   let l1: L1World;
   let store: PgliteStore;
   let sequencer: Sequencer;
@@ -31,23 +38,26 @@ describe('settlement', () => {
   let connection: Awaited<ReturnType<typeof network.connect>>;
   const reports: string[] = [];
 
-  async function start(receiptTimeoutMs = 2_000, betweenQuestions?: () => Promise<void>): Promise<void> {
+  async function start(
+    receiptTimeoutMs = 2_000,
+    betweenQuestions?: () => Promise<void>,
+    change: ConfigChange = {},
+  ): Promise<void> {
     fatal = undefined;
     const { provider } = connection.ethers;
     const contracts = new TestContracts(provider as never, place);
-    const { stateRoot } = contracts;
+    const rootOf = contracts.stateRoot;
     contracts.stateRoot = async (block) => {
       await betweenQuestions?.();
-      return stateRoot.call(contracts, block);
+      return rootOf.call(contracts, block);
     };
     sequencer = await startSequencer({
-      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
+      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup), ...change }),
       store,
       proofs: uncheckedProofs,
       l1: {
         contracts,
         signer: submitter,
-        sizeIndex: 0,
         depths: { round: 0, deposit: 0, final: 0 },
         firstBlock: place.firstBlock,
         receiptTimeoutMs,
@@ -68,7 +78,8 @@ describe('settlement', () => {
         provider as never,
       ) as never as Wallet;
     submitter = wallet(1);
-    const deployer = new NonceManager(wallet(0));
+    deployerWallet = wallet(0);
+    const deployer = new NonceManager(deployerWallet);
     place = await deployTestRollup(deployer, submitter.address, TINY_BATCH);
     l1 = new L1World(place, deployer);
     store = await emptyStore();
@@ -337,6 +348,59 @@ describe('settlement', () => {
     await sequencer.syncL1();
     expect(fatal).to.equal(undefined);
     expect(await sequencer.engine.read((state) => state.l1Ledger.liquid[0])).to.equal(19_700n * USD);
+  });
+
+  describe('with two batch sizes', () => {
+    const ROOMIER: BatchCapacity = { ...TINY_BATCH, name: 'batch-roomier', accounts: 4, l1Operations: 4 };
+    let sizes: readonly BatchSize[];
+
+    beforeEach(async () => {
+      await sequencer.stop();
+      const deployer = new NonceManager(deployerWallet);
+      place = await deployTestRollup(deployer, submitter.address, TINY_BATCH, undefined, [ROOMIER]);
+      l1 = new L1World(place, deployer);
+      store = await emptyStore();
+      nonces.clear();
+      ({ sizes } = sizesOf(31337n, place.rollup, [TINY_BATCH, ROOMIER]));
+    });
+
+    it('sends each batch for the size it was sealed for', async () => {
+      await start(2_000, undefined, { sizes });
+      await l1.acceptRound();
+      for (const account of [1, 2]) await l1.open(account);
+      for (const account of [1, 2]) await l1.deposit(account, 10_000n * USD);
+      await sequencer.syncL1();
+      await settle();
+      await order(1, 'sell', 5n);
+      await order(2, 'buy', 5n);
+      await settle();
+      expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
+      const reader = new L1Reader(connection.ethers.provider as never, place.rollup);
+      const batches = await reader.batches();
+      // Four queue entries need the larger one, a trade does not.
+      expect(batches.map(({ submission }) => submission.header.sizeIndex)).to.deep.equal([1, 0]);
+      const rebuilt = rebuild(genesisState(TINY_SHAPE), batches, new Map([[PERP, 1]]));
+      expect(stateRoot(rebuilt[1].ledger)).to.equal(await finalRoot());
+    });
+
+    it('does not start with sizes that are not the contract’s, place by place', async () => {
+      const [tiny, roomier] = sizes;
+      const third = { capacity: { ...ROOMIER, name: 'third', accounts: 5 }, domainWord: 5n };
+      const wrong: [field: string, given: readonly BatchSize[]][] = [
+        ['sizes[0]', [roomier]],
+        ['sizes[1]', [tiny, { ...roomier, domainWord: roomier.domainWord + 1n }]],
+        ['sizes[1]', [tiny, { ...roomier, capacity: third.capacity }]],
+        ['sizes[2]', [...sizes, third]],
+      ];
+      for (const [field, given] of wrong) {
+        const error = await start(2_000, undefined, { sizes: given }).then(
+          () => undefined,
+          (failure: Error) => failure,
+        );
+        expect(error).to.be.instanceOf(InputError).with.property('field', field);
+      }
+      await start(2_000, undefined, { sizes: [tiny] });
+    });
   });
 
   it('stops when L1 holds a batch this ledger never made', async () => {

@@ -7,6 +7,7 @@ const RISK_BUDGETS = { perStrike: 8_000, riskTable64Total: 320_000 };
 const BUDGETS = {
   ...RISK_BUDGETS,
   batchSmallTotal: 150_000,
+  batchMediumTotal: 200_000,
   perTouchedAccount: 19_000,
   perAccountOneSided: 17_000,
   perSignature: 4_600,

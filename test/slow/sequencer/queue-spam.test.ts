@@ -54,7 +54,6 @@ describe('a thousand operations in the L1 queue', function () {
       l1: {
         contracts: new TestContracts(provider as never, place, [riskTable(), FALLEN]),
         signer: wallet(1),
-        sizeIndex: 0,
         depths: { round: 0, deposit: 0, final: 0 },
         firstBlock: place.firstBlock,
       },

@@ -268,7 +268,6 @@ async function main(): Promise<void> {
     l1: {
       contracts: new TestContracts(provider, place),
       signer: new Wallet(submitterKey, provider),
-      sizeIndex: 0,
       depths: { round: 0, deposit: 1, final: 2 },
       firstBlock: place.firstBlock,
       receiptTimeoutMs: RECEIPT_TIMEOUT_MS,

@@ -1,7 +1,7 @@
 /** Errors of an option row against double-precision Black-76, as shares of the forward. */
 
 import { quarterMoveNearest } from '#protocol/risk/linear-price.ts';
-import { acceptForward, acceptVols } from '#protocol/risk/option/domain.ts';
+import { FORWARD_MICROS_MAX, FORWARD_MICROS_MIN } from '#protocol/risk/option/domain.ts';
 import {
   forwardMoves,
   isTail,
@@ -14,6 +14,7 @@ import {
 } from '#protocol/risk/option/moves.ts';
 import { priceStrike } from '#protocol/risk/option/option-row.ts';
 import { floatBlack76, SECONDS_PER_YEAR } from './float-black76.ts';
+import { isPriceable } from './priceable.ts';
 
 export interface GridPoint {
   readonly forward: bigint;
@@ -48,7 +49,7 @@ export const noErrors = (): Errors => ({
 const MOVE_ONE = 2 ** 20;
 
 /** The price move of a pair and its weight as real numbers: R and the tails are whole multiples of 2^-20. */
-function floatMove({ move }: MovePair, quarterMove: bigint): { move: number; weight: number } {
+export function floatMove({ move }: MovePair, quarterMove: bigint): { move: number; weight: number } {
   const quarter = Number(quarterMove) / MOVE_ONE;
   if (move < QUARTER_MOVES) return { move: (move - QUARTERS_MAX) * quarter, weight: 1 };
   const tail = Number(TAIL_MOVES[move - QUARTER_MOVES]) / MOVE_ONE;
@@ -63,7 +64,7 @@ export const volsOf = (volPpm: bigint) => ({
 });
 
 export const isInDomain = ({ forward, timeSec, volPpm }: GridPoint): boolean =>
-  acceptForward(forward, timeSec).ok && acceptVols(volsOf(volPpm), timeSec).ok;
+  forward >= FORWARD_MICROS_MIN && forward <= FORWARD_MICROS_MAX && isPriceable(volsOf(volPpm), timeSec);
 
 /** Prices one row and widens `errors` by what it is off. */
 export function measure(point: GridPoint, errors: Errors): void {

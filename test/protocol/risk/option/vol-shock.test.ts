@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { DEFAULT_OPTION_PARAMETERS } from '#protocol/risk/default-registry.ts';
-import { acceptVols, leastVolPpmUp, VOL_PPM_MAX } from '#protocol/risk/option/domain.ts';
+import { leastVolPpmUp, VOL_PPM_MAX } from '#protocol/risk/option/domain.ts';
 import { shockedVols, termFactorPpmDown, volFactors } from '#protocol/risk/option/vol-shock.ts';
 import { blockTerms } from '#protocol/risk/terms.ts';
+import { isPriceable } from '#test/support/option/priceable.ts';
 
 const DAY_SEC = 86_400n;
 const DAYS_MAX = 1_553;
@@ -59,7 +60,7 @@ describe('volatility shocks', () => {
       for (let timeSec = 1n; timeSec < 1n << 28n; timeSec = 2n * timeSec + 1_771n) {
         const terms = termsAt(timeSec, options);
         for (const volPpm of [0n, 1n, 50_000n, terms.leastVolPpm, terms.leastVolPpm + 1n, 8_000_000n])
-          expect(acceptVols(shockedVols(volPpm, terms), terms.timeSec).ok, `${volPpm} ${timeSec}`).to.equal(
+          expect(isPriceable(shockedVols(volPpm, terms), terms.timeSec), `${volPpm} ${timeSec}`).to.equal(
             true,
           );
       }
