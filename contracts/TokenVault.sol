@@ -50,7 +50,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         uint56 outflowFloor;
     }
 
-    /// @dev One slot. A spot token has at most 2^34 lots, and neither fees nor a fund.
+    /// @dev One slot. A spot token has at most 2^30 lots, and neither fees nor a fund.
     struct SpotLedger {
         uint40 liquid;
         uint40 queued;

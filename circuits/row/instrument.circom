@@ -47,15 +47,23 @@ template ScenarioValue(SCENARIOS) {
     // A row that claims no losses has hash 0, and no losses have hash 0.
     lossesHash === hasLosses * losses.hash;
 
-    signal chosenGamma[usedPairs(SCENARIOS)];
-    signal parts[usedPairs(SCENARIOS)];
+    // Once for all: the compiler works out every call anew.
+    var PAIRS = usedPairs(SCENARIOS);
+    var firstPlaces[SCENARIOS];
+    var secondPlaces[SCENARIOS];
+    for (var s = 0; s < SCENARIOS; s++) {
+        firstPlaces[s] = placeOfColumn(SCENARIOS, 0, s);
+        secondPlaces[s] = placeOfColumn(SCENARIOS, 1, s);
+    }
+    signal chosenGamma[PAIRS];
+    signal parts[PAIRS];
     var total = 0;
-    for (var p = 0; p < usedPairs(SCENARIOS); p++) {
+    for (var p = 0; p < PAIRS; p++) {
         var first = 0;
         var second = 0;
         for (var s = 0; s < SCENARIOS; s++) {
-            if (placeOfColumn(SCENARIOS, 0, s) == p) { first += gamma[s]; }
-            if (placeOfColumn(SCENARIOS, 1, s) == p) { second += gamma[s]; }
+            if (firstPlaces[s] == p) { first += gamma[s]; }
+            if (secondPlaces[s] == p) { second += gamma[s]; }
         }
         chosenGamma[p] <== first + underlying * (second - first);
         parts[p] <== losses.losses[p] * chosenGamma[p];

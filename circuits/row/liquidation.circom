@@ -5,8 +5,7 @@ include "../arithmetic/range.circom";
 include "../arithmetic/select.circom";
 include "../bus/bus.circom";
 
-// Proves       one liquidated position: closed at the mark or no worse than mark ∓ band. Unused rows are all zero: their
-//              lots by the bus, which has no position of account 0 in instrument 0 to close.
+// Proves       one liquidated position: closed at the mark or no worse than mark ∓ band. Unused rows are all zero.
 // Assumes      account indices and instrument ids are pairwise distinct where used.
 // Guarantees   isHere marks its account row; positionKey = account · 2^20 + instrument. That isShort names the side of
 //              the old position follows from the bus: the slot is shrinking, so a change of the other sign has no slot.
@@ -68,7 +67,7 @@ template LiquidationRow(ACCOUNTS, INSTRUMENTS) {
     packed = pendingQuoteMicros;
     for (var t = 0; t < SPOT_SLOTS(); t++) { packed += pendingLots[t] * (1 << (at + t * SIZE_BITS())); }
     pendingWord <== packed;
-    (1 - isUsed) * (isShort + cashMicros + pendingWord) === 0;
+    (1 - isUsed) * (isShort + closedLots + cashMicros + pendingWord) === 0;
 
     signal boughtLots <== isShort * closedLots;
     signal paidMicros <== isShort * cashMicros;

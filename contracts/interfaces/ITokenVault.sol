@@ -12,7 +12,7 @@ interface ITokenVault {
         /// @dev Base units of the ERC-20 token in one unit.
         uint96 weiPerUnit;
         uint128 depositMinUnits;
-        /// @dev The contract takes no deposit above it. Below 2^70 micros, at most 2^34 lots, so that no sum on L2 overflows.
+        /// @dev The contract takes no deposit above it. Below 2^70 micros, at most 2^30 lots, so that no sum on L2 overflows.
         uint128 capUnits;
         /// @dev Per 24 hours this much may always leave; above it, a tenth of what is held.
         uint128 outflowFloorUnits;

@@ -169,7 +169,10 @@ describe('batch circuit, rows that stand in for others', function () {
       'InstrumentRow: (1 - isUsed) * (openingFills + shrinkingFills) === 0;',
       withoutMarket,
     ],
-    'lots in an unused liquidation row': [BUS, () => unusedLiquidation(1n)],
+    'lots in an unused liquidation row': [
+      'LiquidationRow: (1 - isUsed) * (isShort + closedLots + cashMicros + pendingWord) === 0;',
+      () => unusedLiquidation(1n),
+    ],
     'a forced withdrawal of quote cut short by the mark of an unused row': [
       'ShortService: RangeCheck(MONEY_BITS())(byMargin + byQuote + byDebt);',
       shortServed,

@@ -306,7 +306,7 @@ describe('TokenVault', () => {
 
   describe('claims', () => {
     it('of all tokens stay apart, up to the most that a token can have', async () => {
-      const most = [2n ** 70n - 1n, 2n ** 34n, 2n ** 34n, 2n ** 34n];
+      const most = [2n ** 70n - 1n, 2n ** 30n, 2n ** 30n, 2n ** 30n];
       const token = (i: number): TokenChoice => ({
         contract: 'TestToken',
         values: [`T${i}`, `T${i}`, 6],

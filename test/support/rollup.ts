@@ -308,8 +308,8 @@ export async function deployRollup(
       token: await token.getAddress(),
       weiPerUnit: choice.weiPerUnit,
       depositMinUnits: choice.depositMinUnits ?? 1n,
-      capUnits: choice.capUnits ?? 2n ** 34n,
-      outflowFloorUnits: choice.outflowFloorUnits ?? 2n ** 34n,
+      capUnits: choice.capUnits ?? 2n ** 30n,
+      outflowFloorUnits: choice.outflowFloorUnits ?? 2n ** 30n,
     });
   }
   const values = change({

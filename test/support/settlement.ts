@@ -20,7 +20,7 @@ import { compileMock } from './compile-mock.ts';
 import { riskTable, secretOf } from './ledger.ts';
 
 const CIRCUIT_HASH = 0xc1c1n;
-const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 34n, outflowFloorUnits: 2n ** 34n };
+const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 30n, outflowFloorUnits: 2n ** 30n };
 
 /** The accounts of hardhat's own chain. */
 export const PHRASE = 'test test test test test test test test test test test junk';

@@ -11,6 +11,7 @@ import {
 import { evaluationOf } from '#protocol/batch/words.ts';
 import { fieldInverse, toField } from '#protocol/crypto/field.ts';
 import { poseidonChain } from '#protocol/crypto/poseidon.ts';
+import { UNDERLYINGS } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { list } from '#test/support/circuits/arbitrary-account.ts';
 import { gammaPowers } from '#test/support/circuits/bus.ts';
@@ -88,27 +89,25 @@ describe('value of a list', () => {
     'band',
     'penalty',
   ] as const;
+  const COUNT = names.length + UNDERLYINGS.length;
 
   it('weighs losses, then the values in the order of the commitment', async () => {
-    const gamma = gammaPowers(SCENARIOS + names.length);
+    const gamma = gammaPowers(SCENARIOS + COUNT);
     await fc.assert(
-      fc.asyncProperty(
-        list(fieldElement, SCENARIOS),
-        list(fieldElement, names.length),
-        async (losses, drawn) => {
-          const values = Object.fromEntries(
-            names.map((name, v) => [name, drawn[v]]),
-          ) as unknown as ListValues;
-          const all = [...losses, ...listValues(values)];
-          const total = all.reduce((sum, value, i) => sum + value * gamma[i], 0n);
-          await (await functional()).equals({ losses, values: listValues(values), gamma }, { total });
-        },
-      ),
+      fc.asyncProperty(list(fieldElement, SCENARIOS), list(fieldElement, COUNT), async (losses, drawn) => {
+        const values = {
+          ...Object.fromEntries(names.map((name, v) => [name, drawn[v]])),
+          deltas: drawn.slice(names.length),
+        } as unknown as ListValues;
+        const all = [...losses, ...listValues(values)];
+        const total = all.reduce((sum, value, i) => sum + value * gamma[i], 0n);
+        await (await functional()).equals({ losses, values: listValues(values), gamma }, { total });
+      }),
       RUNS,
     );
     await (await functional()).leavesNoChoice({
       losses: [1, 2, 3, 4],
-      values: [5, 6, 7, 8, 9, 10, 11, 12],
+      values: [5, 6, 7, 8, 9, 10, 11, 12, 13, 14],
       gamma,
     });
   });
@@ -151,7 +150,8 @@ describe('challenges', () => {
 });
 
 describe('commitment', () => {
-  const PER_ACCOUNT = 3 + 3 + 8 + 2 * 8;
+  // Eight losses are two elements.
+  const PER_ACCOUNT = 3 + 2 + 8 + 2 * 10;
   const commitment = template(
     'circuits/bus/commitment.circom',
     `BatchCommitment(2, 2, 1, ${PER_ACCOUNT}, 1, 1, 1, 1)`,
@@ -165,6 +165,7 @@ describe('commitment', () => {
     chargeMm: n + 4n,
     band: n + 5n,
     penalty: n + 6n,
+    deltas: [n + 7n, -n - 8n],
   });
   const full = (n: bigint, isSet: boolean): CommittedBatch => ({
     header: [n + 1n, n + 2n],

@@ -1,121 +1,25 @@
 /** circuits/row/health.circom alone: every rule exactly on its bound, one micro beyond it, and every cause with every other. */
 import { expect } from 'chai';
-import { type ListValues, listValues } from '#protocol/batch/commitment.ts';
-import { LIQUIDATION_TOLERANCE_MICROS, QUOTE_DEBT_TOLERANCE_MICROS } from '#protocol/limits.ts';
-import { HALF, template } from '#test/support/circuits/template.ts';
+import { QUOTE_DEBT_TOLERANCE_MICROS } from '#protocol/limits.ts';
+import {
+  ATOP,
+  type Bounds,
+  CLOSED,
+  FLAGS,
+  health,
+  healthInput,
+  K,
+  type Numbers,
+  PAID,
+  REDUCED,
+  SMALL_SCAN,
+  SOLD,
+  standExactly,
+  UNDER,
+} from '#test/support/circuits/health-numbers.ts';
+import { HALF } from '#test/support/circuits/template.ts';
 
-const health = template('circuits/row/health.circom', 'AccountHealth()');
-const FLAGS = [
-  'isFilled',
-  'isReducing',
-  'isUnderMargin',
-  'isQuoteRelative',
-  'isQuoteWithdrawn',
-  'isSpotWithdrawn',
-  'isMarginLiquidation',
-  'isDebtLiquidation',
-  'isSmallAccount',
-  'isPenaltyFull',
-  'isPenaltyRest',
-  'isFundPaid',
-] as const;
-type Flag = (typeof FLAGS)[number];
-
-const LINES = {
-  margin: 'RangeCheck(MONEY_BITS())(transferRule + openRule + lowerRule - isMarginLiquidation);',
-  distance: 'RangeCheck(MONEY_BITS())(nearerRule + belowRule + debtRule);',
-  loss: 'RangeCheck(MONEY_BITS())(lossRule);',
-  end: 'RangeCheck(MONEY_BITS())(aboveRule + endRule + smallRule + debtEndRule);',
-  quote: 'RangeCheck(MONEY_BITS())(dryRule + measureRule);',
-  treasury: 'RangeCheck(MONEY_BITS())(signedEquity + belowRate + debtLeft);',
-} as const;
-
-interface Numbers {
-  readonly flags?: readonly Flag[];
-  readonly oldCash?: bigint;
-  readonly newCash?: bigint;
-  readonly old?: Partial<ListValues>;
-  readonly new?: Partial<ListValues>;
-  readonly oldScanLow?: bigint;
-  readonly newScanLow?: bigint;
-  readonly newScanUp?: bigint;
-  readonly pending?: bigint;
-  readonly fees?: bigint;
-  readonly treasury?: bigint;
-  readonly openSlots?: number;
-  readonly heldSpotLots?: number;
-  readonly pricesUsable?: number;
-  readonly isFundExhausted?: number;
-}
-const NONE: ListValues = {
-  mark: 0n,
-  funding: 0n,
-  spotMark: 0n,
-  spotHaircut: 0n,
-  chargeIm: 0n,
-  chargeMm: 0n,
-  band: 0n,
-  penalty: 0n,
-};
-const K = 3n;
-const inputOf = (n: Numbers) => ({
-  k: K,
-  pricesUsable: n.pricesUsable ?? 1,
-  isFundExhausted: n.isFundExhausted ?? 0,
-  oldCashStarMicros: n.oldCash ?? 0n,
-  newCashStarMicros: n.newCash ?? 0n,
-  oldValues: listValues({ ...NONE, ...n.old }),
-  newValues: listValues({ ...NONE, ...n.new }),
-  oldScanLow: n.oldScanLow ?? 0n,
-  newScanLow: n.newScanLow ?? 0n,
-  newScanUp: n.newScanUp ?? 0n,
-  pendingQuoteMicros: n.pending ?? 0n,
-  feesMicros: n.fees ?? 0n,
-  treasuryMicros: n.treasury ?? 0n,
-  ...Object.fromEntries(FLAGS.map((flag) => [flag, n.flags?.includes(flag) ?? false])),
-  openSlots: n.openSlots ?? 0,
-  heldSpotLots: n.heldSpotLots ?? 0,
-});
-
-/** Liquidated for margin: MM 80 a third of 2400 / 10k before, nothing after. */
-const CLOSED: Numbers = {
-  flags: ['isMarginLiquidation', 'isPenaltyFull'],
-  oldCash: 79n,
-  newCash: 79n,
-  oldScanLow: 300n,
-};
-/** Liquidated for quote debt: 10·(−7) + 6·10 < 0 before. */
-const SOLD: Numbers = {
-  flags: ['isDebtLiquidation', 'isPenaltyFull'],
-  oldCash: -17n,
-  newCash: 3n,
-  old: { mark: 20n, spotMark: 10n, spotHaircut: 10n },
-};
-/** Fills that leave less than IM; MM is the same on both sides. */
-const REDUCED: Numbers = {
-  flags: ['isFilled', 'isReducing'],
-  oldCash: 27n,
-  newCash: 27n,
-  oldScanLow: 100n,
-  newScanLow: 100n,
-  newScanUp: 100n,
-};
-/** The same under MM: MM falls from 8000 / 10k to 0. */
-const UNDER: Numbers = {
-  flags: ['isFilled', 'isReducing', 'isUnderMargin'],
-  oldCash: 50n,
-  newCash: 43n,
-  oldScanLow: 1_000n,
-  old: { band: 9n },
-  new: { band: 4n },
-  fees: 2n,
-};
-const PAID: Numbers = { flags: ['isFundPaid'], oldCash: -5n, newCash: 0n, treasury: 5n };
-const ATOP = LIQUIDATION_TOLERANCE_MICROS;
-const SMALL_SCAN = (10n * ATOP * K) / 8n;
-
-/** On the bound, and the change that takes it one unit beyond. */
-const BOUNDS: Readonly<Record<string, readonly [on: Numbers, beyond: Numbers, line: keyof typeof LINES]>> = {
+const BOUNDS: Bounds = {
   'IM after a fill: k·110 = 300 + k·10': [
     { flags: ['isFilled'], newScanUp: 300n, new: { chargeIm: 10n }, newCash: 110n },
     { newCash: 109n },
@@ -139,7 +43,7 @@ const BOUNDS: Readonly<Record<string, readonly [on: Numbers, beyond: Numbers, li
   'MM not higher after a reducing fill': [REDUCED, { newScanUp: 101n }, 'margin'],
   'MM lower after a liquidation': [{ ...CLOSED, newScanUp: 299n }, { newScanUp: 300n }, 'margin'],
   'distance to liquidation after a reducing fill': [REDUCED, { newCash: 26n }, 'distance'],
-  'liquidated below MM: 10k·79 < 2400': [CLOSED, { oldCash: 80n, newCash: 80n }, 'distance'],
+  'liquidated below MM: 1000k·79 < 240 000': [CLOSED, { oldCash: 80n, newCash: 80n }, 'distance'],
   'liquidated below MM, pending deposits counted': [
     { ...CLOSED, oldCash: 74n, newCash: 74n, pending: 5n },
     { pending: 6n },
@@ -152,7 +56,11 @@ const BOUNDS: Readonly<Record<string, readonly [on: Numbers, beyond: Numbers, li
     { newCash: 69n },
     'loss',
   ],
-  'not under MM, as a reducing account says: 10k·27 ≥ 800': [REDUCED, { oldCash: 26n, newCash: 26n }, 'end'],
+  'not under MM, as a reducing account says: 1000k·27 ≥ 80 000': [
+    REDUCED,
+    { oldCash: 26n, newCash: 26n },
+    'end',
+  ],
   'a liquidation ends at IM and its tolerance': [{ ...CLOSED, newCash: ATOP }, { newCash: ATOP + 1n }, 'end'],
   'a liquidation ends at IM by the lower bound of the scan': [
     { ...CLOSED, newCash: ATOP + 10n, newScanLow: 30n },
@@ -220,18 +128,14 @@ const BOUNDS: Readonly<Record<string, readonly [on: Numbers, beyond: Numbers, li
 };
 
 describe('rules of health', () => {
-  for (const [name, [on, beyond, line]] of Object.entries(BOUNDS))
-    it(`stand exactly: ${name}`, async () => {
-      await (await health()).accepts(inputOf(on));
-      await (await health()).refuses(inputOf({ ...on, ...beyond }), `AccountHealth: ${LINES[line]}`);
-    });
+  standExactly(BOUNDS);
 
   const refuses = async (numbers: Numbers, line: string): Promise<void> =>
-    (await health()).refuses(inputOf(numbers), `AccountHealth: ${line}`);
+    (await health()).refuses(healthInput(numbers), `AccountHealth: ${line}`);
 
   it('take a penalty or a fund payment of exactly its size, and none without its cause', async () => {
     const rate: Numbers = { ...CLOSED, oldCash: 10n, newCash: 7n, old: { penalty: 3n }, treasury: 3n };
-    await (await health()).accepts(inputOf(rate));
+    await (await health()).accepts(healthInput(rate));
     for (const treasury of [2n, 4n])
       await refuses(
         { ...rate, old: { penalty: 3n, band: 9n }, treasury },
@@ -254,16 +158,16 @@ describe('rules of health', () => {
     const CAUSE = '(1 - isLiquidated - isFundPaid) * treasuryMicros === 0;';
     for (const flags of [[], ['isFilled']] as const)
       await refuses({ flags, newCash: 9n, treasury: 1n }, CAUSE);
-    await (await health()).accepts(inputOf(PAID));
+    await (await health()).accepts(healthInput(PAID));
     await refuses({ ...PAID, newCash: -1n }, 'paidShort * newCashStarMicros === 0;');
     await refuses({ ...PAID, newCash: 1n }, 'paidShort * newCashStarMicros === 0;');
-    await (await health()).accepts(inputOf({ ...PAID, newCash: -1n, isFundExhausted: 1 }));
+    await (await health()).accepts(healthInput({ ...PAID, newCash: -1n, isFundExhausted: 1 }));
     const HOLDS = 'isFundPaid * (openSlots + heldSpotLots) === 0;';
     await refuses({ ...PAID, openSlots: 1 }, HOLDS);
     await refuses({ ...PAID, heldSpotLots: 1 }, HOLDS);
     const UNPRICED = 'isUnpriced * openSlots === 0;';
     for (const flag of ['isQuoteWithdrawn', 'isSpotWithdrawn'] as const) {
-      await (await health()).accepts(inputOf({ flags: [flag], openSlots: 1 }));
+      await (await health()).accepts(healthInput({ flags: [flag], openSlots: 1 }));
       await refuses({ flags: [flag], openSlots: 1, pricesUsable: 0 }, UNPRICED);
     }
   });
@@ -289,32 +193,33 @@ describe('rules of health', () => {
     for (const flag of FLAGS)
       for (const bit of [2n, HALF])
         await (await health()).refuses(
-          { ...inputOf({}), [flag]: bit },
+          { ...healthInput({}), [flag]: bit },
           `AccountHealth: RequireBit()(${flag});`,
         );
   });
 
   it('say who is liquidated, who must shrink and what a further unit would meet', async () => {
-    const said = async (numbers: Numbers) => (await health()).outputs(inputOf(numbers));
+    const said = async (numbers: Numbers) => (await health()).outputs(healthInput(numbers));
     expect((await said(CLOSED)).mustShrink).to.equal(1n);
     expect((await said(SOLD)).isLiquidated).to.equal(1n);
     expect((await said(UNDER)).mustShrink).to.equal(1n);
     expect((await said(REDUCED)).mustShrink).to.equal(0n);
     const values = { mark: 30n, funding: 4n, spotMark: 10n, spotHaircut: 8n, chargeIm: 2n };
     const free = await said({ newCash: 100n, pending: 1n, new: values, newScanLow: 70n });
-    // Equity 100 + 1 + 30 − 4; quote without the spot's 10; the gap by the lower bound: 5·(70 + k·2) − 4k·equity.
+    // Equity 100 + 1 + 30 − 4; quote without the spot's 10; the gap by the lower bound of IM: 500·k·IM − 400·k·equity.
     const quoteBalance = 127n - 10n;
     expect(free).to.deep.include({
       quoteBalance,
       quoteMeasure: 10n * quoteBalance + 4n * 8n,
       isLiquidated: 0n,
     });
-    const gap = (await said({ newCash: 10n, newScanLow: 70n, new: { chargeIm: 2n } })).transferGap;
-    expect(gap).to.equal(5n * (70n + K * 2n) - 4n * K * 10n);
+    const poor = { newCash: 10n, newScanLow: 70n, newAddOn: 33n, new: { chargeIm: 2n } };
+    const gap = 5n * (100n * (70n + K * 2n) + K * 33n) - 400n * K * 10n;
+    expect((await said(poor)).transferGap).to.equal(gap);
   });
 
   it('leave the prover no choice', async () => {
-    await (await health()).leavesNoChoice(inputOf(UNDER));
-    await (await health()).leavesNoChoice(inputOf(CLOSED));
+    await (await health()).leavesNoChoice(healthInput(UNDER));
+    await (await health()).leavesNoChoice(healthInput(CLOSED));
   });
 });

@@ -3,10 +3,18 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { emptyAccount } from '#protocol/account.ts';
 import { listValues } from '#protocol/batch/commitment.ts';
-import type { RiskRow } from '#protocol/instrument.ts';
+import { type RiskRow, UNDERLYINGS } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { lossVector } from '#protocol/risk/margin.ts';
-import { rowHash, rowValues } from '#protocol/risk/table.ts';
+import {
+  columnLosses,
+  lossElementCount,
+  lossElements,
+  PAIR_LOSS_BITS,
+  pairsOf,
+  rowHash,
+  rowValues,
+} from '#protocol/risk/table.ts';
 import { refuseOpenInterest } from '#protocol/transition/market-rules.ts';
 import type { Lots, MicrosPerLot } from '#protocol/units.ts';
 import { valuesOf } from '#prover/witness/list-values.ts';
@@ -14,12 +22,14 @@ import { list, SIZE_MAX } from '#test/support/circuits/arbitrary-account.ts';
 import { busSum, CHALLENGES, gammaPowers } from '#test/support/circuits/bus.ts';
 import { committedPart } from '#test/support/circuits/event-rows.ts';
 import { HALF, template } from '#test/support/circuits/template.ts';
-import { batchHeader, NOW_SEC, PERP, riskRow, riskTable, SPOT } from '#test/support/ledger.ts';
+import { batchHeader, NOW_SEC, PERP, riskRow, riskTable, SPOT, THIRD } from '#test/support/ledger.ts';
 
 const FILE = 'circuits/row/instrument.circom';
 const INSTANCE = `InstrumentRow(${TINY_SHAPE.scenarios}, 3)`;
 const row = template(FILE, INSTANCE);
-const GAMMA = gammaPowers(TINY_SHAPE.scenarios + 8);
+const GAMMA = gammaPowers(TINY_SHAPE.scenarios + 8 + UNDERLYINGS.length);
+
+const NO_LOSSES = Array<bigint>(lossElementCount(TINY_SHAPE)).fill(0n);
 
 /** What the batch does in the instrument. */
 const USE = {
@@ -37,6 +47,8 @@ const QUIET: Use = { ...USE, newInterestLots: 10n, openingFills: 0n, shrinkingFi
 const inputOf = (risk: RiskRow, use: Use) => ({
   isUsed: 1,
   row: rowValues(risk, TINY_SHAPE),
+  hasLosses: risk.pairLosses.length > 0,
+  lossElements: risk.pairLosses.length > 0 ? lossElements(risk.pairLosses) : NO_LOSSES,
   underlying: risk.underlying,
   isSpot: risk.isSpot,
   isReduceOnly: risk.isReduceOnly,
@@ -114,23 +126,26 @@ function twinOutputs(risk: RiskRow, use: Use) {
 
 const perLot = (most: bigint): fc.Arbitrary<MicrosPerLot> =>
   fc.bigInt(0n, most).map((value) => value as MicrosPerLot);
+const signedPerLot = (most: bigint): fc.Arbitrary<MicrosPerLot> =>
+  fc.bigInt(-most, most).map((value) => value as MicrosPerLot);
 const RATE = (1n << 44n) - 1n;
+const PAIRS = pairsOf(TINY_SHAPE).length;
 const risks: fc.Arbitrary<RiskRow> = fc
   .record({
     instrumentId: fc.constantFrom(SPOT, 2, PERP, 2 ** 20 - 1),
-    underlying: fc.nat(255),
+    underlying: fc.nat(UNDERLYINGS.length - 1),
     isReduceOnly: fc.boolean(),
     mark: perLot((1n << 40n) - 1n),
     fundingIndex: fc.bigInt(-(1n << 49n), 1n << 49n).map((value) => value as MicrosPerLot),
     rates: list(perLot(RATE), 6),
-    losses: list(
-      fc.bigInt(-RATE, RATE).map((value) => value as MicrosPerLot),
-      TINY_SHAPE.scenarios,
-    ),
+    delta: signedPerLot(RATE),
+    linearLoss: signedPerLot(1n << 41n),
+    pairLosses: fc.oneof(fc.constant([]), list(signedPerLot((1n << BigInt(PAIR_LOSS_BITS)) - 1n), PAIRS)),
     openInterestCap: fc.bigInt(0n, 20n),
   })
-  .map(({ rates, openInterestCap, fundingIndex, ...rest }) => {
+  .map(({ rates, openInterestCap, fundingIndex, pairLosses: drawn, ...rest }) => {
     const isSpot = rest.instrumentId <= 3;
+    const pairLosses = isSpot ? [] : drawn;
     const zero = 0n as MicrosPerLot;
     return {
       ...riskRow(rest.instrumentId),
@@ -145,6 +160,8 @@ const risks: fc.Arbitrary<RiskRow> = fc
       chargeMmShort: isSpot ? zero : rates[3],
       band: rates[4],
       penalty: rates[5],
+      pairLosses,
+      losses: columnLosses(rest.linearLoss, pairLosses, rest.underlying, TINY_SHAPE),
     };
   });
 
@@ -231,8 +248,9 @@ describe('instrument row', () => {
       (await row()).refuses({ ...honest, ...change }, `InstrumentRow: ${line}`);
     await none({ openingFills: 8 }, 'RangeCheck(COUNT_BITS)(openingFills);');
     await none({ shrinkingFills: -1 }, 'RangeCheck(COUNT_BITS)(shrinkingFills);');
-    await none({ marketSlot: 64 }, 'RangeCheck(MARKET_SLOT_BITS())(marketSlot);');
+    await none({ marketSlot: 128 }, 'RangeCheck(MARKET_SLOT_BITS())(marketSlot);');
     await none({ underlying: 256 }, 'RangeCheck(8)(underlying);');
+    await accepts({ ...perp, marketSlot: 127 }, QUIET);
     for (const flag of ['isUsed', 'isSpot', 'isReduceOnly', 'isWithinCap'])
       for (const bit of [2n, HALF]) await none({ [flag]: bit }, `RequireBit()(${flag});`);
   });
@@ -255,7 +273,34 @@ describe('instrument row', () => {
       await (await row()).refuses({ ...unused, [name]: 1 }, FILLS);
   });
 
+  const option = riskRow(THIRD, { openInterestCap: 15n as Lots });
+
+  it('is worth what the losses behind its hash say, and no others', async () => {
+    await accepts(option, {});
+    await accepts({ ...option, instrumentId: PERP }, {});
+    const honest = inputOf(option, USE);
+    const LOSSES = 'ScenarioValue: lossesHash === hasLosses * losses.hash;';
+    const none = async (change: object): Promise<void> =>
+      (await row()).refuses({ ...honest, ...change }, LOSSES);
+    await none({ hasLosses: 0 });
+    await none({ lossElements: honest.lossElements.map((element) => element + 1n) });
+    await none({ lossElements: NO_LOSSES });
+    await (await row()).refuses({ ...inputOf(perp, USE), hasLosses: 1 }, LOSSES);
+  });
+
+  it('hashes every value of its row', async () => {
+    const quiet = inputOf(option, QUIET);
+    const hash = rowHash(option, TINY_SHAPE);
+    // The last is the hash of the losses, which are compared first.
+    for (const at of quiet.row.slice(0, -1).keys()) {
+      const other = quiet.row.map((value, i) => (i === at ? value + 1n : value));
+      const { committed } = await (await row()).outputs({ ...quiet, row: other });
+      expect((committed as bigint[])[0] === hash, `value ${at}`).to.equal(false);
+    }
+  });
+
   it('leaves the prover no choice', async () => {
+    await (await row()).leavesNoChoice(inputOf(option, USE));
     await (await row()).leavesNoChoice(inputOf({ ...perp, expirySec: NOW_SEC + 9n }, USE));
   });
 });

@@ -268,12 +268,12 @@ describe('short service', () => {
     (await short()).isAccepted(inputOf(bound, tokenId, numbers));
 
   it('holds where one unit more would break the bound, as docs/protocol.md §5 counts a unit', async () => {
-    const small = fc.bigInt(-200n, 200n);
+    const small = fc.oneof(fc.bigInt(-200n, 200n), fc.bigInt(-20_000n, 20_000n));
     await fc.assert(
       fc.asyncProperty(small, fc.bigInt(1n, 9n), async (value, mark) => {
-        // gap = 5·k·IM − 4·k·equity: one unit less equity, or two marks.
-        expect(await holds('isMarginBound', 0, { gap: value })).to.equal(value + 4n * K > 0n);
-        expect(await holds('isMarginBound', 2, { gap: value, mark })).to.equal(value + 8n * K * mark > 0n);
+        // gap = 500·k·IM − 400·k·equity: one unit less equity, or two marks.
+        expect(await holds('isMarginBound', 0, { gap: value })).to.equal(value + 400n * K > 0n);
+        expect(await holds('isMarginBound', 2, { gap: value, mark })).to.equal(value + 800n * K * mark > 0n);
         expect(await holds('isQuoteBound', 0, { balance: value })).to.equal(value - 1n < 0n);
         // 10·balance + 4·(haircut − mark) < 0
         expect(await holds('isDebtBound', 3, { measure: value, mark })).to.equal(value - 4n * mark < 0n);
@@ -286,8 +286,8 @@ describe('short service', () => {
   it('stands exactly on each bound', async () => {
     const at = await short();
     for (const [bound, token, on, beyond] of [
-      ['isMarginBound', 0, { gap: 1n - 4n * K }, { gap: -4n * K }],
-      ['isMarginBound', 2, { gap: 1n - 8n * K * MARK, mark: MARK }, { gap: -8n * K * MARK, mark: MARK }],
+      ['isMarginBound', 0, { gap: 1n - 400n * K }, { gap: -400n * K }],
+      ['isMarginBound', 2, { gap: 1n - 800n * K * MARK, mark: MARK }, { gap: -800n * K * MARK, mark: MARK }],
       ['isQuoteBound', 0, { balance: 0n }, { balance: 1n }],
       ['isDebtBound', 3, { measure: 4n * MARK - 1n, mark: MARK }, { measure: 4n * MARK, mark: MARK }],
     ] as const) {

@@ -102,7 +102,6 @@ export function contextOf({ underlying, snapshot, expirySec, forward }: QuotedEx
       scanRangePpm: baseScanRangePpm,
       scanFactorE9: 1_000_000_000n,
       options,
-      addOnUnitDollars: 10_000_000n,
     },
     terms,
     moves,
