@@ -1,19 +1,16 @@
 /** Live prices: what anyone can see of the market now, dated instruments included. */
+import { blackGreeks } from '#client/black76.ts';
 import type { Instrument } from '#protocol/instrument.ts';
 import { markPerLotNearest } from '#protocol/risk/linear-price.ts';
-import { priceCall } from '#protocol/risk/option/black76.ts';
-import { deviationOf, rootOfTimeDown } from '#protocol/risk/option/deviation.ts';
-import { logNearest } from '#protocol/risk/option/fixed-log.ts';
-import { PROBABILITY_ONE } from '#protocol/risk/option/scales.ts';
-import { timeToExpirySec } from '#protocol/risk/terms.ts';
-import { divideNearest, max } from '#protocol/units.ts';
+import { timeToExpirySec, YEAR_SEC } from '#protocol/risk/terms.ts';
+import { max } from '#protocol/units.ts';
 import type { OptionChain } from '#sequencer/market-data/option-chain.ts';
 import { blockSurface } from '#sequencer/market-data/surface.ts';
 import type { Listing } from './listing.ts';
 
 const LOT_ONE_E8 = 100_000_000n;
-/** A point of volatility: one percent of a year's. */
-const VOL_POINT_PPM = 10_000n;
+/** Points in the whole of a volatility. */
+const VOL_POINTS = 100;
 
 /** Live values of one lot, micros. */
 export interface LiveOption {
@@ -33,36 +30,21 @@ export interface LiveBlock {
   readonly options: readonly LiveOption[];
 }
 
-interface StrikePrice {
-  readonly call: bigint;
-  readonly callDelta: bigint;
-}
-
-function strikePrice(forward: bigint, strike: bigint, volPpm: bigint, timeSec: bigint): StrikePrice {
-  const logMoneyness = logNearest(forward) - logNearest(strike);
-  const price = priceCall(forward, strike, logMoneyness, deviationOf(volPpm, rootOfTimeDown(timeSec)));
-  return {
-    call: max(max(0n, forward - strike), divideNearest(price.callQ52, PROBABILITY_ONE)),
-    callDelta: divideNearest(price.callDeltaQ52, PROBABILITY_ONE),
-  };
-}
-
-/** Call and put of a strike by the formula that the risk table uses. */
+/** Call and put of a strike. In double precision, as a trader's own program has it; parity holds to the micro. */
 function liveStrike(call: Instrument, put: Instrument, forward: bigint, volPpm: bigint, timeSec: bigint) {
   const strike = call.strikeMicrosPerLot;
-  const now = strikePrice(forward, strike, volPpm, timeSec);
-  const higher = strikePrice(forward, strike, volPpm + VOL_POINT_PPM, timeSec);
-  const vegaMicrosPerLot = max(0n, higher.call - now.call);
-  const option = (instrument: Instrument, mark: bigint, delta: bigint): LiveOption => ({
+  const years = Number(timeSec) / Number(YEAR_SEC);
+  const terms = { kind: 'call', forward: Number(forward), strike: Number(strike), years } as const;
+  const { price, delta, vega } = blackGreeks(terms, Number(volPpm) / 1e6);
+  const callMark = max(max(0n, forward - strike), BigInt(Math.round(price)));
+  const callDelta = BigInt(Math.round(terms.forward * delta));
+  const option = (instrument: Instrument, mark: bigint, deltaMicrosPerLot: bigint): LiveOption => ({
     instrumentId: instrument.id,
     markMicrosPerLot: mark,
-    deltaMicrosPerLot: delta,
-    vegaMicrosPerLot,
+    deltaMicrosPerLot,
+    vegaMicrosPerLot: BigInt(Math.round(vega / VOL_POINTS)),
   });
-  return [
-    option(call, now.call, now.callDelta),
-    option(put, now.call - forward + strike, now.callDelta - forward),
-  ];
+  return [option(call, callMark, callDelta), option(put, callMark - forward + strike, callDelta - forward)];
 }
 
 /** The dated instruments of a listing that have not expired, at the surface of the recorded chains. */

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { InputError } from '#protocol/errors.ts';
 import { parseChain, readChains, secondsOf } from '#sequencer/market-data/option-chain.ts';
 import { expectNear } from '../../support/near.ts';
+import { readChain, SNAPSHOTS } from '../../support/option/chain.ts';
 
 const HEADER = 'snapshot_utc,expiry_utc,strike,option_type,mark_price,mark_iv,forward_price';
 const line = (strike: string, type: string, mark: string, vol = '0.8', snapshot = '2026-02-05T21:29:37Z') =>
@@ -37,6 +38,22 @@ describe('recorded option chains', () => {
     // Worked out from the marks by hand: 64,000 / (1 − (0.01829316 − 0.02287484)); its neighbours agree to a cent.
     expectNear(Number(near6.forwardMicrosPerCoin) / 1e6, 63_708.11, 0.02);
     expectNear(Number(far13.forwardMicrosPerCoin) / 1e6, 63_739.6, 0.02);
+  });
+
+  it('agree with the whole chains that pricing is tested on', () => {
+    for (const chain of chains) {
+      const snapshot = SNAPSHOTS.find(({ timeSec }) => BigInt(timeSec) === chain.timeSec)!;
+      const whole = readChain(snapshot).filter(({ underlying }) => underlying === 0);
+      for (const { expirySec, strikes } of chain.expiries) {
+        const expiry = whole.find((other) => BigInt(other.expirySec) === expirySec)!;
+        expect(strikes.map(({ strikeMicrosPerCoin, volPpm }) => [strikeMicrosPerCoin, volPpm])).to.deep.equal(
+          expiry.strikes.map(({ strike, call }) => [
+            BigInt(strike) * 1_000_000n,
+            BigInt(Math.round(call.vol * 1e6)),
+          ]),
+        );
+      }
+    }
   });
 
   it('are refused with a typed error when they are not one moment with both options of every strike', () => {
