@@ -12,6 +12,8 @@ export interface MarketPlan {
   /** What the oracle's signers know. */
   readonly recording: RecordingName;
   readonly listing: Listing;
+  /** When its rollup is deployed, by the chain's clock: before the first step, and early enough for what is listed. */
+  readonly deployedSec: bigint;
   readonly cast: readonly CastMember[];
   readonly steps: readonly Step[];
   /** The n-th bar after the story, from 1. */

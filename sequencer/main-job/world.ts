@@ -82,6 +82,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
   stops.push(() => pool.close());
   const chain = await startLocalChain(root, join(root, 'build/main-job/chain.log'));
   stops.push(() => chain.stop());
+  await chain.advanceTo(plan.deployedSec);
   const roles = rolesOn(chain, ownerCount);
   const wallets = drawSignerWallets();
   const signerAddresses = wallets.map(({ address }) => address);

@@ -27,6 +27,7 @@ export function linearMarket(): MarketPlan {
     headline: 'The market of 2021-05-19, minute by minute (live feed; the oracle is one bar behind)',
     recording: 'crash-2021',
     listing: LINEAR_LISTING,
+    deployedSec: bars[0].closeSec,
     cast: LINEAR_CAST,
     steps: stepsAt(replay, places),
     stepAfter: (n) => stepBeyond(replay, last + n),

@@ -54,7 +54,7 @@ export const OPTIONS_CAST: readonly CastMember[] = [
     holdBook('covered call', 'owns WBTC and sells calls of 70,000 in eight days against it', {
       [FAR.call70]: -2_000n,
     }),
-    0,
+    2,
     dollars(2_000n),
     { [WBTC]: 2_000n },
   ),
@@ -64,7 +64,7 @@ export const OPTIONS_CAST: readonly CastMember[] = [
       [NEAR.put60]: -1_500n,
       [FAR.put60]: 1_500n,
     }),
-    0,
+    1,
     dollars(6_000n),
   ),
   book(
@@ -73,7 +73,7 @@ export const OPTIONS_CAST: readonly CastMember[] = [
       [NEAR.put60]: 1_000n,
       [NEAR.call66]: 1_000n,
     }),
-    1,
+    3,
     dollars(2_500n),
   ),
   book(
@@ -82,7 +82,7 @@ export const OPTIONS_CAST: readonly CastMember[] = [
       [FAR.put60]: -1_000n,
       [FAR.call70]: -1_000n,
     }),
-    1,
+    4,
     dollars(15_000n),
   ),
 ];

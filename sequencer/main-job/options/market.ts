@@ -12,6 +12,8 @@ import { NEAR, OPTIONS_LISTING } from './listing.ts';
 
 const RECORDING = 'crash-2026';
 const MINUTE_SEC = 60n;
+/** An expiry is listed a day ahead at least (contracts/libraries/ListingRules.sol); this one an hour more. */
+const LISTED_BEFORE_SEC = 25n * 60n * MINUTE_SEC;
 /** Closes at which something happens: half hours, quarter hours through the crash, then hours until after the expiry. */
 const CLOSES = [
   ...['19:30', '20:00', '20:30', '21:00', '21:30', '22:00', '22:30', '23:00', '23:30', '23:45'].map(
@@ -54,6 +56,7 @@ export function optionsMarket(): MarketPlan {
       'The night of 2026-02-05, bar by bar: options, futures and perpetuals (live feed and oracle alike)',
     recording: RECORDING,
     listing: OPTIONS_LISTING,
+    deployedSec: NEAR.expirySec - LISTED_BEFORE_SEC,
     cast: OPTIONS_CAST,
     steps: stepsAt(replay, places),
     stepAfter: (n) => stepBeyond(replay, places[places.length - 1] + n),
