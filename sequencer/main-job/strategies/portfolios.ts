@@ -4,7 +4,7 @@
  */
 import { largestOrderLots } from '#client/margin.ts';
 import { sizeOf } from '#protocol/account.ts';
-import { abs, divideNearest } from '#protocol/units.ts';
+import { abs, divideNearest, max } from '#protocol/units.ts';
 import type { LiveOption } from '../live.ts';
 import {
   limitAround,
@@ -35,15 +35,20 @@ export function takeOption(view: TraderView, instrumentId: number, signedLots: b
   if (option === undefined || signedLots === 0n) return [];
   const side = signedLots > 0n ? 'buy' : 'sell';
   const reach = REACH_POINTS * option.vegaMicrosPerLot;
-  const price = option.markMicrosPerLot + (side === 'buy' ? reach : -reach);
-  // A sale at nothing is not an order.
-  const limitMicrosPerLot = limitAround(
-    price > 0n ? price : 1n,
-    side === 'sell' && price <= 0n ? 'sell' : side,
-  );
-  const sizeLots = abs(signedLots);
+  // At least a micro, so that a sale has a limit above nothing; a buyer of what is worth less than a tick has none.
+  const price = max(1n, option.markMicrosPerLot + (side === 'buy' ? reach : -reach));
+  const limitMicrosPerLot = limitAround(price, side);
+  if (limitMicrosPerLot === 0n) return [];
   return [
-    { kind: 'order', instrumentId, side, sizeLots, limitMicrosPerLot, isReduceOnly: false, isResting: false },
+    {
+      kind: 'order',
+      instrumentId,
+      side,
+      sizeLots: abs(signedLots),
+      limitMicrosPerLot,
+      isReduceOnly: false,
+      isResting: false,
+    },
   ];
 }
 

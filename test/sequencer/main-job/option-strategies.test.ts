@@ -11,6 +11,7 @@ import {
   liveOptionOf,
   nakedShort,
   optionDeltaMicros,
+  takeOption,
 } from '#sequencer/main-job/strategies/portfolios.ts';
 import {
   BTC_PERP,
@@ -163,6 +164,20 @@ describe('option books', () => {
 
   it('want nothing of what has expired', () => {
     expect(ordersOf(holdBook('', '', { [NEAR.put60]: 10n }), viewAt('08:15'))).to.deep.equal([]);
+  });
+
+  it('sell what is worthless for a tick and do not buy it', () => {
+    const view = viewAt('22:00');
+    const [near, far] = view.blocks;
+    const worthless = near.options.map((option) => ({
+      ...option,
+      markMicrosPerLot: 0n,
+      vegaMicrosPerLot: 0n,
+    }));
+    const poor = { ...view, blocks: [{ ...near, options: worthless }, far] };
+    expect(takeOption(poor, NEAR.put60, 10n)).to.deep.equal([]);
+    const [sale] = takeOption(poor, NEAR.put60, -10n);
+    expect([sale.limitMicrosPerLot, sale.sizeLots]).to.deep.equal([TICK_MICROS_PER_LOT, 10n]);
   });
 
   it('that are hedged trade the perpetual against their delta, in steps', () => {
