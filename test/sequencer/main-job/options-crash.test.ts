@@ -16,8 +16,8 @@ import { genesisState, ledgerTotals, stateRoot } from '#protocol/state.ts';
 import { BATCH_CAPACITIES } from '#sequencer/main-job/deployment.ts';
 import { FAR, NEAR } from '#sequencer/main-job/options/listing.ts';
 import { planOf } from '#sequencer/main-job/plan.ts';
-import { portfolioLines } from '#sequencer/main-job/portfolio-lines.ts';
-import { BTC_PERP } from '#sequencer/main-job/strategies/strategy.ts';
+import { lowestMoment, portfolioLines } from '#sequencer/main-job/portfolio-lines.ts';
+import { BTC_PERP, WBTC } from '#sequencer/main-job/strategies/strategy.ts';
 import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
 import { CrashMarket } from '../../support/crash-market.ts';
 
@@ -31,9 +31,11 @@ const noProof = {
   c: [1n, 2n],
 } as const;
 
-const placeOf = ({ capacity }: SealedBatch) => ({
+/** As if every round had been accepted in turn. */
+const indexOf = ({ roundNumber }: RiskTable): number => Number(roundNumber) - 1;
+const placeOf = ({ capacity, content }: SealedBatch) => ({
   sizeIndex: BATCH_CAPACITIES.indexOf(capacity),
-  acceptedIndex: 0n,
+  acceptedIndex: BigInt(indexOf(content.header.table)),
   pendingEnd: 0n,
 });
 
@@ -183,5 +185,13 @@ describe('the night of 2026-02-05 with options, replayed on the engine', functio
     }));
     const rebuilt = rebuild(genesisState(STANDARD_SHAPE), batches, market.plan.listing.marketSlots);
     expect(stateRoot(rebuilt.at(-1)!.ledger)).to.equal(stateRoot(market.state.ledger));
+    const tables = new Map(seen.map(({ table }) => [indexOf(table), table]));
+    const lowest = lowestMoment({ batches, rebuilt, tables }, WBTC)!;
+    expect(lowest.table).to.equal(at('00:15').table);
+    const books = new Map(lowest.accounts);
+    for (const { accountIndex, member } of market.traders.filter((one) => !one.member.isMarketMaker)) {
+      expect(books.get(accountIndex)).to.deep.equal(at('00:15').books.get(member.strategy.name));
+    }
+    expect(lowestMoment({ batches: [], rebuilt: [], tables }, WBTC)).to.equal(undefined);
   });
 });
