@@ -169,6 +169,7 @@ export interface RoundValuesStruct {
   readonly underlyings: readonly UnderlyingValuesStruct[];
   readonly basisPpb: readonly bigint[];
   readonly volPpm: readonly bigint[];
+  readonly settlementMicros: readonly bigint[];
 }
 
 export const roundValuesStruct = (values: RoundValues, registryHash: string): RoundValuesStruct => ({
@@ -180,6 +181,7 @@ export const roundValuesStruct = (values: RoundValues, registryHash: string): Ro
   underlyings: values.underlyings.map(copyUnderlying),
   basisPpb: [...values.basisPpb],
   volPpm: [...values.volPpm],
+  settlementMicros: [...values.settlementMicros],
 });
 
 /** The values of an event RoundPosted. */
@@ -192,6 +194,7 @@ export const roundValuesFromStruct = (struct: RoundValuesStruct): RoundValues =>
   // A contract library may give an empty list as an object without a length.
   basisPpb: Array.from(struct.basisPpb),
   volPpm: Array.from(struct.volPpm),
+  settlementMicros: Array.from(struct.settlementMicros),
 });
 
 const copyUnderlying = (values: UnderlyingValuesStruct): UnderlyingValuesStruct => ({

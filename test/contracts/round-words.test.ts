@@ -174,6 +174,7 @@ describe('RoundProofs: words of a round', function () {
     })),
     basisPpb: [4_000_000n, -7_500_001n, 12_000_000n, 1n, 0n, 9_999n],
     volPpm: Array.from({ length: 32 }, (_, i) => 500_000n + 7_001n * BigInt(i)),
+    settlementMicros: Array<bigint>(6).fill(0n),
     ...changes,
   });
 
