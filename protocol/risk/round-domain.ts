@@ -164,7 +164,12 @@ function checkSettlement(
   { underlyings, timeSec }: RiskRoundInputs,
 ): void {
   if (settlementMicros === 0n) return;
-  requireRange('settlementMicros', settlementMicros, 0n, entry.kind === 'future' ? belowBits(INDEX_BITS) : 0n);
+  requireRange(
+    'settlementMicros',
+    settlementMicros,
+    0n,
+    entry.kind === 'future' ? belowBits(INDEX_BITS) : 0n,
+  );
   requireRange('timeSec of a settled block', timeSec, entry.expirySec, belowBits(TIME_BITS));
   const { indexMicros } = underlyings[entry.underlying];
   const forward = markPerLotNearest(indexMicros, entry.lotE8, premiumPpb);

@@ -107,9 +107,7 @@ export function settledRows(
   if (entry.kind === 'future') return [settledRow(entry.id, marketSlot, entry, value, shape)];
   const strike = entry.strikeMicrosPerLot;
   const marks = [max(0n, value - strike), max(0n, strike - value)];
-  return marks.map((mark, i) =>
-    settledRow(entry.id + i, marketSlot + i, entry, microsPerLot(mark), shape),
-  );
+  return marks.map((mark, i) => settledRow(entry.id + i, marketSlot + i, entry, microsPerLot(mark), shape));
 }
 
 /** What the options of a block have in common. */
