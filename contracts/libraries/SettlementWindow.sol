@@ -45,7 +45,7 @@ library SettlementWindow {
     }
 
     /// @notice A reached window after a round.
-    /// @param before the block's window so far, perhaps of an expiry listed there earlier
+    /// @param before the block's window so far, perhaps of an expiry listed there earlier; not to be used afterwards
     function afterRound(
         Window memory before,
         uint40 expirySec,
