@@ -145,7 +145,7 @@ async function riskCounts() {
     perUnderlying:
       (await option('moves', 'OptionMoves')) +
       (await templateCount('circuits/risk/linear-row.circom', 'UnderlyingMoves')),
-    perLinearRow: await templateCount('circuits/risk/linear-row.circom', 'LinearRow', underlyings),
+    perLinearRow: await templateCount('circuits/risk/linear-row.circom', 'LinearRow', underlyings, 0),
     riskTinyTotal: await mainCount('risk-tiny'),
     riskSmallTotal: await mainCount('risk-small'),
     riskTable64Total: await mainCount('risk-64'),

@@ -17,8 +17,8 @@ import {
 
 /// @title What is listed where, and by which rules.
 /// @notice The registry is the list of all places of all segments (docs/protocol.md §10): linear places, then blocks of one
-/// dated future and its strikes. Nothing is ever delisted and no id used twice: a position's row must exist for as long as
-/// the position may.
+/// dated future and its strikes. A position's row must exist for as long as the position may: nothing is delisted but a whole
+/// block that is settled and held by nobody, and no id is used twice.
 abstract contract Registry {
     using ListingRules for ListingRules.IndexRange;
 
@@ -34,11 +34,16 @@ abstract contract Registry {
     uint256 private constant STRIKES_PER_BLOCK_MAX = 7;
 
     /// @dev What rounds read of a block, in two slots. `strikes` holds 35 bits each, the first lowest, 0 where none is listed.
+    /// @param firstPlace of its future
+    /// @param unretired its instruments that somebody may hold, an option counting as two
     struct Block {
         uint40 expirySec;
         uint8 underlying;
         uint32 lotE8;
+        uint24 futureId;
         uint8 strikePlaces;
+        uint16 firstPlace;
+        uint8 unretired;
         uint256 strikes;
     }
 
@@ -69,9 +74,14 @@ abstract contract Registry {
     Block[] private _blocks;
     /// @dev Place + 1; of a put as well.
     mapping(uint256 id => uint256) private _placeOf;
+    /// @notice Settled and held by nobody: a batch proved it. For ever, as an id names one instrument for ever.
+    mapping(uint256 id => bool) public isRetired;
 
     /// @notice The places of all segments in use after a change: with them anyone can prove a round that names the hash.
     event RegistryChanged(bytes32 indexed registryHash, Instrument[] instruments);
+    event InstrumentRetired(uint256 indexed instrumentId);
+    /// @notice The places of a settled block are empty again.
+    event BlockCleared(uint256 indexed blockPlace);
     event UnderlyingParametersChanged(uint256 indexed underlying, UnderlyingParameters parameters);
 
     error NoSuchPlace(uint256 place, uint256 placeCount);
@@ -85,6 +95,9 @@ abstract contract Registry {
     error InstrumentIdTaken(uint256 id);
     error UnknownInstrument(uint256 id);
     error FixedFieldChanged(uint256 id);
+    error NotExpired(uint256 id);
+    error BlockInUse(uint256 blockPlace, uint256 unretired);
+    error NoSuchBlock(uint256 blockPlace);
 
     constructor(IRoundProofs roundProofs, uint256 limit) {
         proofs = roundProofs;
@@ -98,10 +111,11 @@ abstract contract Registry {
             SegmentGeometry memory geometry = geometries[s];
             ListingRules.requireWithin("strikesPerBlock", geometry.strikesPerBlock, 0, STRIKES_PER_BLOCK_MAX);
             _segments.push(geometry);
-            places += _placesOf(geometry);
             for (uint256 b = 0; b < geometry.blocks; ++b) {
-                _blocks.push(Block(0, 0, 0, geometry.strikesPerBlock, 0));
+                uint256 firstPlace = places + geometry.linear + b * (1 + uint256(geometry.strikesPerBlock));
+                _blocks.push(Block(0, 0, 0, 0, geometry.strikesPerBlock, uint16(firstPlace), 0, 0));
             }
+            places += _placesOf(geometry);
         }
     }
 
@@ -126,7 +140,7 @@ abstract contract Registry {
         for (uint256 b = 0; b < listings.length; ++b) {
             Block storage stored = _blocks[b];
             uint40[] memory strikes = new uint40[](stored.strikePlaces);
-            listings[b] = BlockListing(stored.expirySec, stored.underlying, stored.lotE8, strikes);
+            listings[b] = BlockListing(stored.expirySec, stored.underlying, stored.lotE8, stored.futureId, strikes);
             if (stored.expirySec == 0) continue;
             uint256 rest = stored.strikes;
             for (uint256 i = 0; rest != 0; ++i) {
@@ -147,10 +161,12 @@ abstract contract Registry {
         ListingRules.requireDates(instrument, indexMicros, block.timestamp);
         if (instrument.kind == InstrumentKind.Future) {
             Block storage opened = _blocks[where.blockPlace];
-            (opened.expirySec, opened.underlying, opened.lotE8) = (
+            (opened.expirySec, opened.underlying, opened.lotE8, opened.futureId, opened.unretired) = (
                 instrument.expirySec,
                 instrument.underlying,
-                instrument.lotE8
+                instrument.lotE8,
+                instrument.id,
+                1
             );
         } else if (instrument.kind == InstrumentKind.Option) {
             _addStrike(place, where, instrument);
@@ -195,6 +211,7 @@ abstract contract Registry {
                 revert StrikesNotAscending(previous, instrument.strikeMicrosPerLot);
             }
         }
+        opened.unretired += 2;
         opened.strikes |= uint256(instrument.strikeMicrosPerLot) << (STRIKE_BITS * (where.strike - 1));
     }
 
@@ -225,6 +242,49 @@ abstract contract Registry {
         ListingRules.requireSteps(old, instrument);
         ListingRules.requireNumbers(instrument);
         _instruments[place - 1] = instrument;
+    }
+
+    /// @dev What is retired already, or gone with its block, stays so: a batch may say it again. What is not dated cannot
+    /// be settled, and an id that never was has no batch.
+    function _retire(uint256 id) internal {
+        if (isRetired[id]) return;
+        uint256 place = _placeOf[id];
+        if (place == 0) revert UnknownInstrument(id);
+        Instrument storage listed = _instruments[place - 1];
+        if (listed.expirySec == 0 || listed.expirySec > block.timestamp) revert NotExpired(id);
+        isRetired[id] = true;
+        --_blocks[_placeAt(place - 1).blockPlace].unretired;
+        emit InstrumentRetired(id);
+    }
+
+    /// @dev Empties the places of a block of which everything is retired. Its ids stay taken.
+    /// @return underlying of the block
+    function _clearBlock(uint256 blockPlace) internal returns (uint256 underlying) {
+        if (blockPlace >= _blocks.length || _blocks[blockPlace].expirySec == 0) revert NoSuchBlock(blockPlace);
+        Block storage cleared = _blocks[blockPlace];
+        if (cleared.unretired != 0) revert BlockInUse(blockPlace, cleared.unretired);
+        underlying = cleared.underlying;
+        uint256 end = uint256(cleared.firstPlace) + 1 + cleared.strikePlaces;
+        for (uint256 place = cleared.firstPlace; place < end; ++place) {
+            if (_instruments[place].id == 0) break;
+            instrumentCount -= place == cleared.firstPlace ? 1 : 2;
+            delete _instruments[place];
+        }
+        (cleared.expirySec, cleared.underlying, cleared.lotE8, cleared.futureId, cleared.strikes) = (0, 0, 0, 0, 0);
+        _refreshSegments();
+        emit BlockCleared(blockPlace);
+    }
+
+    /// @dev The last segment in which something is listed may have become empty.
+    function _refreshSegments() private {
+        uint256 place;
+        uint256 inUse = 1;
+        for (uint256 s = 0; s < _segments.length; ++s) {
+            for (uint256 end = place + _placesOf(_segments[s]); place < end; ++place) {
+                if (_instruments[place].id != 0) inUse = s + 1;
+            }
+        }
+        segmentsInUse = inUse;
     }
 
     /// @dev Index prices at which every instrument of an underlying has a row, and all its lots together lose less than 2^62

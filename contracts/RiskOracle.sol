@@ -19,6 +19,7 @@ import {
     UnderlyingParameters,
     UnderlyingValues
 } from "./libraries/RiskTypes.sol";
+import {SettlementWindow} from "./libraries/SettlementWindow.sol";
 import {SurfaceRules} from "./libraries/SurfaceRules.sol";
 
 /// @title Prices of the rollup: signed reports become rounds, and proofs turn rounds into risk tables.
@@ -97,9 +98,13 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     uint128[UNDERLYING_COUNT] private _indexSeconds;
     mapping(uint256 roundNumber => PostedRound) public postedRounds;
     mapping(uint256 index => StoredTable) private _tables;
+    /// @notice By expiry block over all segments; of an earlier expiry, or empty, until the window of the listed one begins.
+    mapping(uint256 blockPlace => SettlementWindow.Window) public settlementWindows;
 
     /// @notice With the registry of `round.registryHash` this rebuilds and proves the round.
     event RoundPosted(uint64 indexed roundNumber, RoundValues round, uint128[UNDERLYING_COUNT] indexSeconds);
+    /// @param settlementMicros index price of one coin: the block's rows stand at it from this round on
+    event BlockSettled(uint256 indexed blockPlace, uint256 indexed futureId, uint256 settlementMicros);
     event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash);
     /// @notice The round is proved, but its options can be traded against each other for a sure gain: it gives no table,
     /// and the newest one before it stays in force.
@@ -159,6 +164,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         values.registryHash = current.registryHash;
         values.esCount = current.esCount;
         _fillMedians(reports, time.isAfterJump, current.underlyings, values);
+        bool isWaiting = _settleBlocks(time, current.blocks, values);
         _fillSurface(reports, current.blocks, values);
         uint128[UNDERLYING_COUNT] memory indexSeconds = _updateFeeds(time, current.underlyings, values);
         if (time.lastProvedRound == time.lastRound) time.oldestUnprovedPostedAtSec = uint40(block.timestamp);
@@ -167,6 +173,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         time.isAfterJump = values.isJump;
         if (!values.isJump) time.lastNormalTimeSec = uint40(values.timeSec);
         clock = time;
+        // Nobody may trade, liquidate or leave at prices that an expired position has no longer. The feeds take them as they are.
+        if (isWaiting) values.isJump = true;
         postedRounds[values.roundNumber] = PostedRound(_commitment(keccak256(abi.encode(values))), uint40(block.timestamp));
         emit RoundPosted(values.roundNumber, values, indexSeconds);
     }
@@ -253,6 +261,46 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
             values.underlyings[u].options = underlyings[u].options;
             if (!_feeds[u].isNormal(indexMicros, isAfterJump)) values.isJump = true;
         }
+    }
+
+    /// @dev Moves the settlement windows on and fills in what is settled; a settled block says nothing of prices any more.
+    /// @return isWaiting some block is expired and not settled
+    function _settleBlocks(
+        Clock memory time,
+        BlockListing[] memory blocks,
+        RoundValues memory values
+    ) private returns (bool isWaiting) {
+        values.settlementMicros = new uint48[](blocks.length);
+        for (uint256 b = 0; b < blocks.length; ++b) {
+            BlockListing memory listing = blocks[b];
+            if (listing.expirySec == 0 || !SettlementWindow.isReached(listing.expirySec, values.timeSec)) continue;
+            SettlementWindow.Window memory window = settlementWindows[b];
+            if (window.expirySec != listing.expirySec || window.settlementMicros == 0) {
+                window = SettlementWindow.afterRound(window, listing.expirySec, _stepOf(time, listing.underlying, values));
+                settlementWindows[b] = window;
+                if (window.settlementMicros != 0) emit BlockSettled(b, listing.futureId, window.settlementMicros);
+            }
+            values.settlementMicros[b] = window.settlementMicros;
+            if (window.settlementMicros != 0) listing.expirySec = 0;
+            else if (values.timeSec >= listing.expirySec) isWaiting = true;
+        }
+    }
+
+    /// @dev Of feeds that this round has not moved yet.
+    function _stepOf(
+        Clock memory time,
+        uint256 u,
+        RoundValues memory values
+    ) private view returns (SettlementWindow.Step memory) {
+        RiskFeed.Feed memory feed = _feeds[u];
+        return
+            SettlementWindow.Step({
+                previousSec: time.lastTimeSec,
+                timeSec: values.timeSec,
+                previousIndexSeconds: _indexSeconds[u],
+                carriedMicros: feed.carriedIndex(values.underlyings[u].indexMicros, time.isAfterJump, values.isJump),
+                isNormal: !values.isJump
+            });
     }
 
     /// @dev Fills in forwards and volatilities of what is listed; the rest is 0 whatever was reported.

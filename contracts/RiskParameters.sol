@@ -10,6 +10,7 @@ import {ListingRules} from "./libraries/ListingRules.sol";
 import {
     InitialParameters,
     Instrument,
+    InstrumentKind,
     OptionParameters,
     RoundParameters,
     SIGNER_COUNT,
@@ -46,6 +47,9 @@ contract RiskParameters is Registry, IRiskParameters {
     }
 
     address public governor;
+    /// @notice Whose batches say what nobody holds any more. Bound once, before any change is announced, so that users can
+    /// look who it is before something that expires is listed.
+    address public rollup;
     uint8 public esCount;
     /// @notice Prices of one coin at deployment, at which the first instruments were judged and which the oracle starts with.
     uint48[UNDERLYING_COUNT] public startIndexMicros;
@@ -56,6 +60,7 @@ contract RiskParameters is Registry, IRiskParameters {
     mapping(address => bool) public isSigner;
     address[SIGNER_COUNT] private _signers;
 
+    event RollupBound(address indexed rollup);
     event ChangeAnnounced(uint256 indexed changeId, ChangeKind kind, bytes data, uint256 readyAtSec);
     event ChangeWithdrawn(uint256 indexed changeId);
     event ChangeApplied(uint256 indexed changeId, ChangeKind kind, bytes data);
@@ -67,6 +72,8 @@ contract RiskParameters is Registry, IRiskParameters {
     /// @notice The same target changed after this was announced: announce again, so that steps do not add up.
     error ChangeOvertaken(uint256 changedAtSec);
     error BadSigner(address signer);
+    error NotRollup(address caller);
+    error RollupNotBindable(address bound, uint256 announcementCount);
 
     modifier onlyGovernor() {
         if (msg.sender != governor) revert NotGovernor(msg.sender);
@@ -91,8 +98,8 @@ contract RiskParameters is Registry, IRiskParameters {
             _setOptions(u, initial.options[u]);
         }
         for (uint256 place = 0; place < initial.instruments.length; ++place) {
-            Instrument memory instrument = initial.instruments[place];
-            if (instrument.id == 0) continue;
+            if (initial.instruments[place][0] == 0) continue;
+            Instrument memory instrument = _unpacked(initial.instruments[place]);
             ListingRules.requireWithin("underlying", instrument.underlying, 0, UNDERLYING_COUNT - 1);
             _list(place, instrument, initial.indexMicros[instrument.underlying]);
         }
@@ -112,6 +119,31 @@ contract RiskParameters is Registry, IRiskParameters {
         current.esCount = esCount;
         current.underlyings = _underlyingParameters;
         current.blocks = _blockListings();
+    }
+
+    // ---- what expires ----
+
+    /// @notice Names the rollup whose positions this registry is about.
+    function bindRollup(address newRollup) external onlyGovernor {
+        if (rollup != address(0) || newRollup == address(0) || announcementCount != 0) {
+            revert RollupNotBindable(rollup, announcementCount);
+        }
+        rollup = newRollup;
+        emit RollupBound(newRollup);
+    }
+
+    /// @inheritdoc IRiskParameters
+    function retire(uint256 instrumentId) external {
+        if (msg.sender != rollup) revert NotRollup(msg.sender);
+        _retire(instrumentId);
+    }
+
+    /// @notice Anyone may empty a block that is settled and of which nobody holds anything.
+    /// @param blockPlace over all segments
+    function clearBlock(uint256 blockPlace) external {
+        uint256 underlying = _clearBlock(blockPlace);
+        _refreshIndexRange(underlying, indexSource.indexMicrosOf(underlying));
+        _publishRegistry();
     }
 
     // ---- changing ----
@@ -220,6 +252,24 @@ contract RiskParameters is Registry, IRiskParameters {
     function _setGovernor(address newGovernor) private {
         if (newGovernor == address(0)) revert NotGovernor(newGovernor);
         governor = newGovernor;
+    }
+
+    /// @dev A packed instrument of InitialParameters.
+    function _unpacked(uint256[2] memory words) private pure returns (Instrument memory instrument) {
+        (uint256 low, uint256 high) = (words[0], words[1]);
+        instrument.id = uint24(low);
+        instrument.kind = InstrumentKind(uint8(low >> 24));
+        instrument.underlying = uint8(low >> 32);
+        instrument.isReduceOnly = uint8(low >> 40) != 0;
+        instrument.lotE8 = uint32(low >> 48);
+        instrument.chargeImPpm = uint24(low >> 80);
+        instrument.chargeMmPpm = uint24(low >> 104);
+        instrument.bandPpm = uint24(low >> 128);
+        instrument.penaltyPpm = uint24(low >> 152);
+        instrument.openInterestCapLots = uint48(high);
+        instrument.positionCapLots = uint48(high >> 48);
+        instrument.expirySec = uint40(high >> 96);
+        instrument.strikeMicrosPerLot = uint40(high >> 136);
     }
 
     function _contentHash(ChangeKind kind, bytes calldata data) private pure returns (bytes32) {

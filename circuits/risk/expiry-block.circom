@@ -10,16 +10,20 @@ include "./option/surface.circom";
 // Proves       the rows of one expiry: a dated future, and call and put at each of its strikes; and whether the marks of the
 //              calls form a sound surface. Market slots in their order: the future, then per strike the call and the
 //              put; 0 where nothing is listed.
+//              In a settled block each row has the settlement value as its mark and nothing else.
 // Assumes      indexMicros, quarterMoves as LinearRow; logs and weights of OptionMoves per underlying. That the terms
 //              are those of the block's expiry and its parameters is the contract's duty, which derives them
-//              (protocol/risk/terms.ts), and that the options share the future's lot is the registry's.
+//              (protocol/risk/terms.ts), and that the options share the future's lot is the registry's. The contract says what
+//              is settled and at which price: a mean of prices that the registry allowed, so its value per lot is below 2^33.
 // Guarantees   as LinearRow, and: a listed future is below 2^33. Whatever strikes and volatilities the contract
 //              takes, there is a witness: volatilities have a floor, an empty place or block is priced with
-//              substitutes and its rows thrown away. isSound is a bit.
+//              substitutes and its rows thrown away, and so are the prices of a settled one. isSound is a bit; a settled
+//              block is sound, for nobody trades on its prices.
 template ExpiryBlock(UNDERLYINGS, SCENARIOS, STRIKES) {
     signal input priceWord;
     signal input limitsWord;
     signal input termsWord;
+    signal input settlementWord;
     signal input strikeWords[STRIKES];
     signal input indexMicros[UNDERLYINGS];
     signal input quarterMoves[UNDERLYINGS];
@@ -28,7 +32,12 @@ template ExpiryBlock(UNDERLYINGS, SCENARIOS, STRIKES) {
     signal output rowHashes[1 + 2 * STRIKES];
     signal output isSound;
 
-    component future = LinearRow(UNDERLYINGS);
+    // SETTLEMENT_LAYOUT of protocol/risk/risk-words.ts.
+    component settlement = Unpack(1, [INDEX_BITS()]);
+    settlement.packed <== settlementWord;
+
+    component future = LinearRow(UNDERLYINGS, 1);
+    future.settlementMicros <== settlement.fields[0];
     future.priceWord <== priceWord;
     future.limitsWord <== limitsWord;
     future.indexMicros <== indexMicros;
@@ -37,11 +46,16 @@ template ExpiryBlock(UNDERLYINGS, SCENARIOS, STRIKES) {
     signal isUnlisted <== 1 - future.isListed;
 
     // TERMS_LAYOUT of protocol/risk/risk-words.ts.
-    component terms = Unpack(11, [
+    component terms = Unpack(12, [
         OPTION_TIME_BITS(), VOL_UP_FACTOR_BITS(), RATE_PPM_BITS(), VOL_BITS(), VOL_BITS(), RATE_PPM_BITS(),
-        RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS()
+        RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), RATE_PPM_BITS(), 1
     ]);
     terms.packed <== termsWord;
+    signal isSettled <== terms.fields[11];
+    // One state of the whole block, and no price that is not used.
+    future.isSettled === isSettled;
+    (1 - isSettled) * settlement.fields[0] === 0;
+    signal isLive <== 1 - isSettled;
 
     // Moves of the future's underlying; those that are the same for all need no choice.
     signal rowLogs[MOVES()];
@@ -73,16 +87,18 @@ template ExpiryBlock(UNDERLYINGS, SCENARIOS, STRIKES) {
     shared.timeSec <== terms.fields[0] + isUnlisted * SUBSTITUTE_TIME_SEC();
     shared.quarterMove <== future.rowMove;
 
-    // index · lot is at most twice the forward.
+    // index · lot is at most twice the forward. Charges of a settled block are shares of nothing.
     signal indexLot <== DivideNearest(INDEX_BITS() + LOT_E8_BITS(), LOT_ONE_E8(), PRICE_BITS())(future.indexLotE8);
+    signal liveIndexLot <== isLive * indexLot;
     signal forwardRoll[2];
     signal shortCharge[2];
     for (var i = 0; i < 2; i++) {
-        forwardRoll[i] <== ShareOfMark()(future.mark, terms.fields[5 + i]);
-        shortCharge[i] <== ShareOfMark()(indexLot, terms.fields[7 + i]);
+        forwardRoll[i] <== ShareOfMark()(future.liveMark, terms.fields[5 + i]);
+        shortCharge[i] <== ShareOfMark()(liveIndexLot, terms.fields[7 + i]);
     }
-    signal band <== ShareOfMark()(indexLot, terms.fields[9]);
-    signal penalty <== ShareOfMark()(indexLot, terms.fields[10]);
+    signal band <== ShareOfMark()(liveIndexLot, terms.fields[9]);
+    signal penalty <== ShareOfMark()(liveIndexLot, terms.fields[10]);
+    signal putLinearLoss <== isLive * shared.quarterGain; // the put is the call less the forward
 
     component strikes[STRIKES];
     component surface = BlockSurface(STRIKES);
@@ -91,6 +107,9 @@ template ExpiryBlock(UNDERLYINGS, SCENARIOS, STRIKES) {
         strikes[k] = StrikeRows(SCENARIOS);
         strikes[k].word <== strikeWords[k];
         strikes[k].isBlockListed <== future.isListed;
+        strikes[k].isSettled <== isSettled;
+        strikes[k].settledValue <== future.settledMark;
+        strikes[k].putLinearLoss <== putLinearLoss;
         strikes[k].underlying <== future.underlying;
         strikes[k].expirySec <== future.expirySec;
         strikes[k].forward <== shared.forward;
@@ -117,5 +136,5 @@ template ExpiryBlock(UNDERLYINGS, SCENARIOS, STRIKES) {
         surface.marks[k] <== strikes[k].callMark;
         surface.isListed[k] <== strikes[k].isListed;
     }
-    isSound <== surface.isSound;
+    isSound <== isSettled + isLive * surface.isSound;
 }

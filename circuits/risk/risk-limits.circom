@@ -19,8 +19,8 @@ function QUARTER_MOVE_BITS() { return 19; }
 
 // Words of a segment before its places, without the underlyings.
 function RISK_HEADER_WORDS() { return 5; }
-// Of a block: two of its future, one of its terms; besides one for each strike.
-function WORDS_PER_BLOCK() { return 3; }
+// Of a block: two of its future, one of its terms, one of its settlement; besides one for each strike.
+function WORDS_PER_BLOCK() { return 4; }
 
 // Values of a row, and how losses of pairs are packed: protocol/risk/table.ts.
 function ROW_VALUES() { return 15; }

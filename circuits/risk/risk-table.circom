@@ -91,9 +91,10 @@ template RiskTable(UNDERLYINGS, SCENARIOS, MARKET_SLOTS, START_SLOT, LINEAR, BLO
     segment.isLast <== flags.fields[0];
     component rows[LINEAR];
     for (var i = 0; i < LINEAR; i++) {
-        rows[i] = LinearRow(UNDERLYINGS);
+        rows[i] = LinearRow(UNDERLYINGS, 0);
         rows[i].priceWord <== words[firstPlaceWord + 2 * i];
         rows[i].limitsWord <== words[firstPlaceWord + 2 * i + 1];
+        rows[i].settlementMicros <== 0;
         for (var u = 0; u < UNDERLYINGS; u++) {
             rows[i].indexMicros[u] <== moves[u].indexMicros;
             rows[i].quarterMoves[u] <== moves[u].quarterMove;
@@ -108,6 +109,7 @@ template RiskTable(UNDERLYINGS, SCENARIOS, MARKET_SLOTS, START_SLOT, LINEAR, BLO
         blocks[b].priceWord <== words[first];
         blocks[b].limitsWord <== words[first + 1];
         blocks[b].termsWord <== words[first + 2];
+        blocks[b].settlementWord <== words[first + 3];
         for (var k = 0; k < STRIKES; k++) { blocks[b].strikeWords[k] <== words[first + WORDS_PER_BLOCK() + k]; }
         for (var u = 0; u < UNDERLYINGS; u++) {
             blocks[b].indexMicros[u] <== moves[u].indexMicros;

@@ -2,7 +2,7 @@
  * Puts a rollup on a chain: tokens (test ones on a local chain only), verifiers, the oracle with its registry, and
  * MarginRollup, which creates its vault and fund. Nothing can be changed afterwards, so everything is checked before.
  */
-import { Contract, ContractFactory, getCreateAddress, type Provider, type Signer } from 'ethers';
+import { Contract, ContractFactory, getAddress, getCreateAddress, type Provider, type Signer } from 'ethers';
 import { accountWordCount } from '#protocol/batch/calldata.ts';
 import { instrumentLimit, requireOrdered } from '#protocol/batch/sizes.ts';
 import { invariant } from '#protocol/errors.ts';
@@ -137,6 +137,7 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
       circuitHash,
     })),
   ]);
+  await bindRollup(signer, plan.oracle.governor, oracle, rollup);
   const vault = new Contract(await rollup.vault(), readArtifact('TokenVault').abi, provider);
   return {
     chainId,
@@ -199,6 +200,18 @@ async function deployOracle(
     await parameters.getAddress(),
     plan.oracle.stalenessSec,
   ]);
+}
+
+/** Only the governor may: another one than the deployer has to do it before announcing anything. */
+async function bindRollup(
+  signer: Signer,
+  governor: string,
+  oracle: Contract,
+  rollup: Contract,
+): Promise<void> {
+  if (getAddress(governor) !== (await signer.getAddress())) return;
+  const parameters = new Contract(await oracle.parameters(), readArtifact('RiskParameters').abi, signer);
+  await (await parameters.bindRollup(await rollup.getAddress())).wait();
 }
 
 async function create(signer: Signer, artifact: Artifact, values: readonly unknown[]): Promise<Contract> {

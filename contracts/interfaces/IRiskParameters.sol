@@ -8,4 +8,8 @@ interface IRiskParameters {
     function roundParameters() external view returns (RoundParameters memory);
 
     function isSigner(address account) external view returns (bool);
+
+    /// @notice Nobody holds this settled instrument any more: its place may be used again once that is so of all its block.
+    /// @dev Only of the bound rollup, when a batch proved it. Saying it twice changes nothing.
+    function retire(uint256 instrumentId) external;
 }

@@ -77,11 +77,13 @@ struct UnderlyingParameters {
 
 /// @notice What a round must know of an expiry block.
 /// @param expirySec 0: nothing is listed in this block
+/// @param futureId names the block's listing: no id is used twice
 /// @param strikesMicrosPerLot one for each strike place of the block, 0 where nothing is listed
 struct BlockListing {
     uint40 expirySec;
     uint8 underlying;
     uint32 lotE8;
+    uint24 futureId;
     uint40[] strikesMicrosPerLot;
 }
 
@@ -109,6 +111,7 @@ struct UnderlyingValues {
 /// @notice All a round's table depends on: with the registry of that hash, its words follow.
 /// @param basisPpb forward over index − 1, one for each expiry block; 0 where nothing is listed
 /// @param volPpm annual volatility, one for each strike place; 0 where nothing is listed
+/// @param settlementMicros index price of one coin at which a block is settled, one for each; 0 until then
 struct RoundValues {
     uint64 roundNumber;
     uint64 timeSec;
@@ -118,6 +121,7 @@ struct RoundValues {
     UnderlyingValues[UNDERLYING_COUNT] underlyings;
     int32[] basisPpb;
     uint24[] volPpm;
+    uint48[] settlementMicros;
 }
 
 struct Proof {
@@ -143,7 +147,9 @@ struct SegmentProof {
 /// @param delaySec between the announcement of a change and its effect
 /// @param instrumentLimit instruments that may be listed, an option counting as two
 /// @param indexMicros prices at deployment; the first round is a jump unless it is near them
-/// @param instruments by place, id 0 where nothing is listed; places after the last are empty
+/// @param instruments by place, 0 where nothing is listed; places after the last are empty. Packed, because a deployment may not
+/// be longer than 49,152 bytes: each field of Instrument, in its order, above the one before it and in its own width; up to
+/// penaltyPpm in the first word, from openInterestCapLots on in the second
 struct InitialParameters {
     address governor;
     uint256 delaySec;
@@ -154,5 +160,5 @@ struct InitialParameters {
     uint24[UNDERLYING_COUNT] referenceVolPpm;
     OptionParameters[UNDERLYING_COUNT] options;
     uint48[UNDERLYING_COUNT] indexMicros;
-    Instrument[] instruments;
+    uint256[2][] instruments;
 }

@@ -54,7 +54,7 @@ library RiskWords {
         bytes memory termFactors
     ) internal pure returns (uint256[] memory) {
         uint256 count = HEADER_WORDS + UNDERLYING_COUNT;
-        count += 2 * uint256(geometry.linear) + uint256(geometry.blocks) * (3 + uint256(geometry.strikesPerBlock));
+        count += 2 * uint256(geometry.linear) + uint256(geometry.blocks) * (4 + uint256(geometry.strikesPerBlock));
         Writer memory writer;
         writer.words = new uint256[](2 + count);
         (writer.nextBlock, writer.nextStrike) = (claim.firstBlock, claim.firstStrike);
@@ -116,34 +116,39 @@ library RiskWords {
         RoundValues calldata values
     ) private pure {
         Instrument calldata future = listed[0];
-        int256 basisPpb = values.basisPpb[writer.nextBlock++];
+        uint256 blockPlace = writer.nextBlock++;
         if (future.id == 0) {
-            writer.next += 2 + listed.length;
+            writer.next += 3 + listed.length;
             writer.nextStrike += listed.length - 1;
             return;
         }
-        _putFuture(writer, future, values, basisPpb);
+        _putFuture(writer, future, values, blockPlace);
         for (uint256 i = 1; i < listed.length; ++i) {
             _put(writer, _strikeWord(listed[i], values.volPpm[writer.nextStrike++]));
         }
     }
 
-    /// @dev The future's two words and the terms of its block.
+    /// @dev The future's two words, the terms of its block and its settlement.
     function _putFuture(
         Writer memory writer,
         Instrument calldata future,
         RoundValues calldata values,
-        int256 basisPpb
+        uint256 blockPlace
     ) private pure {
+        uint256 settlementMicros = values.settlementMicros[blockPlace];
+        bool isSettled = settlementMicros != 0;
         OptionParameters calldata options = values.underlyings[future.underlying].options;
         BlockTerms.Terms memory terms = BlockTerms.termsOf(future.expirySec, values.timeSec, options, writer.termFactors);
         (uint256 chargeIm, uint256 chargeMm) = (future.chargeImPpm + terms.rollImPpm, future.chargeMmPpm + terms.rollMmPpm);
-        _put(writer, _priceWord(future, false, basisPpb, chargeIm, chargeMm, 0));
+        uint256 priceWord = _priceWord(future, false, values.basisPpb[blockPlace], chargeIm, chargeMm, 0);
+        // What is settled is reduce-only.
+        _put(writer, isSettled ? priceWord | (3 << 29) : priceWord);
         _put(writer, _limitsWord(future));
-        _put(writer, _termsWord(terms, options));
+        _put(writer, _termsWord(terms, options) | (isSettled ? 1 << 235 : 0));
+        _put(writer, settlementMicros);
     }
 
-    /// @dev instrumentId:20 · underlying:8 · isSpot:1 · isReduceOnly:1 · lotE8:27 · pricePpb:31 · chargeIm:20 · chargeMm:20 ·
+    /// @dev instrumentId:20 · underlying:8 · isSpot:1 · isReduceOnly:1 · isSettled:1 · lotE8:27 · pricePpb:31 · chargeIm:20 · chargeMm:20 ·
     /// band:20 · penalty:20 · fundingIndexBiased:51. The registry keeps every field within its width.
     function _priceWord(
         Instrument calldata instrument,
@@ -156,13 +161,13 @@ library RiskWords {
         word = uint256(instrument.id) | (uint256(instrument.underlying) << 20);
         if (isSpot) word |= 1 << 28;
         if (instrument.isReduceOnly) word |= 1 << 29;
-        word |= uint256(instrument.lotE8) << 30;
-        word |= uint256(PPB_ONE + premiumPpb) << 57;
-        word |= chargeImPpm << 88;
-        word |= chargeMmPpm << 108;
-        word |= uint256(instrument.bandPpm) << 128;
-        word |= uint256(instrument.penaltyPpm) << 148;
-        word |= uint256(funding + FUNDING_BIAS) << 168;
+        word |= uint256(instrument.lotE8) << 31;
+        word |= uint256(PPB_ONE + premiumPpb) << 58;
+        word |= chargeImPpm << 89;
+        word |= chargeMmPpm << 109;
+        word |= uint256(instrument.bandPpm) << 129;
+        word |= uint256(instrument.penaltyPpm) << 149;
+        word |= uint256(funding + FUNDING_BIAS) << 169;
     }
 
     /// @dev openInterestCap:47 · positionCap:47 · expirySec:32.
@@ -174,7 +179,7 @@ library RiskWords {
     }
 
     /// @dev timeSec:27 · upPpm:22 · downPpm:20 · upFloorPpm:23 · leastVolPpm:23 · rollIm:20 · rollMm:20 · shortIm:20 ·
-    /// shortMm:20 · optionBand:20 · optionPenalty:20.
+    /// shortMm:20 · optionBand:20 · optionPenalty:20 · isSettled:1, which the caller adds.
     function _termsWord(
         BlockTerms.Terms memory terms,
         OptionParameters calldata options

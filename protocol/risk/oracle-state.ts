@@ -14,10 +14,11 @@ import {
   squareRootDown,
 } from '../units.ts';
 import type { RiskReport } from './oracle-report.ts';
-import { type BlockListing, type SurfaceValues, surfaceOf } from './oracle-surface.ts';
+import { type BlockListing, type SurfaceValues, surfaceOf, unsettled } from './oracle-surface.ts';
 import { type OptionParameters, placesOfAll, type Registry, type SegmentGeometry } from './registry.ts';
 import type { RiskRoundInputs } from './round.ts';
 import { PREMIUM_PPM_MAX, SCAN_FACTOR_E9_MAX, SCAN_FACTOR_ONE_E9 } from './round-limits.ts';
+import { afterRound, type SettlementWindow } from './settlement-window.ts';
 
 /** A price within 10 % of another is near it. */
 const NEAR_DIVISOR = 10n;
@@ -62,10 +63,13 @@ export interface OracleState {
   readonly lastRound: bigint;
   readonly lastTimeSec: bigint;
   readonly lastNormalTimeSec: bigint;
+  /** The last round's prices jumped. That a block waits for its settlement makes no such round. */
   readonly isAfterJump: boolean;
   readonly feeds: readonly Feed[];
   /** Running Σ price · Δt up to lastTimeSec, micros of one coin times seconds. */
   readonly indexSeconds: readonly bigint[];
+  /** By block over all segments; missing or of an earlier expiry before a block's window begins. */
+  readonly windows: readonly (SettlementWindow | undefined)[];
 }
 
 /** What a round says of one underlying, as in the event RoundPosted. */
@@ -83,9 +87,12 @@ export interface UnderlyingValues {
 export interface RoundValues extends SurfaceValues {
   readonly roundNumber: bigint;
   readonly timeSec: bigint;
+  /** Prices moved too far to be used unconfirmed, or an expired block is not settled yet. */
   readonly isJump: boolean;
   readonly esCount: number;
   readonly underlyings: readonly UnderlyingValues[];
+  /** One for each expiry block: index price of one coin at which it is settled, 0 until then. */
+  readonly settlementMicros: readonly bigint[];
 }
 
 export type RoundMedians = Omit<RiskReport, 'roundNumber'>;
@@ -108,6 +115,7 @@ export function initialOracleState(
       varianceE18: referenceVolPpm ** 2n * PPM_ONE,
     })),
     indexSeconds: parameters.map(() => 0n),
+    windows: [],
   };
 }
 
@@ -146,14 +154,31 @@ export function applyRound(
 ): { readonly state: OracleState; readonly values: RoundValues } {
   const { timeSec, indexMicros } = medians;
   invariant(timeSec > state.lastTimeSec, 'round time rises');
-  const surface = surfaceOf(medians, blocks, indexMicros, timeSec);
-  invariant(surface.ok, 'the surface of a posted round was accepted');
   const isJump = state.feeds.some((feed, u) => !isNormal(feed, indexMicros[u], state.isAfterJump));
-  const indexSeconds = state.feeds.map((feed, u) => {
+  const carried = state.feeds.map((feed, u) => {
     const isConfirmed = state.isAfterJump && !isJump && isNear(indexMicros[u], feed.lastIndexMicros);
-    const carried = isConfirmed ? feed.lastIndexMicros : feed.confirmedIndexMicros;
-    return state.indexSeconds[u] + carried * (timeSec - state.lastTimeSec);
+    return isConfirmed ? feed.lastIndexMicros : feed.confirmedIndexMicros;
   });
+  const indexSeconds = carried.map(
+    (micros, u) => state.indexSeconds[u] + micros * (timeSec - state.lastTimeSec),
+  );
+  const windows = blocks.map(({ expirySec, underlying }, b) =>
+    expirySec === 0n
+      ? undefined
+      : afterRound(state.windows[b], expirySec, {
+          previousSec: state.lastTimeSec,
+          timeSec,
+          previousIndexSeconds: state.indexSeconds[underlying],
+          carriedMicros: carried[underlying],
+          isNormal: !isJump,
+        }),
+  );
+  const settlementMicros = windows.map((window) => window?.settlementMicros ?? 0n);
+  const isWaiting = blocks.some(
+    ({ expirySec }, b) => expirySec !== 0n && timeSec >= expirySec && settlementMicros[b] === 0n,
+  );
+  const surface = surfaceOf(medians, unsettled(blocks, settlementMicros), indexMicros, timeSec);
+  invariant(surface.ok, 'the surface of a posted round was accepted');
   const elapsedSec = min(timeSec - state.lastNormalTimeSec, GAP_SEC_MAX);
   const feeds = state.feeds.map((feed, u) =>
     isJump
@@ -177,8 +202,17 @@ export function applyRound(
       isAfterJump: isJump,
       feeds,
       indexSeconds,
+      windows,
     },
-    values: { roundNumber, timeSec, isJump, esCount, underlyings, ...surface.value },
+    values: {
+      roundNumber,
+      timeSec,
+      isJump: isJump || isWaiting,
+      esCount,
+      underlyings,
+      ...surface.value,
+      settlementMicros,
+    },
   };
 }
 
@@ -244,7 +278,7 @@ export function riskRoundInputs(
   registry: Registry,
   segments: readonly SegmentGeometry[],
 ): RiskRoundInputs {
-  const { roundNumber, timeSec, esCount, isJump, underlyings, basisPpb, volPpm } = values;
+  const { roundNumber, timeSec, esCount, isJump, underlyings, basisPpb, volPpm, settlementMicros } = values;
   const places = placesOfAll(segments);
   const strikes = places.filter(({ kind }) => kind === 'strike');
   return {
@@ -271,6 +305,7 @@ export function riskRoundInputs(
             ? fundingIndexPerLotNearest(fundingMicrosPerCoin, entry.lotE8)
             : microsPerLot(0n),
         volPpm: entry.kind === 'option' ? volPpm[strikes.indexOf(places[i])] : 0n,
+        settlementMicros: entry.kind === 'future' ? settlementMicros[places[i].block] : 0n,
       };
     }),
   };

@@ -1,5 +1,6 @@
 /** The oracle's Solidity structs (`contracts/libraries/RiskTypes.sol`) as plain data, and back. */
 import type { BatchProof } from '../batch/batch.ts';
+import { type PackField, pack } from '../pack.ts';
 import { lots } from '../units.ts';
 import type { RoundValues, UnderlyingParameters } from './oracle-state.ts';
 import {
@@ -169,6 +170,7 @@ export interface RoundValuesStruct {
   readonly underlyings: readonly UnderlyingValuesStruct[];
   readonly basisPpb: readonly bigint[];
   readonly volPpm: readonly bigint[];
+  readonly settlementMicros: readonly bigint[];
 }
 
 export const roundValuesStruct = (values: RoundValues, registryHash: string): RoundValuesStruct => ({
@@ -180,6 +182,7 @@ export const roundValuesStruct = (values: RoundValues, registryHash: string): Ro
   underlyings: values.underlyings.map(copyUnderlying),
   basisPpb: [...values.basisPpb],
   volPpm: [...values.volPpm],
+  settlementMicros: [...values.settlementMicros],
 });
 
 /** The values of an event RoundPosted. */
@@ -192,6 +195,7 @@ export const roundValuesFromStruct = (struct: RoundValuesStruct): RoundValues =>
   // A contract library may give an empty list as an object without a length.
   basisPpb: Array.from(struct.basisPpb),
   volPpm: Array.from(struct.volPpm),
+  settlementMicros: Array.from(struct.settlementMicros),
 });
 
 const copyUnderlying = (values: UnderlyingValuesStruct): UnderlyingValuesStruct => ({
@@ -231,6 +235,33 @@ export interface OracleSettings {
   readonly registry: Registry;
 }
 
+/** An instrument of InitialParameters: its fields in order, each in its own width, the first lowest. */
+const PACKED_FIELDS: readonly (readonly PackField[])[] = [
+  [
+    { name: 'id', bits: 24 },
+    { name: 'kind', bits: 8 },
+    { name: 'underlying', bits: 8 },
+    { name: 'isReduceOnly', bits: 8 },
+    { name: 'lotE8', bits: 32 },
+    { name: 'chargeImPpm', bits: 24 },
+    { name: 'chargeMmPpm', bits: 24 },
+    { name: 'bandPpm', bits: 24 },
+    { name: 'penaltyPpm', bits: 24 },
+  ],
+  [
+    { name: 'openInterestCapLots', bits: 48 },
+    { name: 'positionCapLots', bits: 48 },
+    { name: 'expirySec', bits: 40 },
+    { name: 'strikeMicrosPerLot', bits: 40 },
+  ],
+];
+
+function packedInstrument(entry: RegistryEntry | undefined): bigint[] {
+  const struct = instrumentStruct(entry);
+  const values = { ...struct, isReduceOnly: struct.isReduceOnly ? 1n : 0n };
+  return PACKED_FIELDS.map((fields) => pack(fields, values));
+}
+
 /** The first argument of RiskParameters' constructor. */
 export const initialParametersStruct = (settings: OracleSettings) => ({
   governor: settings.governor,
@@ -245,5 +276,5 @@ export const initialParametersStruct = (settings: OracleSettings) => ({
   // Empty places at the end need not be told, and a deployment may not be longer than 49,152 bytes.
   instruments: settings.registry
     .slice(0, settings.registry.findLastIndex((entry) => entry !== undefined) + 1)
-    .map(instrumentStruct),
+    .map(packedInstrument),
 });

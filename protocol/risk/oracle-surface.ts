@@ -52,6 +52,13 @@ export const emptySurface = (segments: readonly SegmentGeometry[]): SurfaceValue
   volPpm: segments.flatMap(({ blocks, strikesPerBlock }) => Array<bigint>(blocks * strikesPerBlock).fill(0n)),
 });
 
+/** A settled block says nothing any more, as one in which nothing is listed. */
+export const unsettled = (
+  blocks: readonly BlockListing[],
+  settlementMicros: readonly bigint[],
+): BlockListing[] =>
+  blocks.map((block, b) => (settlementMicros[b] === 0n ? block : { ...block, expirySec: 0n }));
+
 /** The strikes of each block, as places in the list of volatilities. */
 function firstStrikes(blocks: readonly BlockListing[]): number[] {
   let next = 0;

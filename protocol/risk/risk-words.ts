@@ -4,7 +4,7 @@
  *
  * Each segment of the table has a proof of its own over its words: 0 domain · 1 roundNumber · 2 startHash ·
  * 3 endHash · 4 flags · one word per underlying · two words per linear place · per block two words of its
- * future, one of its terms, one per strike. What is not listed is zero. As in a batch, C = poseidonChain(words),
+ * future, one of its terms, one of its settlement, one per strike. What is not listed is zero. As in a batch, C = poseidonChain(words),
  * r = keccak256(C ‖ count ‖ words) mod p, y = Σ word_i · r^i, and (C, r, y) are the public inputs.
  */
 import type { PublicInputs } from '../batch/batch.ts';
@@ -27,7 +27,7 @@ export const RISK_HEADER_WORDS = 5;
 export const RISK_WORD_END_HASH = 3;
 export const WORDS_PER_LINEAR_PLACE = 2;
 /** Of a block, besides one for each strike. */
-export const WORDS_PER_BLOCK = 3;
+export const WORDS_PER_BLOCK = 4;
 const PPM_BITS = 20;
 
 export const FLAGS_LAYOUT: readonly PackField[] = [
@@ -70,7 +70,10 @@ export const TERMS_LAYOUT = [
   { name: 'shortMmPpm', bits: PPM_BITS },
   { name: 'bandPpm', bits: PPM_BITS },
   { name: 'penaltyPpm', bits: PPM_BITS },
-] as const satisfies readonly (PackField & { readonly name: keyof BlockTerms })[];
+  { name: 'isSettled', bits: 1 },
+] as const satisfies readonly (PackField & { readonly name: keyof BlockTerms | 'isSettled' })[];
+
+export const SETTLEMENT_LAYOUT: readonly PackField[] = [{ name: 'settlementMicros', bits: INDEX_BITS }];
 
 export const STRIKE_LAYOUT: readonly PackField[] = [
   { name: 'callId', bits: INSTRUMENT_ID_BITS },
@@ -85,17 +88,19 @@ const FUNDING_BIAS = 1n << BigInt(FUNDING_INDEX_BITS);
 const bit = (flag: boolean): bigint => (flag ? 1n : 0n);
 
 function linearWords(
-  { entry, premiumPpb, fundingIndexMicrosPerLot }: PlaceRound,
+  { entry, premiumPpb, fundingIndexMicrosPerLot, settlementMicros }: PlaceRound,
   scanFactorE9: bigint,
   terms: BlockTerms | undefined,
 ): bigint[] {
   const charges = effectiveCharges(entry, scanFactorE9, terms);
+  const isSettled = settlementMicros !== 0n;
   return [
     pack(INSTRUMENT_PRICE_LAYOUT, {
       instrumentId: BigInt(entry.id),
       underlying: BigInt(entry.underlying),
       isSpot: bit(entry.kind === 'spot'),
-      isReduceOnly: bit(entry.isReduceOnly),
+      isReduceOnly: bit(entry.isReduceOnly || isSettled),
+      isSettled: bit(isSettled),
       lotE8: entry.lotE8,
       pricePpb: PPB_ONE + premiumPpb,
       chargeImPpm: charges.imPpm,
@@ -176,13 +181,24 @@ export function endHashOf(hashes: readonly bigint[], geometry: SegmentGeometry, 
 function areBlocksSound(table: RiskTable, blocks: readonly (BlockRound | undefined)[]): boolean {
   const rows = new Map(table.rows.map((row) => [row.instrumentId, row]));
   return blocks.every((block) => {
-    if (block === undefined) return true;
+    // Prices that nobody trades on contradict nothing.
+    if (block === undefined || block.settlementMicros !== 0n) return true;
     const calls: CallQuote[] = block.strikes.map(({ listed: { entry } }) => ({
       strike: entry.strikeMicrosPerLot,
       mark: rows.get(entry.id)?.mark ?? 0n,
     }));
     return isBlockSound(rows.get(block.future.entry.id)?.mark ?? 0n, calls);
   });
+}
+
+/** Terms and settlement of a block. */
+function blockWords(block: BlockRound | undefined): bigint[] {
+  if (block === undefined) return [0n, 0n];
+  const { terms, settlementMicros } = block;
+  return [
+    pack(TERMS_LAYOUT, { ...terms, isSettled: bit(settlementMicros !== 0n) }),
+    pack(SETTLEMENT_LAYOUT, { settlementMicros }),
+  ];
 }
 
 /** The words of a segment's places, `places` and `blocks` being its own. */
@@ -195,11 +211,11 @@ function placeWords(
   return placesOf(geometry).flatMap((place, i) => {
     const listed = places[i];
     if (place.kind === 'strike') return [listed === undefined ? 0n : strikeWord(listed)];
-    const terms = place.kind === 'future' ? blocks[place.block]?.terms : undefined;
-    const termsWords =
-      place.kind === 'future' ? [terms === undefined ? 0n : pack(TERMS_LAYOUT, { ...terms })] : [];
-    if (listed === undefined) return [0n, 0n, ...termsWords];
-    return [...linearWords(listed, underlyings[listed.entry.underlying].scanFactorE9, terms), ...termsWords];
+    const block = place.kind === 'future' ? blocks[place.block] : undefined;
+    const ofBlock = place.kind === 'future' ? blockWords(block) : [];
+    if (listed === undefined) return [0n, 0n, ...ofBlock];
+    const { scanFactorE9 } = underlyings[listed.entry.underlying];
+    return [...linearWords(listed, scanFactorE9, block?.terms), ...ofBlock];
   });
 }
 

@@ -14,7 +14,7 @@ import {
   TIME_BITS,
 } from '../limits.ts';
 import { abs, max, microsPerLot, PPM_ONE } from '../units.ts';
-import { SCAN_RANGE_PPM_MAX } from './linear-price.ts';
+import { indexPerLotNearest, markPerLotNearest, SCAN_RANGE_PPM_MAX } from './linear-price.ts';
 import {
   FORWARD_MICROS_MAX,
   leastVolPpmUp,
@@ -83,10 +83,14 @@ function checkPlaces(inputs: RiskRoundInputs, shape: StateShape): void {
   requireRange('places', BigInt(inputs.places.length), 0n, BigInt(places.length));
   const ids = new Set<number>();
   let future: RegistryEntry | undefined;
+  let isSettled = false;
   let previous: RegistryEntry | undefined;
   places.forEach((place, i) => {
     const listed = inputs.places[i];
-    if (place.kind === 'future') future = listed?.entry;
+    if (place.kind === 'future') {
+      future = listed?.entry;
+      isSettled = (listed?.settlementMicros ?? 0n) !== 0n;
+    }
     if (listed === undefined) {
       previous = undefined;
       return;
@@ -102,7 +106,8 @@ function checkPlaces(inputs: RiskRoundInputs, shape: StateShape): void {
       if (ids.has(id)) throw new InputError('id', id, 'ids are distinct');
       ids.add(id);
     }
-    checkValues(listed);
+    checkValues(listed, isSettled);
+    checkSettlement(listed, inputs);
     checkRates(entry, inputs);
     if (place.kind === 'strike') checkStrike(entry, future, place.strike === 0 ? future : previous);
     previous = entry;
@@ -141,13 +146,36 @@ function checkEntry(entry: RegistryEntry): void {
   );
 }
 
-/** What the oracle says of one place. */
-function checkValues({ entry, premiumPpb, fundingIndexMicrosPerLot, volPpm }: PlaceRound): void {
+/** What the oracle says of one place. @param isSettled its block: nothing is said of volatilities any more */
+function checkValues(
+  { entry, premiumPpb, fundingIndexMicrosPerLot, volPpm }: PlaceRound,
+  isSettled: boolean,
+): void {
   requireRange('|premiumPpb|', abs(premiumPpb), 0n, premiumMaxPpb(entry.kind));
   const fundingMax = entry.kind === 'perp' ? belowBits(FUNDING_INDEX_BITS) : 0n;
   requireRange('|fundingIndex|', abs(fundingIndexMicrosPerLot) as bigint, 0n, fundingMax);
   const isOption = entry.kind === 'option';
-  requireRange('volPpm', volPpm, isOption ? 1n : 0n, isOption ? REPORTED_VOL_PPM_MAX : 0n);
+  requireRange('volPpm', volPpm, isOption && !isSettled ? 1n : 0n, isOption ? REPORTED_VOL_PPM_MAX : 0n);
+}
+
+/** The circuit prices a settled block's options all the same, so it needs a forward beside the settlement value. */
+function checkSettlement(
+  { entry, premiumPpb, settlementMicros }: PlaceRound,
+  { underlyings, timeSec }: RiskRoundInputs,
+): void {
+  if (settlementMicros === 0n) return;
+  requireRange(
+    'settlementMicros',
+    settlementMicros,
+    0n,
+    entry.kind === 'future' ? belowBits(INDEX_BITS) : 0n,
+  );
+  requireRange('timeSec of a settled block', timeSec, entry.expirySec, belowBits(TIME_BITS));
+  const { indexMicros } = underlyings[entry.underlying];
+  const forward = markPerLotNearest(indexMicros, entry.lotE8, premiumPpb);
+  requireRange(`forward of ${entry.id}`, forward, 1n, FORWARD_MICROS_MAX);
+  const value = indexPerLotNearest(settlementMicros, entry.lotE8);
+  requireRange(`settlement value of ${entry.id}`, value, 1n, FORWARD_MICROS_MAX);
 }
 
 /** Rates after their factors, and the terms of a block: each must fit its field of a word. */
@@ -195,7 +223,7 @@ export function checkRows(rows: readonly RiskRow[]): void {
     const isOption = row.pairLosses.length > 0;
     // A forward is also the base of its options: it has fewer bits than a mark.
     const markMax = row.expirySec === 0n ? belowBits(PRICE_BITS) : FORWARD_MICROS_MAX;
-    if (!isOption) requireRange(`mark of ${row.instrumentId}`, row.mark, 1n, markMax);
+    if (!isOption && !row.isSettled) requireRange(`mark of ${row.instrumentId}`, row.mark, 1n, markMax);
     const worstLoss = row.losses.reduce((worst, loss) => max(worst, abs(loss)), microsPerLot(0n));
     const lots = row.isSpot ? SPOT_LOTS_MAX : row.openInterestCap;
     marketLoss += lots * worstLoss;

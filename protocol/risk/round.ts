@@ -20,7 +20,7 @@ import {
   type SegmentGeometry,
 } from './registry.ts';
 import { checkRound, checkRows } from './round-domain.ts';
-import { linearRow, optionRows } from './rows.ts';
+import { linearRow, optionRows, settledRows } from './rows.ts';
 import { type BlockTerms, blockTerms } from './terms.ts';
 
 export interface UnderlyingRound {
@@ -42,6 +42,8 @@ export interface PlaceRound {
   readonly fundingIndexMicrosPerLot: MicrosPerLot;
   /** Option: implied volatility of a year; else 0. */
   readonly volPpm: bigint;
+  /** Dated future: index price of one coin at which its block is settled, micros; 0 until then and of other kinds. */
+  readonly settlementMicros: bigint;
 }
 
 /** Everything a table depends on. The oracle's events carry it, so anyone can rebuild and prove a round. */
@@ -62,6 +64,8 @@ export interface RiskRoundInputs {
 export interface BlockRound {
   readonly future: PlaceRound;
   readonly terms: BlockTerms;
+  /** 0 while it is not settled. */
+  readonly settlementMicros: bigint;
   readonly strikes: readonly { readonly place: Place; readonly listed: PlaceRound }[];
 }
 
@@ -80,6 +84,7 @@ export function blocksOf({
     return {
       future,
       terms: blockTerms(expirySec, timeSec, underlyings[underlying].options),
+      settlementMicros: future.settlementMicros,
       strikes: all.flatMap(({ place, listed }) =>
         place.kind === 'strike' && place.block === block && listed !== undefined ? [{ place, listed }] : [],
       ),
@@ -98,7 +103,7 @@ export function buildRiskTable(inputs: RiskRoundInputs, shape: StateShape): Risk
   const blocks = blocksOf(inputs);
   // Logarithms are not for free: none where nothing needs them.
   const moves = underlyings.map(({ scanRangePpm }, u) =>
-    blocks.some((block) => block?.future.entry.underlying === u)
+    blocks.some((block) => block?.future.entry.underlying === u && block.settlementMicros === 0n)
       ? underlyingMoves(quarterMoveNearest(scanRangePpm))
       : undefined,
   );
@@ -109,6 +114,7 @@ export function buildRiskTable(inputs: RiskRoundInputs, shape: StateShape): Risk
     const underlying = underlyings[listed.entry.underlying];
     if (place.kind === 'linear') return [linearRow(place, listed, underlying, undefined, shape)];
     const block = blocks[place.block] as BlockRound;
+    if (block.settlementMicros !== 0n) return settledRows(place, listed, block.settlementMicros, shape);
     const shared = moves[listed.entry.underlying] as UnderlyingOptionMoves;
     if (place.kind === 'future') {
       const row = linearRow(place, listed, underlying, block.terms, shape);

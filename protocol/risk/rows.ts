@@ -1,7 +1,7 @@
 /** Rows of a risk table: of anything linear in its price, and of the call and the put at one strike. */
 import type { RiskRow } from '../instrument.ts';
 import type { StateShape } from '../limits.ts';
-import { type MicrosPerLot, microsPerLot } from '../units.ts';
+import { type MicrosPerLot, max, microsPerLot } from '../units.ts';
 import {
   indexPerLotNearest,
   markPerLotNearest,
@@ -29,6 +29,7 @@ const listedFields = ({
 }: RegistryEntry) => ({
   underlying,
   isReduceOnly,
+  isSettled: false,
   openInterestCap,
   positionCap,
   expirySec,
@@ -65,6 +66,48 @@ export function linearRow(
     pairLosses: [],
     losses: columnLosses(linearLoss, [], entry.underlying, shape),
   };
+}
+
+/** Worth its mark in every scenario, so it needs no margin; it waits to be turned into cash. */
+const settledRow = (
+  instrumentId: number,
+  marketSlot: number,
+  entry: RegistryEntry,
+  mark: MicrosPerLot,
+  shape: StateShape,
+): RiskRow => ({
+  instrumentId,
+  marketSlot,
+  ...listedFields(entry),
+  isReduceOnly: true,
+  isSpot: false,
+  isSettled: true,
+  mark,
+  fundingIndex: NONE,
+  delta: NONE,
+  chargeImLong: NONE,
+  chargeImShort: NONE,
+  chargeMmLong: NONE,
+  chargeMmShort: NONE,
+  band: NONE,
+  penalty: NONE,
+  linearLoss: NONE,
+  pairLosses: [],
+  losses: columnLosses(NONE, [], entry.underlying, shape),
+});
+
+/** The future of a settled block, or call and put at one of its strikes. @param settlementMicros of one coin */
+export function settledRows(
+  { marketSlot }: Place,
+  { entry }: PlaceRound,
+  settlementMicros: bigint,
+  shape: StateShape,
+): RiskRow[] {
+  const value = indexPerLotNearest(settlementMicros, entry.lotE8);
+  if (entry.kind === 'future') return [settledRow(entry.id, marketSlot, entry, value, shape)];
+  const strike = entry.strikeMicrosPerLot;
+  const marks = [max(0n, value - strike), max(0n, strike - value)];
+  return marks.map((mark, i) => settledRow(entry.id + i, marketSlot + i, entry, microsPerLot(mark), shape));
 }
 
 /** What the options of a block have in common. */

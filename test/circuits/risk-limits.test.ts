@@ -9,6 +9,7 @@ import {
   INSTRUMENT_LIMITS_LAYOUT,
   INSTRUMENT_PRICE_LAYOUT,
   RISK_HEADER_WORDS,
+  SETTLEMENT_LAYOUT,
   STRIKE_LAYOUT,
   TERMS_LAYOUT,
   UNDERLYING_LAYOUT,
@@ -76,7 +77,9 @@ describe('widths of the risk circuit', () => {
       shortMmPpm: rate,
       bandPpm: rate,
       penaltyPpm: rate,
+      isSettled: 1,
     });
+    expect(widthOf(SETTLEMENT_LAYOUT, 'settlementMicros')).to.equal(limit('INDEX_BITS'));
     expect(widthOf(STRIKE_LAYOUT, 'strikeMicrosPerLot')).to.equal(limit('STRIKE_BITS'));
     expect(widthOf(STRIKE_LAYOUT, 'volPpm')).to.equal(limit('VOL_BITS'));
   });
@@ -122,6 +125,7 @@ describe('widths of the risk circuit', () => {
       INSTRUMENT_PRICE_LAYOUT,
       INSTRUMENT_LIMITS_LAYOUT,
       TERMS_LAYOUT,
+      SETTLEMENT_LAYOUT,
       STRIKE_LAYOUT,
     ]) {
       expect(layoutBits(layout)).to.be.below(254);

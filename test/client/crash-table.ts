@@ -32,6 +32,7 @@ export function crashTable(
       premiumPpb: registryEntry.kind === 'perp' ? 500_000n : 0n,
       fundingIndexMicrosPerLot: microsPerLot(registryEntry.kind === 'perp' ? 12_345n : 0n),
       volPpm: 0n,
+      settlementMicros: 0n,
     }),
   );
   const underlyings = indexMicros.map((price, i) => ({

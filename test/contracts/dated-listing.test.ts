@@ -108,7 +108,13 @@ describe('RiskParameters: dated futures and options', () => {
     ]);
     expect(await fixture.parameters.instrumentCount()).to.equal(9);
     const { blocks } = await fixture.parameters.roundParameters();
-    expect([...blocks[0]]).to.deep.equal([future().expirySec, 0n, 100_000n, blocks[0].strikesMicrosPerLot]);
+    expect([...blocks[0]]).to.deep.equal([
+      future().expirySec,
+      0n,
+      100_000n,
+      100n,
+      blocks[0].strikesMicrosPerLot,
+    ]);
     expect([...blocks[0].strikesMicrosPerLot]).to.deep.equal([LOW, HIGH]);
     expect([...blocks[1].strikesMicrosPerLot]).to.deep.equal([0n, 0n]);
     expect(blocks.length).to.equal(RISK_SMALL.blocks + RISK_MORE.blocks);

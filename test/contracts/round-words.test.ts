@@ -174,6 +174,7 @@ describe('RoundProofs: words of a round', function () {
     })),
     basisPpb: [4_000_000n, -7_500_001n, 12_000_000n, 1n, 0n, 9_999n],
     volPpm: Array.from({ length: 32 }, (_, i) => 500_000n + 7_001n * BigInt(i)),
+    settlementMicros: Array<bigint>(6).fill(0n),
     ...changes,
   });
 
@@ -224,6 +225,10 @@ describe('RoundProofs: words of a round', function () {
           premium: fc.bigInt(-10_000n, 10_000n),
           funding: fc.bigInt(-(1n << 49n), 1n << 49n),
           isReduceOnly: fc.boolean(),
+          settled: fc.tuple(
+            fc.option(fc.bigInt(700n, 1_300n), { freq: 2 }),
+            fc.option(fc.bigInt(700n, 1_300n), { freq: 2 }),
+          ),
         }),
         async (choice) => {
           const prices = [97_000_000n, 33_000_000n];
@@ -234,21 +239,32 @@ describe('RoundProofs: words of a round', function () {
             const strikes = choice.shares.map((share) => strikeOf(prices[underlying], share));
             return {
               underlying,
-              expirySec: inDays(choice.days[b]) + choice.seconds,
+              expirySec:
+                choice.settled[b] === null
+                  ? inDays(choice.days[b]) + choice.seconds
+                  : inDays(0n) - choice.seconds,
               strikes: strikes.slice(0, choice.counts[b]),
               isReduceOnly: choice.isReduceOnly,
             };
           });
           const base = valuesOf();
-          const isListed = (b: number, k: number) => (blocks[b]?.strikes.length ?? 0) > k;
+          const isListed = (b: number, k: number) =>
+            choice.settled[b] === null && (blocks[b]?.strikes.length ?? 0) > k;
           const values = valuesOf({
             underlyings: base.underlyings.map((underlying) => ({
               ...underlying,
               premiumPpm: choice.premium,
               fundingMicrosPerCoin: choice.funding,
             })),
-            basisPpb: choice.basis.map((basis, b) => (blocks[b] === undefined ? 0n : basis)),
+            basisPpb: choice.basis.map((basis, b) =>
+              blocks[b] === undefined || choice.settled[b] !== null ? 0n : basis,
+            ),
             volPpm: choice.vols.map((vol, i) => (isListed(i >> 1, i & 1) ? vol : 0n)),
+            settlementMicros: blocks.map((block, b) =>
+              block === undefined
+                ? 0n
+                : prices[block.underlying] * (choice.settled[b] ?? 0n) + (choice.settled[b] ?? 0n),
+            ),
           });
           const { struct, segmentProofs, statements } = await stated(
             values,
@@ -309,6 +325,35 @@ describe('RoundProofs: words of a round', function () {
         what,
       ).to.be.revertedWithCustomError(proofs, 'InvalidRiskProof');
     }
+  });
+
+  it('bind the settlement price of a block, and none where it is not settled', async () => {
+    await deploy(BOTH);
+    const base = valuesOf();
+    const last = BLOCKS.length - 1;
+    const settled = (settlementMicros: bigint) =>
+      valuesOf({
+        basisPpb: base.basisPpb.map((basis, b) => (b === last ? 0n : basis)),
+        volPpm: base.volPpm.map((vol, k) => (k === 25 ? 0n : vol)),
+        settlementMicros: BLOCKS.map((_, b) => (b === last ? settlementMicros : 0n)),
+      });
+    const registry = registryOf(BOTH, BLOCKS);
+    const { struct, segmentProofs, statements } = await stated(settled(97_123_456_789n), registry, BOTH);
+    expect(statements.table.rows.filter(({ isSettled }) => isSettled).map(({ mark }) => mark)).to.deep.equal([
+      97_123_457n,
+      123_457n,
+      0n,
+    ]);
+    const [tableHash] = await proofs.verifyRound(struct, segmentProofs);
+    expect(tableHash).to.equal(statements.tableHash);
+    const refused = (settlementMicros: readonly bigint[]) =>
+      expect(proofs.verifyRound({ ...struct, settlementMicros }, segmentProofs))
+        .to.be.revertedWithCustomError(proofs, 'InvalidRiskProof')
+        .withArgs(9, 1);
+    // A micro beside it, the block's again without a price, and a price of a block that is not settled.
+    for (const price of [97_123_456_790n, 97_123_456_788n, 0n])
+      await refused(struct.settlementMicros.map((old, b) => (b === last ? price : old)));
+    await refused(struct.settlementMicros.map((old, b) => (b === 2 ? 97_123_456_789n : old)));
   });
 
   it('are another oracle’s for another caller', async () => {

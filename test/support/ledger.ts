@@ -72,6 +72,7 @@ export function riskRow(instrumentId: number, change: Partial<RiskRow> = {}): Ri
     underlying,
     isSpot,
     isReduceOnly: false,
+    isSettled: false,
     mark,
     fundingIndex: perLot(0n),
     delta: mark,

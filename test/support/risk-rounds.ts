@@ -22,6 +22,8 @@ export interface RoundChoices {
   basisPpb?: readonly bigint[];
   /** Implied volatility of every option by the id of its call. */
   volPpm?: (callId: number) => bigint;
+  /** Index price of one coin at which a block is settled, for every block in use in turn; 0 until then. */
+  settlementMicros?: readonly bigint[];
 }
 
 export const ROUND_TIME_SEC = 1_700_000_000n;
@@ -46,6 +48,7 @@ export function roundOf(price: { btc: bigint; eth: bigint }, choices: RoundChoic
           ? fundingIndexPerLotNearest(choices.fundingMicrosPerCoin?.[underlying] ?? 0n, lotE8)
           : microsPerLot(0n),
       volPpm: kind === 'option' ? (choices.volPpm?.(id) ?? VOL_PPM) : 0n,
+      settlementMicros: choices.settlementMicros?.[futures.indexOf(entry)] ?? 0n,
     };
   };
   return {

@@ -55,7 +55,7 @@ describe('share of the mark', () => {
 });
 
 describe('row of a linear instrument', () => {
-  const row = template(FILE, 'LinearRow(2)');
+  const row = template(FILE, 'LinearRow(2, 0)');
   const round = (change: Parameters<typeof roundOf>[1], btc = 97_123_456_789n) =>
     riskStatements(roundOf({ btc, eth: 3_312_345_678n }, { segments: [RISK_TINY], ...change }), TINY_SHAPE, [
       1n,

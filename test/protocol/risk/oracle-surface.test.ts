@@ -56,6 +56,7 @@ describe('oracle surface', () => {
       })),
       basisPpb: [11n, 12n, 13n, 14n, 15n, 16n],
       volPpm: Array.from({ length: 32 }, (_, k) => 1_000n + BigInt(k)),
+      settlementMicros: Array<bigint>(6).fill(0n),
     };
     const { places } = riskRoundInputs(values, REGISTRY, SEGMENTS);
     const dated = places.flatMap((place) =>

@@ -50,6 +50,7 @@ function rowsOf(expiry: QuotedExpiry, strike: number, volPpm: bigint, context: O
     premiumPpb: 0n,
     fundingIndexMicrosPerLot: 0n as never,
     volPpm,
+    settlementMicros: 0n,
   };
   const place = { kind: 'strike' as const, block: 0, strike: 0, marketSlot: 0 };
   const [call, put] = optionRows(place, listed, context, STANDARD_SHAPE);

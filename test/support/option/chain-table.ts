@@ -56,7 +56,12 @@ export function chainTable(snapshot: Snapshot, expiryNumbers: readonly number[],
       calls: chosenStrikes(expiry).map((quoted, i) => ({ id: FIRST_CALL_ID + 20 * block + 2 * i, quoted })),
     }),
   );
-  const none = { premiumPpb: 0n, fundingIndexMicrosPerLot: microsPerLot(0n), volPpm: 0n };
+  const none = {
+    premiumPpb: 0n,
+    fundingIndexMicrosPerLot: microsPerLot(0n),
+    volPpm: 0n,
+    settlementMicros: 0n,
+  };
   const linear = DEFAULT_REGISTRY.map((entry) => ({ entry, ...none }));
   const blocks = expiries.flatMap(({ expiry, futureId, calls }) => {
     const { underlying, forward } = expiry;
