@@ -32,6 +32,7 @@ const row: RiskRow = {
   underlying: 0,
   isSpot: false,
   isReduceOnly: false,
+  isSettled: false,
   mark: microsPerLot(100n * USD),
   fundingIndex: microsPerLot(0n),
   delta: microsPerLot(100n * USD),

@@ -32,6 +32,7 @@ function randomTable(random: () => number): RiskTable {
       underlying: i % 2,
       isSpot: i < 3,
       isReduceOnly: false,
+      isSettled: false,
       mark: microsPerLot(BigInt(mark)),
       fundingIndex: microsPerLot(i < 3 ? 0n : BigInt(Math.floor(random() * 1000))),
       delta: share(1),

@@ -55,6 +55,7 @@ function rowOfJson(body: Json): RiskRow {
     underlying: Number(integer(body, 'underlying')),
     isSpot: body.isSpot === true,
     isReduceOnly: body.isReduceOnly === true,
+    isSettled: body.isSettled === true,
     mark: price('mark'),
     fundingIndex: price('fundingIndex'),
     delta: price('delta'),

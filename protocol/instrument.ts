@@ -33,6 +33,8 @@ export interface RiskRow {
   readonly underlying: number;
   readonly isSpot: boolean;
   readonly isReduceOnly: boolean;
+  /** Expired: the mark is the settlement value, everything else 0; implies isReduceOnly. */
+  readonly isSettled: boolean;
   readonly mark: MicrosPerLot;
   /** Running sum; + is paid by longs. */
   readonly fundingIndex: MicrosPerLot;

@@ -29,6 +29,7 @@ const listedFields = ({
 }: RegistryEntry) => ({
   underlying,
   isReduceOnly,
+  isSettled: false,
   openInterestCap,
   positionCap,
   expirySec,

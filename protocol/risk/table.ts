@@ -14,6 +14,7 @@ export const META_LAYOUT = [
   { name: 'underlying', bits: 8 },
   { name: 'isSpot', bits: 1 },
   { name: 'isReduceOnly', bits: 1 },
+  { name: 'isSettled', bits: 1 },
 ] as const;
 
 /** Values of a row's encoding: one Poseidon block. */
@@ -82,6 +83,7 @@ export function rowValues(row: RiskRow, shape: Pick<StateShape, 'scenarios'>): b
     underlying: BigInt(row.underlying),
     isSpot: bit(row.isSpot),
     isReduceOnly: bit(row.isReduceOnly),
+    isSettled: bit(row.isSettled),
   });
   return [
     meta,
