@@ -128,7 +128,7 @@ export const TINY_BATCH: BatchCapacity = {
   l1Operations: 2,
   withdrawals: 1,
   liquidations: 2,
-  settlements: 1,
+  settlements: 2,
 };
 
 /** For tests of several sizes: one liquidation more than the tiny batch, which is every leg of a tiny account. */

@@ -131,13 +131,14 @@ describe('a settlement', () => {
   });
 
   it('needs a row: beyond those of the batch it goes into the next', () => {
-    const batch = run(open(start, at(107n), TINY_BATCH), convert(1));
+    const one = { ...TINY_BATCH, settlements: 1 };
+    const batch = run(open(start, at(107n), one), convert(1));
     expect(refusal(batch.execute(convert(2)), 'batch-full').data).to.include({
       resource: 'settlements',
       capacity: 1,
     });
     const { content } = run(open(start, at(107n)), convert(1), convert(2));
-    refusal(executeBatch(start, content, TINY_BATCH), 'batch-full');
+    refusal(executeBatch(start, content, one), 'batch-full');
   });
 
   it('is possible when no price may be used, and makes withdrawals free of prices', () => {
@@ -172,7 +173,7 @@ describe('a settlement', () => {
       against: order(2, { side: 'buy', sizeLots: 1n }),
       feeMicros: 0n,
     };
-    refusal(open(poor, at(10n)).execute(closing), 'instrument-expired');
+    refusal(open(poor, at(10n)).execute(closing), 'margin-not-lower');
   });
 });
 
