@@ -50,6 +50,9 @@ export const USDC: TokenChoice = {
   values: ['Test USD Coin', 'USDC', 6],
   weiPerUnit: 1n,
   depositMinUnits: 10_000_000n,
+  // Dollars by the thousand; only lots of spot tokens are kept few.
+  capUnits: 2n ** 34n,
+  outflowFloorUnits: 2n ** 34n,
 };
 export const WBTC: TokenChoice = {
   contract: 'TestToken',
@@ -85,6 +88,7 @@ export interface BodyChoice {
   readonly outcomes?: readonly bigint[];
   readonly withdrawals?: readonly bigint[];
   readonly liquidations?: readonly bigint[];
+  readonly retirement?: bigint;
   readonly accounts?: readonly bigint[];
 }
 
@@ -186,6 +190,7 @@ export class RollupFixture {
       ...padded(choice.outcomes, l1Operations),
       ...padded(choice.withdrawals, withdrawals),
       ...padded(choice.liquidations, liquidations),
+      choice.retirement ?? 0n,
       ...padded(choice.accounts, accounts * accountWordCount(this.shape)),
     ];
   }
