@@ -41,7 +41,7 @@ export class Narrator {
           break;
         case 'position-settled': {
           const { instrumentId, lots, isShort, cashMicros, accountIndex } = event;
-          const size = `${coins(lots, lotOf(instrumentId))} ${symbolById(instrumentId)}`;
+          const size = `${coins(lots, listing.lotE8Of(instrumentId))} ${listing.symbolOf(instrumentId)}`;
           this.note(
             `${nameOf(accountIndex)} is settled: ${isShort ? 'short' : 'long'} ${size} for ${dollars(cashMicros)} USDC`,
           );
