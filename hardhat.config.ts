@@ -51,7 +51,7 @@ export default defineConfig({
       hardfork: 'osaka',
       allowUnlimitedContractSize: false,
     },
-    // The chain of the main job: it lives on the day of the replayed prices.
+    // The chain of the main job: it goes on to the day of the replayed prices, which is none before this one.
     replay: {
       type: 'edr-simulated',
       chainType: 'l1',

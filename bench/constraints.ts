@@ -9,10 +9,12 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { renderMain } from '#circuits/limits.ts';
+import { LOSSES_PER_ELEMENT } from '#protocol/batch/commitment.ts';
 import { CHAIN_RATE } from '#protocol/crypto/poseidon.ts';
 import { UNDERLYINGS } from '#protocol/instrument.ts';
 import {
   type BatchCapacity,
+  LOSS_BITS,
   MEDIUM_BATCH,
   MONEY_BITS,
   SMALL_BATCH,
@@ -80,7 +82,7 @@ async function rowCounts() {
 }
 
 async function accountParts() {
-  const distance = 61;
+  const distance = LOSS_BITS + 1;
   const slot = await templateCount('circuits/state/position-slot.circom', 'AlignedSlot');
   const spot = await templateCount('circuits/state/position-slot.circom', 'SpotSlot');
   const distinct = await templateCount(
@@ -127,7 +129,7 @@ async function riskCounts() {
   const underlyings = UNDERLYINGS.length;
   const option = (file: string, template: string, ...parameters: number[]): Promise<number> =>
     templateCount(`circuits/risk/option/${file}.circom`, template, ...parameters);
-  const perStrikeRows = await option('strike-rows', 'StrikeRows', underlyings, scenarios);
+  const perStrikeRows = await option('strike-rows', 'StrikeRows', scenarios);
   const blockOfOne = await templateCount(
     'circuits/risk/expiry-block.circom',
     'ExpiryBlock',
@@ -156,7 +158,7 @@ async function measureBatch(): Promise<Record<string, unknown>> {
   const committed = (elements: number): number => Math.round((elements * block) / CHAIN_RATE);
   const rows = await rowCounts();
   const parts = await accountParts();
-  const perAccount = 3 + Math.ceil(scenarios / 3) + scenarios + 2 * VALUES;
+  const perAccount = 3 + Math.ceil(scenarios / LOSSES_PER_ELEMENT) + scenarios + 2 * VALUES;
   const perTouchedAccount = rows.account + committed(perAccount);
   // By subtraction: of the old list a one-sided account keeps the funding value alone, and it has neither the
   // lower bound of the old scan nor the three comparisons that read it.

@@ -20,7 +20,8 @@ function addOnOffset(i) {
 }
 
 // Proves       addOnTimes100 is exactly the add-on of |delta|.
-// Assumes      |delta| < 2^BITS and 20·unit < 2^BITS, as integers: else there is no witness.
+// Assumes      20·unit < 2^BITS.
+// Guarantees   |delta| < 2^BITS + 20·unit as an integer. Every |delta| < 2^BITS has a witness.
 template SizeAddOn(BITS) {
     signal input delta;
     signal input unit;

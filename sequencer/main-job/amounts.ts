@@ -1,10 +1,11 @@
-/** Amounts of tokens for people. */
-import { INSTRUMENTS, symbolById } from './listing.ts';
+/** Amounts of tokens for people. Every market has the same tokens. */
+import { LINEAR_LISTING } from './listing.ts';
 import { coins, dollars } from './terminal.ts';
 
 /** Micros of quote or lots of a spot token, with the token's name. */
 export function amountText(tokenId: number, units: bigint): string {
   if (tokenId === 0) return `${dollars(units)} USDC`;
-  const lotE8 = INSTRUMENTS.find(({ id }) => id === tokenId)?.lotE8 ?? 100_000_000n;
-  return `${coins(units, lotE8)} ${symbolById(tokenId)}`;
+  return `${coins(units, LINEAR_LISTING.lotE8Of(tokenId))} ${tokenSymbol(tokenId)}`;
 }
+
+export const tokenSymbol = (tokenId: number): string => LINEAR_LISTING.symbolOf(tokenId);

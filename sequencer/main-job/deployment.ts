@@ -7,7 +7,7 @@ import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.t
 import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { checkVerificationKey } from '#prover/setup/key-gate.ts';
 import type { LocalChain } from './chain.ts';
-import { REGISTRY } from './listing.ts';
+import type { MarketPlan } from './plan.ts';
 import type { PreparedCircuit } from './setup.ts';
 
 /** Batch sizes in the contract's order; their circuits have the same names. */
@@ -59,7 +59,7 @@ export async function deployRollup(
   roles: Roles,
   circuits: Circuits,
   signers: readonly string[],
-  indexMicros: readonly bigint[],
+  { listing, steps }: MarketPlan,
 ): Promise<Deployment> {
   const governor = await roles.deployer.getAddress();
   const plan: DeploymentPlan = {
@@ -72,9 +72,10 @@ export async function deployRollup(
       delaySec: GOVERNANCE_DELAY_SEC,
       esCount: 1,
       signers,
-      indexMicros,
+      // The first round is near them, so it is no jump.
+      indexMicros: steps[0].oracleBar.closeMicros,
       underlyings: DEFAULT_UNDERLYING_PARAMETERS,
-      registry: REGISTRY,
+      registry: listing.registry,
       stalenessSec: STALENESS_SEC,
     },
     operator: governor,

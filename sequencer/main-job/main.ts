@@ -1,21 +1,24 @@
 /**
  * `npm start`: a real market day on a local chain, every batch proved and accepted. `--exit` ends after the
- * summary; otherwise the market goes on at its own pace and takes orders. `--port N` chooses the API's port.
+ * summary; otherwise the market goes on at its own pace and takes orders. `--port N` chooses the API's port, `--market`
+ * which market is played (plan.ts).
  */
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
-import { CAST } from './cast.ts';
 import { BATCH_CAPACITIES, type Circuits } from './deployment.ts';
+import { type Flags, flagsOf } from './flags.ts';
 import { Market } from './market.ts';
 import { Narrator } from './narrator.ts';
 import { NOISE_PPM_MAX } from './oracle-signers.ts';
-import { replaySteps } from './replay.ts';
+import { type MarketPlan, planOf } from './plan.ts';
+import { lowestMoment, portfolioLines } from './portfolio-lines.ts';
 import { serve } from './serve.ts';
 import { buildContracts, type PreparedCircuit, prepareCircuit } from './setup.ts';
 import { Story } from './story.ts';
+import { WBTC } from './strategies/strategy.ts';
 import {
   accountLines,
   batchSizesText,
@@ -31,18 +34,6 @@ import { Stops, startWorld, type World } from './world.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const TOKEN_IDS = [0, 1, 2];
-
-interface Options {
-  readonly isExiting: boolean;
-  readonly port: number;
-}
-
-function optionsOf(parameters: readonly string[]): Options {
-  const portAt = parameters.indexOf('--port');
-  const port = portAt < 0 ? 0 : Number(parameters[portAt + 1]);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error('--port takes a port number');
-  return { isExiting: parameters.includes('--exit'), port };
-}
 
 async function prepare(screen: Terminal): Promise<Circuits> {
   screen.phase('Contracts, circuits and INSECURE development keys (kept in build/ for the next start)');
@@ -72,9 +63,9 @@ function watchFirstBatch(story: Story, screen: Terminal, startMs: number): () =>
   return () => seconds;
 }
 
-async function replay(market: Market, screen: Terminal): Promise<void> {
-  screen.phase('The market of 2021-05-19, minute by minute (live feed; the oracle is one bar behind)');
-  for (const step of replaySteps()) await market.step(step);
+async function replay(plan: MarketPlan, market: Market, screen: Terminal): Promise<void> {
+  screen.phase(plan.headline);
+  for (const step of plan.steps) await market.step(step);
   await market.settle();
 }
 
@@ -86,6 +77,7 @@ function writeFigures(figures: Figures): void {
 }
 
 async function summarise(
+  plan: MarketPlan,
   world: World,
   market: Market,
   story: Story,
@@ -97,6 +89,7 @@ async function summarise(
   const nameOf = (accountIndex: number): string => market.nameOf(accountIndex);
   const liquidations = liquidationsOf(reconstruction);
   const gas = await gasOf(provider, reconstruction);
+  const lowest = lowestMoment(reconstruction, WBTC);
   const { batchSec, roundSec } = world.proofTimes;
   const figures = {
     accounts: market.participants.length,
@@ -125,7 +118,9 @@ async function summarise(
     `  L1 gas, data included: ${grouped(BigInt(figures.gasPerBatch))} a batch, ${grouped(BigInt(figures.gasPerFilledOrder))} a filled order`,
     `  oracle ${world.oracles.liar.slice(0, 10)}… reported half of every price; the accepted ones stayed within ${market.priceErrorPpmMax} ppm of the recorded (venues differ by ${NOISE_PPM_MAX})`,
     '',
-    ...liquidationLines(liquidations, nameOf),
+    ...liquidationLines(liquidations, plan.listing, nameOf),
+    '',
+    ...(lowest === undefined ? [] : portfolioLines(lowest, nameOf, plan.listing)),
     '',
     ...accountLines(reconstruction, nameOf, (accountIndex) => market.ideaOf(accountIndex)),
     '',
@@ -141,27 +136,32 @@ const isConserved = ({ conservation }: Reconstruction): boolean =>
   conservation.length === TOKEN_IDS.length &&
   conservation.every(({ differenceUnits }) => differenceUnits === 0n);
 
-async function run(options: Options, stops: Stops): Promise<number> {
+async function run(flags: Flags, stops: Stops): Promise<number> {
   const startMs = performance.now();
   const screen = terminal(
     (text) => process.stdout.write(text),
     () => performance.now(),
   );
+  const plan = planOf(flags.market);
   const circuits = await prepare(screen);
   screen.phase('Chain, contracts, five oracles, sequencer, proof workers');
   const world = await startWorld(
     {
       root: ROOT,
       circuits,
-      ownerCount: CAST.length + 1,
-      indexMicros: replaySteps()[0].oracleBar.closeMicros,
-      port: options.port,
+      plan,
+      ownerCount: plan.cast.length + 1,
+      port: flags.port,
       report: (text) => screen.note(`again: ${text}`),
     },
     stops,
   );
   const story = new Story();
-  const market: Market = new Market(world, new Narrator(screen, story, (index) => market.nameOf(index)));
+  const market: Market = new Market(
+    plan,
+    world,
+    new Narrator(screen, story, plan.listing, (index) => market.nameOf(index)),
+  );
   world.sequencer.engine.subscribe((events) => {
     for (const event of events) story.see(event);
   });
@@ -170,8 +170,8 @@ async function run(options: Options, stops: Stops): Promise<number> {
     `  chain ${world.chain.url} (id ${world.deployment.chainId}), rollup ${world.deployment.rollup}`,
   );
   screen.line(`  API ${world.apiUrl}/v1/openapi.json`);
-  await Promise.race([replay(market, screen), world.failed]);
-  const { reconstruction, figures } = await summarise(world, market, story, circuits, screen);
+  await Promise.race([replay(plan, market, screen), world.failed]);
+  const { reconstruction, figures } = await summarise(plan, world, market, story, circuits, screen);
   const totalSec = (performance.now() - startMs) / 1000;
   screen.line(`\nDone in ${clock(totalSec * 1000)}.`);
   writeFigures({ ...figures, firstBatchSec: firstBatchSec(), totalSec });
@@ -179,7 +179,7 @@ async function run(options: Options, stops: Stops): Promise<number> {
     screen.line('Conservation is broken: the differences above are not all zero.');
     return 1;
   }
-  if (!options.isExiting) await serve(world, market, screen, join(ROOT, 'build/main-job'));
+  if (!flags.isExiting) await serve(plan, world, market, screen, join(ROOT, 'build/main-job'));
   return 0;
 }
 
@@ -197,7 +197,7 @@ async function main(): Promise<void> {
   }
   let code = FAILED;
   try {
-    code = await run(optionsOf(process.argv.slice(2)), stops);
+    code = await run(flagsOf(process.argv.slice(2)), stops);
   } catch (error) {
     console.error(`\n${(error as Error).stack ?? error}`);
   }

@@ -1,13 +1,10 @@
 /** Turns what happens into lines: one for each bar, notes for what is rare. */
 import { amountText } from './amounts.ts';
-import { INSTRUMENTS, symbolById } from './listing.ts';
+import type { Listing } from './listing.ts';
 import type { Step } from './replay.ts';
 import type { AcceptedRound } from './rounds.ts';
 import type { Story } from './story.ts';
 import { coins, dollars, pricePerCoin, type Terminal } from './terminal.ts';
-
-const lotOf = (instrumentId: number): bigint =>
-  INSTRUMENTS.find(({ id }) => id === instrumentId)?.lotE8 ?? 100_000_000n;
 
 /** What a liquidation is called by its reason. */
 export const REASONS = {
@@ -21,7 +18,7 @@ export class Narrator {
   readonly #nameOf: (accountIndex: number) => string;
   #notes: string[] = [];
 
-  constructor(terminal: Terminal, story: Story, nameOf: (accountIndex: number) => string) {
+  constructor(terminal: Terminal, story: Story, listing: Listing, nameOf: (accountIndex: number) => string) {
     this.#terminal = terminal;
     this.#story = story;
     this.#nameOf = nameOf;
@@ -29,8 +26,9 @@ export class Narrator {
       switch (event.kind) {
         case 'liquidation': {
           const { instrumentId, closedLots, cashMicros, isShort, reason, accountIndex } = event;
-          const size = `${coins(closedLots, lotOf(instrumentId))} ${symbolById(instrumentId)}`;
-          const price = pricePerCoin(cashMicros / closedLots, lotOf(instrumentId));
+          const lotE8 = listing.lotE8Of(instrumentId);
+          const size = `${coins(closedLots, lotE8)} ${listing.symbolOf(instrumentId)}`;
+          const price = pricePerCoin(cashMicros / closedLots, lotE8);
           this.note(
             `LIQUIDATION of ${nameOf(accountIndex)} (${REASONS[reason]}): ${size} ${isShort ? 'bought' : 'sold'} at ${price}`,
           );
@@ -43,7 +41,7 @@ export class Narrator {
           break;
         case 'position-settled': {
           const { instrumentId, lots, isShort, cashMicros, accountIndex } = event;
-          const size = `${coins(lots, lotOf(instrumentId))} ${symbolById(instrumentId)}`;
+          const size = `${coins(lots, listing.lotE8Of(instrumentId))} ${listing.symbolOf(instrumentId)}`;
           this.note(
             `${nameOf(accountIndex)} is settled: ${isShort ? 'short' : 'long'} ${size} for ${dollars(cashMicros)} USDC`,
           );
@@ -75,15 +73,15 @@ export class Narrator {
     this.#notes.push(text);
   }
 
-  bar({ oracleBar, feed }: Step, round: AcceptedRound): void {
+  bar({ oracleBar, feed, barSec }: Step, round: AcceptedRound): void {
     const { ordersAccepted, trades, batchesSealed, batchesProven, batchesFinal } = this.#story;
-    const minute = new Date(Number(oracleBar.closeSec - 60n) * 1000).toISOString().slice(11, 16);
+    const minute = new Date(Number(oracleBar.closeSec - barSec) * 1000).toISOString().slice(11, 16);
     const [btc, eth] = feed[feed.length - 1];
     const cells = [
       minute,
       `BTC ${dollars(btc).padStart(9)}`,
       `ETH ${dollars(eth).padStart(8)}`,
-      `round ${String(round.table.roundNumber).padStart(2)}`,
+      `round ${String(round.table.roundNumber).padStart(2)}${round.isVoid ? ' VOID' : ''}`,
       `orders ${String(ordersAccepted).padStart(3)}`,
       `trades ${String(trades).padStart(2)}`,
       `batches ${batchesSealed} sealed, ${batchesProven} proved, ${batchesFinal} on L1`,

@@ -5,13 +5,13 @@ import { createInterface } from 'node:readline';
 import { Wallet } from 'ethers';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { defaultSegments } from '#protocol/risk/default-registry.ts';
-import { emptySurface } from '#protocol/risk/oracle-surface.ts';
 import type { SignerAddress } from '../oracle-signer/relay.ts';
 import type { SignerSettings } from '../oracle-signer/signer.ts';
+import { watchedBlocks } from '../oracle-signer/surface-report.ts';
 import { stopProcess } from './chain.ts';
+import type { MarketPlan } from './plan.ts';
 
 const SIGNER_COUNT = 5;
-const EMPTY_SURFACE = emptySurface(defaultSegments(STANDARD_SHAPE));
 /** The fifth reports half of every price: with four honest ones the median does not move. */
 const LIAR = 4;
 const LIE_PPM = 500_000;
@@ -34,10 +34,12 @@ export const drawSignerWallets = (): Wallet[] =>
 export async function startOracleSigners(
   root: string,
   wallets: readonly Wallet[],
+  { recording, listing }: MarketPlan,
   chainId: bigint,
   oracleAddress: string,
 ): Promise<OracleSigners> {
   const children: ChildProcess[] = [];
+  const blocks = watchedBlocks(listing.registry, defaultSegments(STANDARD_SHAPE));
   const stop = async (): Promise<void> => {
     for (const child of children) child.stdin?.end();
     await Promise.all(children.map(stopProcess));
@@ -48,14 +50,13 @@ export async function startOracleSigners(
         const settings: SignerSettings = {
           name: `signer ${i + 1}`,
           privateKey: wallet.privateKey,
+          recording,
           chainId: Number(chainId),
           oracleAddress,
           noisePpmMax: NOISE_PPM_MAX,
           clockOffsetSec: i - 2,
           priceFactorPpm: i === LIAR ? LIE_PPM : HONEST_PPM,
-          // Nothing dated is listed: the contract wants the right number of values and reads none.
-          basisPpb: EMPTY_SURFACE.basisPpb.map(Number),
-          volPpm: EMPTY_SURFACE.volPpm.map(Number),
+          blocks,
         };
         return startSigner(root, settings, children);
       }),

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { submissionBody } from '#client/wire.ts';
 import { signMessages } from '#protocol/signing.ts';
-import { BAR_SEC, barsBetween, readBars } from '#sequencer/market-data/bars.ts';
 import type { Market } from './market.ts';
-import { LAST_MINUTE } from './replay.ts';
+import type { MarketPlan } from './plan.ts';
 import { ETH_PERP } from './strategies/strategy.ts';
 import type { Terminal } from './terminal.ts';
 import type { World } from './world.ts';
 
-const LAST_RECORDED_MINUTE = '13:59';
+/** A recorded bar, however long, in real time. */
+const PACE_MS = 60_000;
 const VISITOR_DEPOSIT_MICROS = 10_000_000_000n;
 const EXAMPLE_LOTS = 10n;
 const DAY_SEC = 86_400n;
@@ -26,7 +26,13 @@ export interface Served {
 }
 
 /** Serves until the process is told to stop. */
-export async function serve(world: World, market: Market, screen: Terminal, folder: string): Promise<void> {
+export async function serve(
+  plan: MarketPlan,
+  world: World,
+  market: Market,
+  screen: Terminal,
+  folder: string,
+): Promise<void> {
   const { chain, deployment, apiUrl, domain } = world;
   const visitor = await market.openVisitor(VISITOR_DEPOSIT_MICROS);
   const served: Served = {
@@ -66,22 +72,15 @@ export async function serve(world: World, market: Market, screen: Terminal, fold
     `  See what became of it: curl -s ${apiUrl}/v1/accounts/${visitor.accountIndex}`,
     '  Rebuild everything from L1: npm run reconstruct',
   ]);
-  await Promise.race([goOn(world, market), world.failed]);
+  await Promise.race([goOn(plan, world, market), world.failed]);
 }
 
-/** The recorded minutes after the job's, then their last one for as long as it takes. */
-async function goOn(world: World, market: Market): Promise<never> {
-  const bars = barsBetween(readBars(), LAST_MINUTE, LAST_RECORDED_MINUTE);
-  for (let place = 1; ; place++) {
+/** The recorded bars after the story's, then the last one for as long as it takes. */
+async function goOn(plan: MarketPlan, world: World, market: Market): Promise<never> {
+  for (let n = 1; ; n++) {
     const startMs = performance.now();
-    const oracleBar = bars[Math.min(place, bars.length - 2)];
-    const live = bars[Math.min(place + 1, bars.length - 1)];
-    const feed = bars.slice(0, place + 1).map((bar) => bar.closeMicros);
-    await market.step(
-      { index: Number.MAX_SAFE_INTEGER, oracleBar, feed: [...feed, live.closeMicros] },
-      (member) => member.isMarketMaker,
-    );
-    await sleep(Math.max(0, Number(BAR_SEC) * 1000 - (performance.now() - startMs)));
+    await market.step(plan.stepAfter(n), (member) => member.isMarketMaker);
+    await sleep(Math.max(0, PACE_MS - (performance.now() - startMs)));
     await world.sequencer.seal();
   }
 }

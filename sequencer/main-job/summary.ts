@@ -6,8 +6,9 @@ import { invariant } from '#protocol/errors.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { accountAt, genesisState } from '#protocol/state.ts';
 import type { Reconstruction } from '../reconstruct/report.ts';
+import { tokenSymbol } from './amounts.ts';
 import { type Circuits, STALENESS_SEC } from './deployment.ts';
-import { INSTRUMENTS, symbolById } from './listing.ts';
+import type { Listing } from './listing.ts';
 import { REASONS } from './narrator.ts';
 import { coins, dollars, grouped, pricePerCoin, table } from './terminal.ts';
 
@@ -55,18 +56,18 @@ export const batchSizesText = ({ batches }: Reconstruction, circuits: Circuits):
     })
     .join(', ');
 
-const lotOf = (id: number): bigint => INSTRUMENTS.find((instrument) => instrument.id === id)?.lotE8 ?? 1n;
-
 /** One row for each side of a liquidation: the account before and after it. */
 export function liquidationLines(
   liquidations: readonly ShownLiquidation[],
+  listing: Listing,
   nameOf: (accountIndex: number) => string,
 ): string[] {
   const rows = liquidations.flatMap(
     ({ batchNumber, accountIndex, reason, rows: legs, before, after, penaltyMicros }) => {
       const closed = legs.map(({ instrumentId, closedLots, cashMicros, isShort }) => {
-        const price = pricePerCoin(cashMicros / closedLots, lotOf(instrumentId));
-        const size = `${coins(closedLots, lotOf(instrumentId))} ${symbolById(instrumentId)}`;
+        const lotE8 = listing.lotE8Of(instrumentId);
+        const price = pricePerCoin(cashMicros / closedLots, lotE8);
+        const size = `${coins(closedLots, lotE8)} ${listing.symbolOf(instrumentId)}`;
         return `${size} ${isShort ? 'bought' : 'sold'} at ${price}`;
       });
       const numbers = (side: typeof before) => [
@@ -85,7 +86,7 @@ export function liquidationLines(
 
 export function conservationLines({ conservation }: Reconstruction): string[] {
   const rows = conservation.map((sums) => [
-    sums.tokenId === 0 ? 'USDC, micros' : `${symbolById(sums.tokenId)}, lots`,
+    sums.tokenId === 0 ? 'USDC, micros' : `${tokenSymbol(sums.tokenId)}, lots`,
     grouped(sums.vaultUnits),
     grouped(sums.claimsUnits),
     grouped(sums.queuedUnits),

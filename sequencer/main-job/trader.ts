@@ -4,7 +4,7 @@ import { NonceManager } from '#client/nonces.ts';
 import type { OrderOptions } from '#client/wire.ts';
 import type { Account } from '#protocol/account.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
-import { MESSAGES_PER_SIGNATURE_MAX, STANDARD_SHAPE } from '#protocol/limits.ts';
+import { MESSAGES_PER_SIGNATURE_MAX, NONCES_PER_WORD, STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { Message, SignedMessages, SigningDomain } from '#protocol/message.ts';
 import { signMessages } from '#protocol/signing.ts';
 import type { CastMember } from './cast.ts';
@@ -24,6 +24,7 @@ export interface Venue {
 
 export interface Turn {
   readonly feed: TraderView['feed'];
+  readonly blocks: TraderView['blocks'];
   readonly table: RiskTable;
   /** Last batch time at which what is signed now may be filled. */
   readonly expirySec: bigint;
@@ -60,19 +61,24 @@ export class Trader {
     this.#venue = venue;
   }
 
-  /** Looks, decides, signs once for everything it wants, and sends. */
+  /** Looks, decides, signs for everything it wants, as much at a time as one signature takes, and sends. */
   async act(turn: Turn): Promise<TurnResult> {
     const account = await this.#venue.account(this.accountIndex);
-    const view: TraderView = { age: this.#turns, feed: turn.feed, account, table: turn.table };
+    const { feed, blocks, table } = turn;
+    const view: TraderView = { age: this.#turns, feed, blocks, account, table };
     this.#turns += 1;
-    const intents = this.member.strategy.intents(view).slice(0, MESSAGES_PER_SIGNATURE_MAX);
-    if (intents.length === 0) return { sent: 0, refused: [] };
     // A fresh word of nonces: the first fill of this turn's orders kills all older ones.
+    const intents = this.member.strategy.intents(view).slice(0, NONCES_PER_WORD);
     this.#nonces.startWord();
-    const messages = intents.map((intent) => this.#message(intent, turn.expirySec));
-    const content = { accountIndex: this.accountIndex, epoch: account.epoch, messages };
-    const signed = signMessages(this.#domain, this.#key.secret, content);
-    return { sent: messages.length, refused: await this.#venue.submit(signed, intents.map(optionsOf)) };
+    const refused: RefusedMessage[] = [];
+    for (let first = 0; first < intents.length; first += MESSAGES_PER_SIGNATURE_MAX) {
+      const group = intents.slice(first, first + MESSAGES_PER_SIGNATURE_MAX);
+      const messages = group.map((intent) => this.#message(intent, turn.expirySec));
+      const content = { accountIndex: this.accountIndex, epoch: account.epoch, messages };
+      const signed = signMessages(this.#domain, this.#key.secret, content);
+      refused.push(...(await this.#venue.submit(signed, group.map(optionsOf))));
+    }
+    return { sent: intents.length, refused };
   }
 
   #message(intent: Intent, expirySec: bigint): Message {

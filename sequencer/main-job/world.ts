@@ -23,8 +23,8 @@ import {
   rolesOn,
   STALENESS_SEC,
 } from './deployment.ts';
-import { INSTRUMENTS, REGISTRY } from './listing.ts';
 import { drawSignerWallets, type OracleSigners, startOracleSigners } from './oracle-signers.ts';
+import type { MarketPlan } from './plan.ts';
 import { RoundKeeper } from './rounds.ts';
 
 /** One worker for the batch in hand, one for the round that the next bar waits for. */
@@ -56,9 +56,8 @@ export interface World {
 export interface WorldSettings {
   readonly root: string;
   readonly circuits: Circuits;
+  readonly plan: MarketPlan;
   readonly ownerCount: number;
-  /** Prices of one coin that the oracle is deployed with. */
-  readonly indexMicros: readonly bigint[];
   readonly port: number;
   readonly report: (text: string) => void;
 }
@@ -78,16 +77,17 @@ export class Stops {
 
 /** Starts all of it; whoever calls runs `stops` in the end, whether this succeeded or not. */
 export async function startWorld(settings: WorldSettings, stops: Stops): Promise<World> {
-  const { root, circuits, ownerCount, indexMicros, report } = settings;
+  const { root, circuits, plan, ownerCount, report } = settings;
   const pool = new ProofPool({ workerCount: WORKER_COUNT });
   stops.push(() => pool.close());
   const chain = await startLocalChain(root, join(root, 'build/main-job/chain.log'));
   stops.push(() => chain.stop());
+  await chain.advanceTo(plan.deployedSec);
   const roles = rolesOn(chain, ownerCount);
   const wallets = drawSignerWallets();
   const signerAddresses = wallets.map(({ address }) => address);
-  const deployment = await deployRollup(roles, circuits, signerAddresses, indexMicros);
-  const oracles = await startOracleSigners(root, wallets, deployment.chainId, deployment.oracle);
+  const deployment = await deployRollup(roles, circuits, signerAddresses, plan);
+  const oracles = await startOracleSigners(root, wallets, plan, deployment.chainId, deployment.oracle);
   stops.push(() => oracles.stop());
   const proofTimes: ProofTimes = { batchSec: [], roundSec: [] };
   const timed = async <T>(times: number[], task: () => Promise<T>): Promise<T> => {
@@ -103,7 +103,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     oracleAbi: readArtifact('RiskOracle').abi,
     circuitHashes: [circuits.risk.plan.circuitHash],
     signers: oracles.addresses,
-    registry: REGISTRY,
+    registry: plan.listing.registry,
     prove: (inputs, words) =>
       timed(proofTimes.roundSec, async () => {
         const [task] = riskProofTasks(inputs, STANDARD_SHAPE, words).segments;
@@ -127,7 +127,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
         domainWord: domainWord(domain.chainId, domain.rollupAddress, circuits.batches[i].plan.circuitHash),
       })),
       domain,
-      instruments: INSTRUMENTS,
+      instruments: plan.listing.instruments,
       roundAgeMaxSec: STALENESS_SEC,
     },
     store,

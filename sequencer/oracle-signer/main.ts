@@ -9,6 +9,7 @@ import { createInterface } from 'node:readline';
 import { Wallet } from 'ethers';
 import { InputError } from '#protocol/errors.ts';
 import { readBars } from '#sequencer/market-data/bars.ts';
+import { readChains } from '#sequencer/market-data/option-chain.ts';
 import { type ReportRequest, reportOf, type SignerSettings, signReport } from './signer.ts';
 
 const INTEGER = /^(0|[1-9][0-9]{0,14})$/;
@@ -30,7 +31,7 @@ const toText = (value: unknown): string =>
   JSON.stringify(value, (_, field) => (typeof field === 'bigint' ? field.toString() : field));
 
 async function serve(settings: SignerSettings): Promise<void> {
-  const bars = readBars();
+  const market = { bars: readBars(settings.recording), chains: readChains() };
   const server = createServer((request, response) => {
     const send = (status: number, body: unknown): void => {
       response.writeHead(status, { 'content-type': 'application/json' });
@@ -40,7 +41,7 @@ async function serve(settings: SignerSettings): Promise<void> {
       const url = new URL(request.url ?? '/', 'http://localhost');
       if (url.pathname !== '/report')
         return send(404, { code: 'not-found', message: 'only /report is here' });
-      send(200, await signReport(reportOf(bars, settings, requestOf(url.searchParams)), settings));
+      send(200, await signReport(reportOf(market, settings, requestOf(url.searchParams)), settings));
     };
     answer().catch((error: Error) => {
       const isInput = error instanceof InputError;

@@ -12,7 +12,9 @@ import {
   riskReportDomain,
 } from '#protocol/risk/oracle-report.ts';
 import { divideNearest, PPM_ONE } from '#protocol/units.ts';
-import type { Bar } from '#sequencer/market-data/bars.ts';
+import type { Bar, RecordingName } from '#sequencer/market-data/bars.ts';
+import type { OptionChain } from '#sequencer/market-data/option-chain.ts';
+import { listingOf, surfaceReport, type WatchedBlock } from './surface-report.ts';
 
 export interface SignedReport {
   readonly report: RiskReport;
@@ -25,6 +27,8 @@ export interface SignedReport {
 export interface SignerSettings {
   readonly name: string;
   readonly privateKey: string;
+  /** The stretch of recorded market that it watches. */
+  readonly recording: RecordingName;
   readonly chainId: number;
   readonly oracleAddress: string;
   /** Its venue's price differs from the recorded one by up to this much, differently each minute. */
@@ -33,10 +37,14 @@ export interface SignerSettings {
   readonly clockOffsetSec: number;
   /** 1,000,000 for the honest. */
   readonly priceFactorPpm: number;
-  /** Forward over index − 1 of each expiry block, 1e-9: the market's, from which its venue differs as in prices. */
-  readonly basisPpb: readonly number[];
-  /** Implied volatility of each strike place, likewise. */
-  readonly volPpm: readonly number[];
+  /** Expiry blocks whose forwards and volatilities it reports; its venue differs in them as in prices. */
+  readonly blocks: readonly WatchedBlock[];
+}
+
+/** A signer's own copy of what was recorded. */
+export interface RecordedMarket {
+  readonly bars: readonly Bar[];
+  readonly chains: readonly OptionChain[];
 }
 
 /** What is asked of a signer: nothing about prices but which minute. */
@@ -56,7 +64,11 @@ export function noiseOf(text: string, most: number): bigint {
 }
 
 /** What this signer believes of a minute. @throws InputError when it has no such minute. */
-export function reportOf(bars: readonly Bar[], settings: SignerSettings, request: ReportRequest): RiskReport {
+export function reportOf(
+  { bars, chains }: RecordedMarket,
+  settings: SignerSettings,
+  request: ReportRequest,
+): RiskReport {
   const bar = bars.find(({ closeSec }) => closeSec === request.barCloseSec);
   if (bar === undefined)
     throw new InputError('barCloseSec', request.barCloseSec, 'no such minute in the data');
@@ -64,6 +76,7 @@ export function reportOf(bars: readonly Bar[], settings: SignerSettings, request
   const factor = BigInt(settings.priceFactorPpm);
   const noiseFor = (what: string) =>
     noiseOf(`${settings.name}/${what}/${bar.closeSec}`, settings.noisePpmMax);
+  const surface = surfaceReport(chains, settings.blocks.map(listingOf), bar.closeMicros, request.timeSec);
   return {
     roundNumber: request.roundNumber,
     timeSec: request.timeSec + BigInt(settings.clockOffsetSec),
@@ -72,9 +85,9 @@ export function reportOf(bars: readonly Bar[], settings: SignerSettings, request
     }),
     // The recorded market has no perpetual of ours: its mark is the index.
     premiumPpm: bar.closeMicros.map(() => 0n),
-    basisPpb: settings.basisPpb.map((basis, block) => BigInt(basis) + 1000n * noiseFor(`basis ${block}`)),
-    volPpm: settings.volPpm.map((vol, strike) =>
-      divideNearest(BigInt(vol) * (PPM_ONE + noiseFor(`vol ${strike}`)) * factor, PPM_ONE * PPM_ONE),
+    basisPpb: surface.basisPpb.map((basis, block) => basis + 1000n * noiseFor(`basis ${block}`)),
+    volPpm: surface.volPpm.map((vol, strike) =>
+      divideNearest(vol * (PPM_ONE + noiseFor(`vol ${strike}`)) * factor, PPM_ONE * PPM_ONE),
     ),
   };
 }

@@ -1,7 +1,6 @@
 /** Rows that stand in for each other: nonces used twice, positions that move, markets that do not exist. */
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { poseidonChain } from '#protocol/crypto/poseidon.ts';
-import { TINY_SHAPE } from '#protocol/limits.ts';
 import { ROW_VALUES } from '#protocol/risk/table.ts';
 import { type Attack, accepts, BUS, refuses, tinyCircuit } from '#test/support/attack.ts';
 import { positions } from '#test/support/batch-traces.ts';

@@ -7,25 +7,21 @@ import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
-import { DEFAULT_UNDERLYING_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
-import {
-  applyRound,
-  initialOracleState,
-  type OracleState,
-  riskRoundInputs,
-} from '#protocol/risk/oracle-state.ts';
-import { buildRiskTable } from '#protocol/risk/round.ts';
+import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
+import { initialOracleState, type OracleState } from '#protocol/risk/oracle-state.ts';
 import { signedHashOf } from '#protocol/signing.ts';
 import type { Command, EngineEvent } from '#sequencer/commands.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
 import { applyCommand } from '#sequencer/core.ts';
-import { CAST, type CastMember } from '#sequencer/main-job/cast.ts';
+import type { CastMember } from '#sequencer/main-job/cast.ts';
 import { BATCH_CAPACITIES } from '#sequencer/main-job/deployment.ts';
-import { INSTRUMENTS, liveMarks, REGISTRY } from '#sequencer/main-job/listing.ts';
-import { actsIn, replaySteps, type Step } from '#sequencer/main-job/replay.ts';
+import { liveMarks } from '#sequencer/main-job/live.ts';
+import { type MarketPlan, planOf } from '#sequencer/main-job/plan.ts';
+import { actsIn, type Step } from '#sequencer/main-job/replay.ts';
 import { Story } from '#sequencer/main-job/story.ts';
 import { type RefusedMessage, Trader, type Venue } from '#sequencer/main-job/trader.ts';
 import { EngineState } from '#sequencer/state.ts';
+import { planRound } from './plan-round.ts';
 
 const domain: SigningDomain = { chainId: 31337n, rollupAddress: 0xba11a57n };
 const DONATION_MICROS = 50_000_000_000n;
@@ -39,27 +35,37 @@ const proof = {
 } as const;
 const inputs = { commitment: 1n, challenge: 2n, evaluation: 3n };
 
+export interface CrashMarketSettings {
+  readonly log?: (line: string) => void;
+  readonly afterStep?: (step: Step) => void;
+}
+
 export class CrashMarket {
-  readonly state = new EngineState({
-    ...ENGINE_DEFAULTS,
-    shape: STANDARD_SHAPE,
-    sizes: BATCH_CAPACITIES.map((capacity, i) => ({ capacity, domainWord: BigInt(i + 1) })),
-    domain,
-    instruments: INSTRUMENTS,
-  });
+  readonly plan: MarketPlan;
+  readonly state: EngineState;
   readonly story = new Story();
   readonly traders: Trader[] = [];
   /** In order of number. */
   readonly sealed: SealedBatch[] = [];
   readonly refused: { who: string; code: string; message: string }[] = [];
   readonly #log: (line: string) => void;
+  readonly #afterStep: (step: Step) => void;
   #oracle: OracleState;
   #block = 0;
   #queueEnd = 0;
 
-  constructor(log: (line: string) => void = () => {}) {
+  constructor(plan = planOf('linear'), { log = () => {}, afterStep = () => {} }: CrashMarketSettings = {}) {
+    this.plan = plan;
+    this.#afterStep = afterStep;
+    this.state = new EngineState({
+      ...ENGINE_DEFAULTS,
+      shape: STANDARD_SHAPE,
+      sizes: BATCH_CAPACITIES.map((capacity, i) => ({ capacity, domainWord: BigInt(i + 1) })),
+      domain,
+      instruments: plan.listing.instruments,
+    });
     this.#log = log;
-    const [first] = replaySteps();
+    const [first] = plan.steps;
     this.#oracle = initialOracleState(
       DEFAULT_UNDERLYING_PARAMETERS,
       first.oracleBar.closeMicros,
@@ -68,7 +74,10 @@ export class CrashMarket {
   }
 
   async run(): Promise<this> {
-    for (const step of replaySteps()) await this.#step(step);
+    for (const step of this.plan.steps) {
+      await this.#step(step);
+      this.#afterStep(step);
+    }
     this.#apply({ kind: 'seal', reason: 'asked' });
     this.#settle();
     return this;
@@ -82,12 +91,13 @@ export class CrashMarket {
 
   async #step(step: Step): Promise<void> {
     this.#round(step);
-    for (const member of CAST) if (member.arrivesAtStep === step.index) this.#arrive(member);
+    for (const member of this.plan.cast) if (member.arrivesAtStep === step.index) this.#arrive(member);
     for (const trader of this.traders) this.#later(trader, step.index);
     this.#settle();
-    this.#apply({ kind: 'feed', marks: liveMarks(step.feed[step.feed.length - 1]) });
+    const { feed, blocks, barSec, oracleBar } = step;
+    this.#apply({ kind: 'feed', marks: liveMarks(this.plan.listing, feed[feed.length - 1], blocks) });
     const table = this.state.table!.table;
-    const turn = { feed: step.feed, table, expirySec: step.oracleBar.closeSec + 59n };
+    const turn = { feed, blocks, table, expirySec: oracleBar.closeSec + barSec - 1n };
     for (const trader of this.traders) {
       if (!actsIn(trader.member, step.index)) continue;
       const { refused } = await trader.act(turn);
@@ -98,19 +108,9 @@ export class CrashMarket {
   }
 
   #round({ oracleBar }: Step): void {
-    const medians = {
-      timeSec: oracleBar.closeSec,
-      indexMicros: oracleBar.closeMicros,
-      premiumPpm: [0n, 0n],
-      basisPpb: [],
-      volPpm: [],
-    };
-    const round = applyRound(this.#oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, []);
+    const round = planRound(this.plan, this.#oracle, oracleBar);
     this.#oracle = round.state;
-    const table = buildRiskTable(
-      riskRoundInputs(round.values, REGISTRY, defaultSegments(STANDARD_SHAPE)),
-      STANDARD_SHAPE,
-    );
+    const table = round.table;
     const index = (this.state.table?.index ?? -1) + 1;
     this.#l1Block([], oracleBar.closeSec, [{ index, table, acceptedAtSec: oracleBar.closeSec }]);
     const [btc, eth] = oracleBar.closeMicros;

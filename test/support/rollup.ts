@@ -50,9 +50,6 @@ export const USDC: TokenChoice = {
   values: ['Test USD Coin', 'USDC', 6],
   weiPerUnit: 1n,
   depositMinUnits: 10_000_000n,
-  // Dollars by the thousand; only lots of spot tokens are kept few.
-  capUnits: 2n ** 34n,
-  outflowFloorUnits: 2n ** 34n,
 };
 export const WBTC: TokenChoice = {
   contract: 'TestToken',
@@ -313,7 +310,7 @@ export async function deployRollup(
       token: await token.getAddress(),
       weiPerUnit: choice.weiPerUnit,
       depositMinUnits: choice.depositMinUnits ?? 1n,
-      capUnits: choice.capUnits ?? 2n ** 30n,
+      capUnits: choice.capUnits ?? (configs.length === 0 ? 2n ** 34n : 2n ** 30n),
       outflowFloorUnits: choice.outflowFloorUnits ?? 2n ** 30n,
     });
   }

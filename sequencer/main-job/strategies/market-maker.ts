@@ -1,6 +1,6 @@
 /** Quotes both sides around the live feed, leans against its inventory and steps back in a crash. */
 import { sizeOf } from '#protocol/account.ts';
-import { abs, max } from '#protocol/units.ts';
+import { abs, max, min } from '#protocol/units.ts';
 import {
   BTC_PERP,
   ETH_PERP,
@@ -8,6 +8,7 @@ import {
   liveMicrosPerLot,
   movePpm,
   type OrderIntent,
+  restingOrder,
   type Strategy,
   type TraderView,
   WBTC,
@@ -31,6 +32,15 @@ const CRASH_SIZE_PERCENT = 40n;
 const LEAN_PPM = 150n;
 const LEAN_MAX_PPM = 900n;
 
+/** Whether the underlying of a spot token or perpetual moved too far in the last bar. */
+export const isCrash = (view: TraderView, instrumentId: number): boolean =>
+  abs(movePpm(view, instrumentId, 1)) > CRASH_MOVE_PPM;
+
+export const spreadFactor = (isStepping: boolean): bigint => (isStepping ? CRASH_SPREAD_FACTOR : 1n);
+
+export const quietOrCrashLots = (quietLots: bigint, isStepping: boolean): bigint =>
+  max(1n, isStepping ? (quietLots * CRASH_SIZE_PERCENT) / 100n : quietLots);
+
 export function marketMaker(settings: MarketMakerSettings): Strategy {
   const instruments = [WBTC, WETH, BTC_PERP, ETH_PERP].filter((id) => settings.sizeLots[id] !== undefined);
   return {
@@ -42,26 +52,14 @@ export function marketMaker(settings: MarketMakerSettings): Strategy {
 
 function quotes(view: TraderView, instrumentId: number, settings: MarketMakerSettings): OrderIntent[] {
   const quietLots = settings.sizeLots[instrumentId] ?? 0n;
-  const isCrash = abs(movePpm(view, instrumentId, 1)) > CRASH_MOVE_PPM;
-  const halfSpread = isCrash ? settings.halfSpreadPpm * CRASH_SPREAD_FACTOR : settings.halfSpreadPpm;
-  const sizeLots = max(1n, isCrash ? (quietLots * CRASH_SIZE_PERCENT) / 100n : quietLots);
+  const isStepping = isCrash(view, instrumentId);
+  const halfSpread = settings.halfSpreadPpm * spreadFactor(isStepping);
+  const sizeLots = quietOrCrashLots(quietLots, isStepping);
   const lean = leanPpm(sizeOf(view.account, instrumentId), quietLots, instrumentId);
   const price = liveMicrosPerLot(view, instrumentId);
   const quote = (side: 'buy' | 'sell', size: bigint): OrderIntent[] => {
-    if (size <= 0n) return [];
     const offset = lean + (side === 'buy' ? -halfSpread : halfSpread);
-    const limitMicrosPerLot = limitAt(price, offset, side);
-    return [
-      {
-        kind: 'order',
-        instrumentId,
-        side,
-        sizeLots: size,
-        limitMicrosPerLot,
-        isReduceOnly: false,
-        isResting: true,
-      },
-    ];
+    return restingOrder(instrumentId, side, size, limitAt(price, offset, side));
   };
   return [...quote('buy', sizeLots), ...quote('sell', sellable(view, instrumentId, sizeLots))];
 }
@@ -78,4 +76,10 @@ function leanPpm(inventoryLots: bigint, quietLots: bigint, instrumentId: number)
   if (instrumentId <= WETH || quietLots === 0n) return 0n;
   const lean = (-inventoryLots * LEAN_PPM) / quietLots;
   return lean > LEAN_MAX_PPM ? LEAN_MAX_PPM : lean < -LEAN_MAX_PPM ? -LEAN_MAX_PPM : lean;
+}
+
+/** Share of a full lean in percent, against the inventory: full at twice a quiet quote. */
+export function leanShare(inventoryLots: bigint, quietLots: bigint): bigint {
+  if (quietLots === 0n) return 0n;
+  return max(-100n, min(100n, (-inventoryLots * 50n) / quietLots));
 }

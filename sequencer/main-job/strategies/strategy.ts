@@ -4,6 +4,8 @@
  */
 import type { Account } from '#protocol/account.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
+import { divideDown, divideUp, PPM_ONE } from '#protocol/units.ts';
+import type { LiveBlock } from '../live.ts';
 
 /** Ids of the instruments this market lists. */
 export const WBTC = 1;
@@ -16,9 +18,11 @@ export interface TraderView {
   readonly age: number;
   /** Live closes per coin (BTC, ETH) in micros, oldest first; the last is now. At least one. */
   readonly feed: readonly (readonly [btc: bigint, eth: bigint])[];
+  /** Dated instruments that trade, at live prices. */
+  readonly blocks: readonly LiveBlock[];
   /** The trader's own leaf as the engine has it. */
   readonly account: Account;
-  /** The newest proved table: what the engine judges margin by. One bar behind the feed. */
+  /** The newest proved table: what the engine judges margin by. It may be behind the feed. */
   readonly table: RiskTable;
 }
 
@@ -67,13 +71,41 @@ export function movePpm(view: TraderView, instrumentId: number, bars: number): b
   return then === undefined ? 0n : ((now - then) * 1_000_000n) / then;
 }
 
-/** `price` moved by `offsetPpm` and rounded to a tick: down for a buyer, up for a seller. */
-export function limitAt(price: bigint, offsetPpm: bigint, side: 'buy' | 'sell'): bigint {
-  const scaled = price * (1_000_000n + offsetPpm);
-  const step = TICK_MICROS_PER_LOT * 1_000_000n;
-  const ticks = side === 'buy' ? scaled / step : (scaled + step - 1n) / step;
+/** The perpetual of an underlying. */
+export const perpetualOf = (underlying: number): number => [BTC_PERP, ETH_PERP][underlying];
+
+/** A price rounded to a tick: down for a buyer, up for a seller. `scale` divides the price. */
+export function limitAround(price: bigint, side: 'buy' | 'sell', scale = 1n): bigint {
+  const step = TICK_MICROS_PER_LOT * scale;
+  const ticks = side === 'buy' ? divideDown(price, step) : divideUp(price, step);
   return ticks * TICK_MICROS_PER_LOT;
 }
+
+/** `price` moved by `offsetPpm` and rounded to a tick: down for a buyer, up for a seller. */
+export function limitAt(price: bigint, offsetPpm: bigint, side: 'buy' | 'sell'): bigint {
+  return limitAround(price * (PPM_ONE + offsetPpm), side, PPM_ONE);
+}
+
+/** A quote: it rests until it expires, and is not made of nothing. */
+export const restingOrder = (
+  instrumentId: number,
+  side: 'buy' | 'sell',
+  sizeLots: bigint,
+  limitMicrosPerLot: bigint,
+): OrderIntent[] =>
+  sizeLots <= 0n
+    ? []
+    : [
+        {
+          kind: 'order',
+          instrumentId,
+          side,
+          sizeLots,
+          limitMicrosPerLot,
+          isReduceOnly: false,
+          isResting: true,
+        },
+      ];
 
 /** How far through the live price a taker is ready to go. */
 const TAKER_REACH_PPM = 6_000n;

@@ -2,20 +2,22 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { poseidon, poseidonChain } from '#protocol/crypto/poseidon.ts';
-import { TINY_SHAPE } from '#protocol/limits.ts';
+import { STANDARD_SHAPE, TINY_SHAPE } from '#protocol/limits.ts';
 import { pack, unpack } from '#protocol/pack.ts';
 import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
 import { quarterMoveNearest } from '#protocol/risk/linear-price.ts';
-import { RISK_TINY } from '#protocol/risk/registry.ts';
+import { RISK_SMALL, RISK_TINY } from '#protocol/risk/registry.ts';
 import {
   INSTRUMENT_LIMITS_LAYOUT,
   INSTRUMENT_PRICE_LAYOUT,
   riskStatements,
   UNDERLYING_LAYOUT,
+  WORDS_PER_BLOCK,
 } from '#protocol/risk/risk-words.ts';
 import { rowHash } from '#protocol/risk/table.ts';
 import { divideNearest, type Lots, PPM_ONE } from '#protocol/units.ts';
 import { HALF, RUNS, template } from '#test/support/circuits/template.ts';
+import { inDays, registryOf } from '#test/support/option-registry.ts';
 import { roundOf } from '#test/support/risk-rounds.ts';
 
 const FILE = 'circuits/risk/linear-row.circom';
@@ -59,18 +61,20 @@ describe('row of a linear instrument', () => {
       1n,
     ]);
   type Statement = ReturnType<typeof round>;
-  const inputOf = ({ segments: [{ words }] }: Statement, i: number) => ({
-    priceWord: words[7 + 2 * i],
-    limitsWord: words[8 + 2 * i],
+  const wordOfPlace = (i: number): number => 7 + 2 * i;
+  const inputOf = ({ segments: [{ words }] }: Statement, i: number, wordOf = wordOfPlace) => ({
+    priceWord: words[wordOf(i)],
+    limitsWord: words[wordOf(i) + 1],
     indexMicros: [words[5] & last(44), words[6] & last(44)],
     quarterMoves: [quarterMoveNearest(words[5] >> 44n), quarterMoveNearest(words[6] >> 44n)],
   });
-  const checkAll = async (statement: Statement): Promise<void> => {
+  /** @param wordOf place of the first word of the table's i-th row. */
+  const checkAll = async (statement: Statement, wordOf = wordOfPlace): Promise<void> => {
     for (const [i, risk] of statement.table.rows.entries()) {
-      const input = inputOf(statement, i);
+      const input = inputOf(statement, i, wordOf);
       const { underlying, mark, expirySec } = risk;
       await (await row()).equals(input, {
-        rowHash: rowHash(risk, TINY_SHAPE),
+        rowHash: rowHash(risk, { scenarios: risk.losses.length }),
         isListed: 1,
         mark,
         underlying,
@@ -82,7 +86,7 @@ describe('row of a linear instrument', () => {
     }
   };
 
-  it("is its twin's for every kind of instrument", async () => {
+  it("is its twin's for spot and perpetuals", async () => {
     const premium = fc.bigInt(-10_000n, 10_000n);
     const funding = fc.bigInt(-(1n << 49n), 1n << 49n);
     await fc.assert(
@@ -108,6 +112,39 @@ describe('row of a linear instrument', () => {
         },
       ),
       { numRuns: 8 },
+    );
+  });
+
+  it("is its twin's for dated futures", async () => {
+    const price = fc.bigInt(1_000_000_000n, 400_000_000_000n);
+    const basis = fc.bigInt(-10_000_000n, 10_000_000n);
+    const wordOfBlock = (block: number): number =>
+      wordOfPlace(RISK_SMALL.linear) + block * (WORDS_PER_BLOCK + RISK_SMALL.strikesPerBlock);
+    await fc.assert(
+      fc.asyncProperty(
+        price,
+        fc.bigInt(1n, 400n),
+        basis,
+        fc.boolean(),
+        async (btc, days, ppb, isReduceOnly) => {
+          const block = { expirySec: inDays(days), strikes: [], isReduceOnly };
+          const blocks = [0, 1].map((underlying) => ({ ...block, underlying }));
+          const inputs = roundOf(
+            { btc, eth: 3_312_345_678n },
+            {
+              registry: registryOf([RISK_SMALL], blocks, []),
+              segments: [RISK_SMALL],
+              basisPpb: [ppb, 7n - ppb],
+            },
+          );
+          const statement = riskStatements(inputs, STANDARD_SHAPE, [1n]);
+          expect(statement.table.rows.map(({ expirySec }) => expirySec)).to.deep.equal(
+            blocks.map(({ expirySec }) => expirySec),
+          );
+          await checkAll(statement, wordOfBlock);
+        },
+      ),
+      { numRuns: 6 },
     );
   });
 

@@ -6,8 +6,7 @@ import { readPublicWords } from '#protocol/batch/read-words.ts';
 import { publicWords } from '#protocol/batch/words.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { genesisState, ledgerTotals, stateRoot } from '#protocol/state.ts';
-import { CAST } from '#sequencer/main-job/cast.ts';
-import { MARKET_SLOTS } from '#sequencer/main-job/listing.ts';
+import { LINEAR_LISTING } from '#sequencer/main-job/listing.ts';
 import { ETH_PERP, WETH } from '#sequencer/main-job/strategies/strategy.ts';
 import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
 import { CrashMarket } from '../../support/crash-market.ts';
@@ -58,7 +57,7 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
 
   it('has a market: at least 8 accounts, 300 signed orders and 25 batches', () => {
     expect(market.traders.length).to.be.at.least(8);
-    expect(market.traders.length).to.equal(CAST.length);
+    expect(market.traders.length).to.equal(market.plan.cast.length);
     expect(market.story.ordersAccepted).to.be.at.least(300);
     expect(market.story.batchesFinal).to.be.at.least(25);
   });
@@ -128,7 +127,7 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
       operations: batch.content.l1Operations.map(({ operation }) => operation),
       l1TxHash: '0x',
     }));
-    const rebuilt = rebuild(genesisState(STANDARD_SHAPE), batches, MARKET_SLOTS);
+    const rebuilt = rebuild(genesisState(STANDARD_SHAPE), batches, LINEAR_LISTING.marketSlots);
     expect(stateRoot(rebuilt.at(-1)!.ledger)).to.equal(stateRoot(market.state.ledger));
   });
 });

@@ -22,7 +22,7 @@ const table = crashTable();
 /** What a trader sees when the bar that begins at `last` has closed. */
 function viewAt(last: string, account: Account, age = 5): TraderView {
   const feed = barsBetween(bars, '12:30', last).map((bar) => bar.closeMicros);
-  return { age, feed, account, table };
+  return { age, feed, blocks: [], account, table };
 }
 const ordersOf = (strategy: Strategy, view: TraderView): OrderIntent[] =>
   strategy.intents(view).filter((intent) => intent.kind === 'order');

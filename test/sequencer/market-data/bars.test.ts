@@ -1,6 +1,13 @@
 import { expect } from 'chai';
 import { InputError, InvariantError } from '#protocol/errors.ts';
-import { barsBetween, perLot, priceToMicros, readBars } from '#sequencer/market-data/bars.ts';
+import {
+  barsBetween,
+  lastClosed,
+  parseCandles,
+  perLot,
+  priceToMicros,
+  readBars,
+} from '#sequencer/market-data/bars.ts';
 
 const MOVE_BOUND_PPM = 100_000n;
 
@@ -26,6 +33,50 @@ describe('replayed market', () => {
         const movePpm = ((change < 0n ? -change : change) * 1_000_000n) / before;
         expect(movePpm < MOVE_BOUND_PPM, `bar ${i}, coin ${coin}`).to.equal(true);
       }
+    }
+  });
+
+  it('holds the night of 2026-02-05 in quarter hours, within the oracle’s move bound', () => {
+    const night = readBars('crash-2026');
+    expect(night.length).to.equal(96);
+    const bottom = night.reduce((low, bar) => (bar.closeMicros[0] < low.closeMicros[0] ? bar : low));
+    expect(new Date(Number(bottom.closeSec) * 1000).toISOString()).to.equal('2026-02-06T00:15:00.000Z');
+    expect(bottom.closeMicros).to.deep.equal([60_255_650_000n, 1_769_490_000n]);
+    night.slice(1).forEach((bar, i) => {
+      expect(bar.closeSec - night[i].closeSec).to.equal(900n);
+      for (const coin of [0, 1]) {
+        const ratio = Number(bar.closeMicros[coin]) / Number(night[i].closeMicros[coin]);
+        expect(Math.abs(ratio - 1) < 0.05, `${bar.closeSec}`).to.equal(true);
+      }
+    });
+  });
+
+  it('knows of a moment what had closed by then', () => {
+    expect(lastClosed(bars, bars[5].closeSec)).to.equal(bars[5]);
+    expect(lastClosed(bars, bars[5].closeSec + 59n)).to.equal(bars[5]);
+    expect(() => lastClosed(bars, bars[0].closeSec - 1n)).to.throw(InputError);
+  });
+
+  it('refuses candles of another form, or with a gap, by field', () => {
+    const header = 'open_time_ms,open,high,low,close,volume';
+    const candles = (...opens: string[]) =>
+      [header, ...opens.map((open) => `${open},1,2,1,1.5,0`)].join('\n');
+    expect(parseCandles(candles('60000', '120000'), 60n).map(({ openMs }) => openMs)).to.deep.equal([
+      60_000n,
+      120_000n,
+    ]);
+    const refused: [string, string][] = [
+      ['header', candles('60000').replace('volume', 'size')],
+      ['line 2', `${header}\n60000,1,2,1`],
+      ['open_time_ms', candles('6e4')],
+      ['open_time_ms', candles('60000', '180000')],
+      ['open_time_ms', candles('60000', '60000')],
+      ['price', `${header}\n60000,1,2,1,-1.5,0`],
+    ];
+    for (const [field, text] of refused) {
+      expect(() => parseCandles(text, 60n), text)
+        .to.throw(InputError)
+        .with.property('field', field);
     }
   });
 

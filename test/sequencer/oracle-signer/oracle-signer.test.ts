@@ -4,28 +4,39 @@ import { expect } from 'chai';
 import { Wallet } from 'ethers';
 import { InputError } from '#protocol/errors.ts';
 import { barsBetween, readBars } from '#sequencer/market-data/bars.ts';
+import { readChains } from '#sequencer/market-data/option-chain.ts';
 import { collectReports, type SignerAddress } from '#sequencer/oracle-signer/relay.ts';
 import { noiseOf, reportOf, type SignerSettings, signReport } from '#sequencer/oracle-signer/signer.ts';
+import { listingOf, surfaceReport } from '#sequencer/oracle-signer/surface-report.ts';
 
 const bars = readBars();
+const chains = readChains();
+const market = { bars, chains };
 const [bar] = barsBetween(bars, '12:53', '12:53');
 const request = { roundNumber: 7n, timeSec: bar.closeSec + 2n, barCloseSec: bar.closeSec };
+/** An expiry of the recorded chains, long before it. */
+const BLOCK = {
+  expirySec: Number(chains[0].expiries[1].expirySec),
+  underlying: 0,
+  lotE8: 100_000,
+  strikesMicrosPerLot: [35_000_000, 40_000_000, 0],
+};
 const oracleAddress = `0x${'11'.repeat(20)}`;
 const settingsOf = (i: number): SignerSettings => ({
   name: `signer ${i}`,
+  recording: 'crash-2021',
   privateKey: `0x${(i + 1).toString(16).padStart(64, '0')}`,
   chainId: 31337,
   oracleAddress,
   noisePpmMax: 200,
   clockOffsetSec: i - 2,
   priceFactorPpm: 1_000_000,
-  basisPpb: [4_000_000, -1_000_000],
-  volPpm: [600_000, 550_000, 700_000, 0],
+  blocks: [BLOCK],
 });
 
 describe('oracle signer', () => {
   it('reports the close of the minute within its noise, by its own clock', () => {
-    const report = reportOf(bars, settingsOf(4), request);
+    const report = reportOf(market, settingsOf(4), request);
     expect(report.timeSec).to.equal(request.timeSec + 2n);
     report.indexMicros.forEach((price, i) => {
       const off = ((price - bar.closeMicros[i]) * 1_000_000n) / bar.closeMicros[i];
@@ -34,34 +45,37 @@ describe('oracle signer', () => {
   });
 
   it('disagrees a little with the others, and always the same way', () => {
-    const seen = [0, 1, 2, 3, 4].map((i) => reportOf(bars, settingsOf(i), request).indexMicros[0]);
+    const seen = [0, 1, 2, 3, 4].map((i) => reportOf(market, settingsOf(i), request).indexMicros[0]);
     expect(new Set(seen).size).to.be.greaterThan(1);
-    expect(reportOf(bars, settingsOf(0), request)).to.deep.equal(reportOf(bars, settingsOf(0), request));
+    expect(reportOf(market, settingsOf(0), request)).to.deep.equal(reportOf(market, settingsOf(0), request));
     expect(noiseOf('a', 0)).to.equal(0n);
   });
 
   it('reports forwards and volatilities as its venue sees them, and lies about them as about prices', () => {
     const settings = settingsOf(3);
-    const { basisPpb, volPpm } = reportOf(bars, settings, request);
+    const { basisPpb, volPpm } = reportOf(market, settings, request);
+    const honest = surfaceReport(chains, [listingOf(BLOCK)], bar.closeMicros, request.timeSec);
+    expect([basisPpb.length, volPpm.length]).to.deep.equal([1, 3]);
+    expect(volPpm[2]).to.equal(0n);
     basisPpb.forEach((basis, b) => {
-      const off = basis - BigInt(settings.basisPpb[b]);
+      const off = basis - honest.basisPpb[b];
       expect(off >= -200_000n && off <= 200_000n, `block ${b} by ${off} ppb`).to.equal(true);
     });
     volPpm.forEach((vol, k) => {
-      const off = vol - BigInt(settings.volPpm[k]);
-      expect(off >= -140n && off <= 140n, `strike ${k} by ${off} ppm`).to.equal(true);
+      const off = (1_000_000n * (vol - honest.volPpm[k])) / (honest.volPpm[k] || 1n);
+      expect(off >= -200n && off <= 200n, `strike ${k} by ${off} ppm`).to.equal(true);
     });
     const liar = { ...settings, priceFactorPpm: 500_000 };
-    const halved = reportOf(bars, liar, request).volPpm.map((vol, k) => 2n * vol - volPpm[k]);
+    const halved = reportOf(market, liar, request).volPpm.map((vol, k) => 2n * vol - volPpm[k]);
     expect(halved.every((off) => off >= -1n && off <= 1n)).to.equal(true);
   });
 
   it('says nothing of a minute it has not seen', () => {
-    expect(() => reportOf(bars, settingsOf(0), { ...request, barCloseSec: 60n })).to.throw(InputError);
+    expect(() => reportOf(market, settingsOf(0), { ...request, barCloseSec: 60n })).to.throw(InputError);
   });
 
   it('signs for one chain and one contract', async () => {
-    const report = reportOf(bars, settingsOf(0), request);
+    const report = reportOf(market, settingsOf(0), request);
     const here = await signReport(report, settingsOf(0));
     const there = await signReport(report, { ...settingsOf(0), oracleAddress: `0x${'22'.repeat(20)}` });
     expect(here.signature).to.not.deep.equal(there.signature);

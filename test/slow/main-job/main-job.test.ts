@@ -1,26 +1,14 @@
-import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { expect } from 'chai';
-
-const ROOT = resolve(import.meta.dirname, '../../..');
+import { type FinishedJob, runMainJob } from '../../support/main-job.ts';
 
 describe('npm start -- --exit', function () {
   this.timeout(3_600_000);
-  let output = '';
-  let code: number | null;
-  let figures: Record<string, number | string>;
+  let code: FinishedJob['code'];
+  let output: string;
+  let figures: FinishedJob['figures'];
 
   before(async () => {
-    const child = spawn(process.execPath, ['sequencer/main-job/main.ts', '--exit'], {
-      cwd: ROOT,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-    });
-    code = await new Promise((done) => child.once('close', done));
-    figures = JSON.parse(readFileSync(`${ROOT}/build/main-job/figures.json`, 'utf8'));
+    ({ code, output, figures } = await runMainJob());
   });
 
   it('ends with code 0', () => {
