@@ -12,6 +12,7 @@ include "row/instrument.circom";
 include "row/l1-operation.circom";
 include "row/liquidation.circom";
 include "row/message.circom";
+include "row/settlement.circom";
 include "row/signature.circom";
 include "row/withdrawal.circom";
 include "state/markets.circom";
@@ -20,13 +21,14 @@ include "arithmetic/poseidon.circom";
 function HEADER_WORDS() { return 15; }
 
 // Proves       a batch takes the old state root to the new one by the rules of docs/protocol.md: every change of every
-//              account comes from a signed message, the L1 queue, a liquidation or the fund, and every account that
+//              account comes from a signed message, the L1 queue, a liquidation, a settlement or the fund, and every account that
 //              trades, withdraws or is liquidated passes its rule of health.
 // Assumes      the contract computes challenge and evaluation from the words it sees and the commitment, keeps every word
 //              below p, and checks what docs/protocol.md §6 and §7 leave to it. The table is proved by the risk circuit.
 // Public       commitment, challenge, evaluation, in this order: protocol/batch/batch.ts PublicInputs.
 template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS,
-    ACCOUNTS, SIGNATURES, MESSAGES, INSTRUMENTS, L1_OPERATIONS, WITHDRAWALS, LIQUIDATIONS) {
+    ACCOUNTS, SIGNATURES, MESSAGES, INSTRUMENTS, L1_OPERATIONS, WITHDRAWALS, LIQUIDATIONS,
+    SETTLEMENTS) {
     signal input commitment;
     signal input challenge;
     signal input evaluation;
@@ -42,6 +44,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input pricesUsable;
     signal input fundBookedMicros;
     signal input hasTrades;
+    signal input retiredInstrument;
     // ---- State.
     signal input oldAccountsRoot;
     signal input marketRowHashes[MARKETS];
@@ -116,6 +119,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input instrumentUnderlying[INSTRUMENTS];
     signal input instrumentIsSpot[INSTRUMENTS];
     signal input instrumentIsReduceOnly[INSTRUMENTS];
+    signal input instrumentIsSettled[INSTRUMENTS];
     signal input instrumentMarketSlot[INSTRUMENTS];
     signal input instrumentOldInterestLots[INSTRUMENTS];
     signal input instrumentNewInterestLots[INSTRUMENTS];
@@ -181,6 +185,11 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input liquidationPendingLots[LIQUIDATIONS][SPOT_SLOTS()];
     // Set in one row of each liquidated account: the one whose pending deposits its account row reads.
     signal input liquidationIsFirst[LIQUIDATIONS];
+    signal input settlementIsUsed[SETTLEMENTS];
+    signal input settlementAccountIndex[SETTLEMENTS];
+    signal input settlementInstrumentId[SETTLEMENTS];
+    signal input settlementIsShort[SETTLEMENTS];
+    signal input settlementLots[SETTLEMENTS];
 
     // ---- Challenges.
     component first = FirstChallenges();
@@ -213,6 +222,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         instruments[i].underlying <== instrumentUnderlying[i];
         instruments[i].isSpot <== instrumentIsSpot[i];
         instruments[i].isReduceOnly <== instrumentIsReduceOnly[i];
+        instruments[i].isSettled <== instrumentIsSettled[i];
         instruments[i].marketSlot <== instrumentMarketSlot[i];
         instruments[i].oldInterestLots <== instrumentOldInterestLots[i];
         instruments[i].newInterestLots <== instrumentNewInterestLots[i];
@@ -299,7 +309,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         withdrawals[w].beta <== beta;
     }
 
-    // ---- L1 operations and liquidations.
+    // ---- L1 operations, liquidations and settlements.
     component accounts[ACCOUNTS];
     for (var a = 0; a < ACCOUNTS; a++) {
         accounts[a] = AccountRow(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, SCENARIOS, DIGIT_BITS);
@@ -372,6 +382,34 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
                 liquidationIsUsed[q] * (liquidations[q].positionKey - liquidations[q - 1].positionKey - 1));
         }
     }
+    component settlements[SETTLEMENTS];
+    for (var q = 0; q < SETTLEMENTS; q++) {
+        settlements[q] = SettlementRow(ACCOUNTS, INSTRUMENTS);
+        settlements[q].isUsed <== settlementIsUsed[q];
+        settlements[q].accountIndex <== settlementAccountIndex[q];
+        settlements[q].instrumentId <== settlementInstrumentId[q];
+        settlements[q].isShort <== settlementIsShort[q];
+        settlements[q].lots <== settlementLots[q];
+        settlements[q].accountIndexes <== accountIndex;
+        for (var i = 0; i < INSTRUMENTS; i++) {
+            settlements[q].instrumentIds[i] <== instruments[i].instrumentId;
+            settlements[q].marks[i] <== instrumentRow[i][ROW_MARK()];
+        }
+        settlements[q].isSettled <== instrumentIsSettled;
+        settlements[q].alpha <== last.alpha;
+        settlements[q].beta <== beta;
+        if (q > 0) {
+            // Used rows come first and strictly increase by account and instrument.
+            (1 - settlementIsUsed[q - 1]) * settlementIsUsed[q] === 0;
+            RangeCheck(ACCOUNT_INDEX_BITS() + INSTRUMENT_ID_BITS())(
+                settlementIsUsed[q] * (settlements[q].positionKey - settlements[q - 1].positionKey - 1));
+        }
+    }
+    component retirement = Retirement(INSTRUMENTS);
+    retirement.instrumentId <== retiredInstrument;
+    for (var i = 0; i < INSTRUMENTS; i++) { retirement.instrumentIds[i] <== instruments[i].instrumentId; }
+    retirement.isSettled <== instrumentIsSettled;
+    retirement.newInterestLots <== instrumentNewInterestLots;
     for (var w = 1; w < WITHDRAWALS; w++) { (1 - withdrawals[w - 1].isUsed) * withdrawals[w].isUsed === 0; }
 
     // ---- Accounts: what the rows above say of each.
@@ -519,7 +557,9 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         accounts[a].pendingQuoteMicros <== pendingQuote;
         for (var t = 0; t < SPOT_SLOTS(); t++) { accounts[a].pendingLots[t] <== pendingLots[t]; }
         pendingWords[a] <== pendingWord;
-        accounts[a].otherRows <== l1Count + liquidationCount + signedWithdrawals;
+        var settlementCount = 0;
+        for (var q = 0; q < SETTLEMENTS; q++) { settlementCount += settlements[q].isHere[a]; }
+        accounts[a].otherRows <== l1Count + liquidationCount + settlementCount + signedWithdrawals;
         firstCount === accounts[a].isLiquidated;
         (1 - accounts[a].isLiquidated) * liquidationCount === 0;
         accounts[a].isLiquidated * deposits === 0;
@@ -583,7 +623,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
 
     // ---- Public words.
     var ELEMENTS = leafElementCount(DERIVATIVES, RECORDS);
-    var EVENTS = 4 * L1_OPERATIONS + WITHDRAWALS + 2 * LIQUIDATIONS;
+    var EVENTS = 4 * L1_OPERATIONS + WITHDRAWALS + 2 * LIQUIDATIONS + 1;
     var WORDS = HEADER_WORDS() + EVENTS + ACCOUNTS * (ELEMENTS - 1);
     component words = EvaluateWords(WORDS);
     var marginWord = esCount;
@@ -591,7 +631,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         marginWord += addOnUnitDollars[u] * (1 << (ES_COUNT_WORD_BITS() + u * ADD_ON_UNIT_BITS()));
     }
     component committed = BatchCommitment(HEADER_WORDS(), EVENTS, ACCOUNTS, accountCommitments(SCENARIOS), INSTRUMENTS,
-        SIGNATURES, MESSAGES, WITHDRAWALS);
+        SIGNATURES, MESSAGES, WITHDRAWALS, SETTLEMENTS);
     committed.header <== [domainWord, chainId, rollupAddress, batchNumber, oldStateRoot, newStateRoot, batchTimeSec,
         markets.tableHash, marginWord, pricesUsable, fundBookedMicros, fees, penalties, fundPayments, hasTrades];
     for (var o = 0; o < L1_OPERATIONS; o++) {
@@ -605,6 +645,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         committed.events[4 * L1_OPERATIONS + WITHDRAWALS + 2 * q] <== liquidations[q].word;
         committed.events[4 * L1_OPERATIONS + WITHDRAWALS + 2 * q + 1] <== liquidations[q].pendingWord;
     }
+    committed.events[EVENTS - 1] <== retiredInstrument;
     words.challenge <== challenge;
     for (var i = 0; i < HEADER_WORDS(); i++) { words.words[i] <== committed.header[i]; }
     for (var i = 0; i < EVENTS; i++) { words.words[HEADER_WORDS() + i] <== committed.events[i]; }
@@ -626,6 +667,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     for (var s = 0; s < SIGNATURES; s++) { committed.signatures[s] <== signatures[s].committed; }
     for (var m = 0; m < MESSAGES; m++) { committed.messages[m] <== messages[m].committed; }
     for (var w = 0; w < WITHDRAWALS; w++) { committed.withdrawals[w] <== withdrawals[w].committed; }
+    for (var q = 0; q < SETTLEMENTS; q++) { committed.settlements[q] <== settlements[q].committed; }
     commitment === committed.commitment;
 
     // ---- Bus and Freivalds. Each list of positions is summed with a weight of its own, δ^(2a + 1) and δ^(2a + 2).
@@ -636,6 +678,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     for (var w = 0; w < WITHDRAWALS; w++) { total += withdrawals[w].busSum; }
     for (var o = 0; o < L1_OPERATIONS; o++) { total += l1Rows[o].busSum; }
     for (var q = 0; q < LIQUIDATIONS; q++) { total += liquidations[q].busSum; }
+    for (var q = 0; q < SETTLEMENTS; q++) { total += settlements[q].busSum; }
     signal weighted[ACCOUNTS][4];
     var values = 0;
     for (var i = 0; i < INSTRUMENTS; i++) { values += instruments[i].valueSum; }

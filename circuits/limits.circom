@@ -5,6 +5,7 @@ function ACCOUNT_INDEX_BITS() { return 24; }
 function INSTRUMENT_ID_BITS() { return 20; }
 function TOKEN_ID_BITS() { return 4; }
 function SIZE_BITS() { return 47; }
+function INTEREST_BITS() { return 48; }
 function PRICE_BITS() { return 40; }
 function AMOUNT_BITS() { return 88; }
 function ORDER_CASH_BITS() { return 72; }

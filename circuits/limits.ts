@@ -10,6 +10,7 @@ const CONSTANTS: Readonly<Record<string, bigint | number>> = {
   INSTRUMENT_ID_BITS: limits.INSTRUMENT_ID_BITS,
   TOKEN_ID_BITS: limits.TOKEN_ID_BITS,
   SIZE_BITS: limits.SIZE_BITS,
+  INTEREST_BITS: limits.INTEREST_BITS,
   PRICE_BITS: limits.PRICE_BITS,
   AMOUNT_BITS: limits.AMOUNT_BITS,
   ORDER_CASH_BITS: limits.ORDER_CASH_BITS,
@@ -62,6 +63,7 @@ export const batchParameters = (shape: limits.StateShape, capacity: limits.Batch
   capacity.l1Operations,
   capacity.withdrawals,
   capacity.liquidations,
+  capacity.settlements,
 ];
 
 export const renderMain = (shape: limits.StateShape, capacity: limits.BatchCapacity): string =>

@@ -13,6 +13,7 @@ import { heldInstruments, marginOf } from '#protocol/risk/margin.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import type { AccountEvents } from '#protocol/transition/events.ts';
 import { liquidationReason, refuseLiquidation } from '#protocol/transition/liquidation-rules.ts';
+import { settledWorth } from '#protocol/transition/settlement-rules.ts';
 import { max, min } from '#protocol/units.ts';
 
 export interface LiquidationEvidence {
@@ -64,6 +65,7 @@ export function verifyLiquidation(
     liquidations: rows,
     liquidated: { accountIndex, reason, penaltyMicros, pending },
     fundPayments: [],
+    settlements: [],
   };
   const marginBefore = marginOf(before, table, shape, pending);
   const marginAfter = marginOf(after, table, shape, pending);
@@ -102,6 +104,8 @@ function refuseRows({
     return reject('no-liquidation', 'no liquidation word names this account', { accountIndex });
   const ids = new Set([...heldInstruments(before), ...heldInstruments(after)]);
   for (const id of ids) {
+    // A settled position may become cash in any batch; what it was worth is in cashAfterRows.
+    if (rowOf(table, id)?.isSettled && sizeOf(after, id) === 0n) continue;
     const closed = rows.filter((row) => row.instrumentId === id);
     const change = sizeOf(after, id) - sizeOf(before, id);
     const stated = closed.reduce((sum, row) => sum + (row.isShort ? row.closedLots : -row.closedLots), 0n);
@@ -131,12 +135,13 @@ const isWithinBand = (row: PublishedLiquidation, { mark, band }: RiskRow): boole
     ? row.cashMicros <= row.closedLots * (mark + band)
     : row.cashMicros >= row.closedLots * (mark - band);
 
-/** cashStar as the rows alone leave it. Closing a long of s lots: + cash − s·fundingIndex. */
-function cashAfterRows({ before, rows, table }: LiquidationEvidence): bigint {
+/** cashStar as the rows alone leave it, and settled positions that became cash. Closing a long of s lots: + cash − s·fundingIndex. */
+function cashAfterRows({ before, after, rows, table }: LiquidationEvidence): bigint {
+  const settledMicros = settledWorth(before, table) - settledWorth(after, table);
   return rows.reduce((cashStar, row) => {
     const funding = row.closedLots * (rowOf(table, row.instrumentId)?.fundingIndex ?? 0n);
     return row.isShort ? cashStar - row.cashMicros + funding : cashStar + row.cashMicros - funding;
-  }, before.cashStar as bigint);
+  }, before.cashStar + settledMicros);
 }
 
 function penaltyOf({ rows, table }: LiquidationEvidence, equityBeforePenalty: bigint): bigint {

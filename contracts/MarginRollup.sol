@@ -3,6 +3,7 @@ pragma solidity ^0.8.28;
 
 import {IBatchVerifier} from "./interfaces/IBatchVerifier.sol";
 import {ITokenVault} from "./interfaces/ITokenVault.sol";
+import {IRegistryHolder} from "./interfaces/IInstrumentRegistry.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
 import {BatchWords, HEADER_WORDS} from "./libraries/BatchWords.sol";
 import {EventWords} from "./libraries/EventWords.sol";
@@ -73,7 +74,7 @@ contract MarginRollup is L1Operations {
 
     // BATCHES
 
-    /// @param body outcomes, withdrawals, liquidations and accounts, encoded as BatchWords.decode reads them
+    /// @param body outcomes, withdrawals, liquidations, retirement and accounts, encoded as BatchWords.decode reads them
     /// @param commitment the circuit's commitment to everything that enters a key or an amount
     function submitBatch(
         BatchHeader calldata header,
@@ -127,10 +128,10 @@ contract MarginRollup is L1Operations {
         bytes calldata body,
         uint256 commitment
     ) private view returns (uint256[] memory statement) {
-        uint256 eventBodyWords = uint256(size.l1Operations) + size.withdrawals + size.liquidations;
+        uint256 eventBodyWords = uint256(size.l1Operations) + size.withdrawals + size.liquidations + 1;
         uint256 accountBodyWords = size.accounts * accountWords;
         uint256[] memory bodyWords = BatchWords.decode(body, eventBodyWords + accountBodyWords);
-        uint256 accountsAt = _liquidationsAt(size) + 2 * uint256(size.liquidations);
+        uint256 accountsAt = _retirementAt(size) + 1;
         statement = new uint256[](accountsAt + accountBodyWords);
         statement[0] = commitment;
         statement[1] = statement.length - BatchWords.STATEMENT_PREFIX;
@@ -219,7 +220,7 @@ contract MarginRollup is L1Operations {
         }
     }
 
-    /// @dev Withdrawals, then rows liquidation, pending deposits.
+    /// @dev Withdrawals, then rows liquidation, pending deposits, then the retired instrument.
     function _bindEvents(
         uint256[] memory statement,
         uint256[] memory bodyWords,
@@ -246,6 +247,7 @@ contract MarginRollup is L1Operations {
                 }
                 position += 2;
             }
+            statement[position] = bodyWords[from];
         }
     }
 
@@ -295,6 +297,8 @@ contract MarginRollup is L1Operations {
         if (hasMovements || incomeMicros + header.fundPaymentsMicros > 0) {
             vault.book(movements, incomeMicros, header.fundPaymentsMicros);
         }
+        uint256 retiredInstrument = statement[_retirementAt(size)];
+        if (retiredInstrument != 0) IRegistryHolder(address(oracle)).parameters().retire(retiredInstrument);
         emit BatchAccepted(number, header.newStateRoot, header.batchTimeSec, header.acceptedIndex, newQueueHead);
     }
 
@@ -409,6 +413,12 @@ contract MarginRollup is L1Operations {
     function _liquidationsAt(BatchSize memory size) private pure returns (uint256) {
         unchecked {
             return _withdrawalsAt(size) + size.withdrawals;
+        }
+    }
+
+    function _retirementAt(BatchSize memory size) private pure returns (uint256) {
+        unchecked {
+            return _liquidationsAt(size) + 2 * uint256(size.liquidations);
         }
     }
 

@@ -7,6 +7,7 @@ export const ACCOUNT_INDEX_BITS = 24;
 export const INSTRUMENT_ID_BITS = 20;
 export const TOKEN_ID_BITS = 4;
 export const SIZE_BITS = 47; // magnitude of a position, an order, a fill
+export const INTEREST_BITS = SIZE_BITS + 1; // open interest counts the lots of both sides
 export const PRICE_BITS = 40; // limit price and mark, micros per lot
 export const AMOUNT_BITS = 88; // an amount in a withdrawal, an L1 operation, cash of a liquidation row
 export const TIME_BITS = 32; // seconds since 1970
@@ -65,6 +66,8 @@ export interface RowCounts {
   readonly l1Operations: number;
   readonly withdrawals: number;
   readonly liquidations: number;
+  /** Positions in settled instruments that become cash. */
+  readonly settlements: number;
 }
 
 /** Rows of one batch circuit, which has the same name. */
@@ -90,6 +93,7 @@ export const SMALL_BATCH: BatchCapacity = {
   l1Operations: 2,
   withdrawals: 2,
   liquidations: 4,
+  settlements: 2,
 };
 
 /**
@@ -102,6 +106,7 @@ export const MEDIUM_BATCH: BatchCapacity = {
   name: 'batch-medium',
   instruments: 16,
   liquidations: 16,
+  settlements: 8,
 };
 
 /** For tests: every rule of the standard shape at the least number of constraints. */
@@ -123,6 +128,7 @@ export const TINY_BATCH: BatchCapacity = {
   l1Operations: 2,
   withdrawals: 1,
   liquidations: 2,
+  settlements: 2,
 };
 
 /** For tests of several sizes: one liquidation more than the tiny batch, which is every leg of a tiny account. */

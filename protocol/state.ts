@@ -6,13 +6,14 @@ import { InputError } from './errors.ts';
 import { accountFromElements, leafElements, leafHash } from './leaf.ts';
 import type { StateShape } from './limits.ts';
 import { PersistentArray } from './persistent-array.ts';
+import { abs } from './units.ts';
 
 export interface LedgerState {
   readonly shape: StateShape;
   /** Accounts that were ever written; the others are empty. */
   readonly accounts: PersistentArray<Account>;
   readonly tree: MerkleTree;
-  /** Lots per market slot: long lots of a derivative, all lots of a spot token. */
+  /** Lots held per market slot, long and short alike: 0 means that nobody holds the instrument. */
   readonly openInterest: readonly bigint[];
 }
 
@@ -57,24 +58,24 @@ export interface LedgerTotals {
   readonly cashStarMicros: bigint;
   /** Σ signed size per instrument. */
   readonly sizeLots: ReadonlyMap<number, bigint>;
-  /** Σ of the long sizes per instrument. */
-  readonly longLots: ReadonlyMap<number, bigint>;
+  /** Σ of the sizes without their sign, per instrument. */
+  readonly heldLots: ReadonlyMap<number, bigint>;
 }
 
 export function ledgerTotals(state: LedgerState): LedgerTotals {
   let cashStarMicros = 0n;
   const sizeLots = new Map<number, bigint>();
-  const longLots = new Map<number, bigint>();
+  const heldLots = new Map<number, bigint>();
   for (const [, account] of state.accounts.entries()) {
     cashStarMicros += account.cashStar;
     for (const id of [1, 2, 3, ...account.slots.map((slot) => slot.instrumentId)]) {
       if (id === 0) continue;
       const size = sizeOf(account, id);
       sizeLots.set(id, (sizeLots.get(id) ?? 0n) + size);
-      longLots.set(id, (longLots.get(id) ?? 0n) + (size > 0n ? size : 0n));
+      heldLots.set(id, (heldLots.get(id) ?? 0n) + abs(size as bigint));
     }
   }
-  return { cashStarMicros, sizeLots, longLots };
+  return { cashStarMicros, sizeLots, heldLots };
 }
 
 /** A snapshot as plain JSON: every account in its canonical packing, hexadecimal. */

@@ -204,6 +204,20 @@ export type EngineEvent =
       readonly accountIndex: number;
       readonly amountMicros: bigint;
     }
+  | {
+      /** A position in a settled instrument became cash. */
+      readonly kind: 'position-settled';
+      readonly batchNumber: number;
+      readonly accountIndex: number;
+      readonly instrumentId: number;
+      readonly isShort: boolean;
+      readonly lots: bigint;
+      readonly priceMicrosPerLot: bigint;
+      /** Received by a long, paid (−) by a short. */
+      readonly cashMicros: bigint;
+    }
+  /** Nobody holds the settled instrument any more. */
+  | { readonly kind: 'instrument-retired'; readonly batchNumber: number; readonly instrumentId: number }
   | { readonly kind: 'round'; readonly roundNumber: bigint; readonly isJump: boolean }
   | { readonly kind: 'batch-opened'; readonly batchNumber: number; readonly timeSec: bigint }
   | {

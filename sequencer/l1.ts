@@ -1,6 +1,7 @@
 /** What L1 says: queue entries, accepted tables, the time of batches. */
 import { invariant } from '#protocol/errors.ts';
 import { includeWaiting, sealBatch } from './batch/rollup.ts';
+import { closeSettledOrders, findHolders } from './batch/settlement.ts';
 import type { AcceptedTable, Command, L1Numbers, QueuedL1Operation } from './commands.ts';
 import { closeExpiredOrders } from './orders.ts';
 import { liquidationScan } from './risk/liquidation.ts';
@@ -23,6 +24,10 @@ export function applyL1Block(state: EngineState, block: L1Block): void {
   if (block.tables.length > 0) sealBatch(state);
   state.l1TimeSec = block.timeSec;
   for (const table of block.tables) takeTable(state, table);
+  if (block.tables.length > 0) {
+    findHolders(state);
+    closeSettledOrders(state);
+  }
   if (block.numbers !== undefined) compareNumbers(state, block.numbers);
   closeExpiredOrders(state, block.timeSec);
   includeWaiting(state);

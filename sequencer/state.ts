@@ -76,7 +76,8 @@ export type BatchAction =
       readonly tradeId: number;
       readonly makerHash: string;
     }
-  | { readonly kind: 'pay-fund'; readonly operation: Extract<Operation, { kind: 'pay-fund' }> };
+  | { readonly kind: 'pay-fund'; readonly operation: Extract<Operation, { kind: 'pay-fund' }> }
+  | { readonly kind: 'settlement'; readonly operation: Extract<Operation, { kind: 'settle' }> };
 
 /** The contract's ledger numbers, carried forward over batches it has not seen yet. */
 export interface L1Ledger {
@@ -146,6 +147,10 @@ export class EngineState {
   /** Entries below are deep enough to be served. */
   l1QueueConfirmedEnd = 0;
   liveMarks = new Map<number, bigint>();
+  /** Positions in settled instruments that no batch has turned into cash yet. */
+  waitingSettlements: { readonly accountIndex: number; readonly instrumentId: number }[] = [];
+  /** Settled instruments that a sealed batch told L1 nobody holds. */
+  readonly retired = new Set<number>();
 
   readonly orders = new Map<string, OrderRecord>();
   readonly messages = new Map<string, MessageRecord>();

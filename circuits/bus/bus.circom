@@ -15,7 +15,7 @@ function TAG_RECORD() { return 4; }     // isChanged    nonce         account   
 function TAG_USED() { return 5; }       //              nonce word    account                       bits new − old, −bit
 function TAG_SIZE() { return 6; }       //              instrument                                  Σ signed fills = 0
 function TAG_PAYMENT() { return 7; }    //              instrument                                  Σ signed cash = 0
-function TAG_INTEREST() { return 8; }   //              instrument                                  Δ long lots, −Δ
+function TAG_INTEREST() { return 8; }   //              instrument                                  Δ lots held, −Δ
 function TAG_KEY() { return 9; }        //              epoch         account   Ax        Ay        −uses, +1
 function TAG_ACTIVITY() { return 10; }  //              base word     account                       −count, +1
 function TAG_EPOCH() { return 11; }     //                            account                       −isEpochChanged, +1

@@ -7,8 +7,10 @@ include "../arithmetic/poseidon.circom";
 // Proves       commitment = poseidonChain of everything that enters a key, an amount or a Freivalds sum before the
 //              challenge, and of every public word but the leaves. Twin of protocol/batch/commitment.ts, same order.
 // The leaves are left out: the state roots and the sorted account indices, both in the list, fix them.
-template BatchCommitment(HEADER, EVENTS, ACCOUNTS, PER_ACCOUNT, INSTRUMENTS, SIGNATURES, MESSAGES, WITHDRAWALS) {
-    var COUNT = HEADER + EVENTS + ACCOUNTS * PER_ACCOUNT + 3 * INSTRUMENTS + SIGNATURES + 2 * MESSAGES + WITHDRAWALS + 1;
+template BatchCommitment(HEADER, EVENTS, ACCOUNTS, PER_ACCOUNT, INSTRUMENTS, SIGNATURES, MESSAGES, WITHDRAWALS,
+    SETTLEMENTS) {
+    var COUNT = HEADER + EVENTS + ACCOUNTS * PER_ACCOUNT + 3 * INSTRUMENTS + SIGNATURES + 2 * MESSAGES + WITHDRAWALS
+        + SETTLEMENTS + 1;
     signal input header[HEADER];
     signal input events[EVENTS];
     signal input accounts[ACCOUNTS][PER_ACCOUNT];
@@ -16,6 +18,7 @@ template BatchCommitment(HEADER, EVENTS, ACCOUNTS, PER_ACCOUNT, INSTRUMENTS, SIG
     signal input signatures[SIGNATURES];
     signal input messages[MESSAGES][2];
     signal input withdrawals[WITHDRAWALS];
+    signal input settlements[SETTLEMENTS];
     signal input flags;
     signal output commitment;
 
@@ -41,6 +44,8 @@ template BatchCommitment(HEADER, EVENTS, ACCOUNTS, PER_ACCOUNT, INSTRUMENTS, SIG
     }
     for (var i = 0; i < WITHDRAWALS; i++) { chain.values[at + i] <== withdrawals[i]; }
     at += WITHDRAWALS;
+    for (var i = 0; i < SETTLEMENTS; i++) { chain.values[at + i] <== settlements[i]; }
+    at += SETTLEMENTS;
     chain.values[at] <== flags;
     commitment <== chain.hash;
 }

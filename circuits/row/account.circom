@@ -74,7 +74,8 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
     signal input isFundPaid;
     signal input pendingQuoteMicros;
     signal input pendingLots[SPOT_SLOTS()];
-    // Rows of other kinds that name this account: L1 operations and liquidations; forbids an untouched account.
+    // Rows of other kinds that name this account: L1 operations, liquidations, settlements, withdrawals; forbids an
+    // untouched account.
     signal input otherRows;
     // ---- Margin.
     signal input oldLosses[SCENARIOS];
@@ -208,9 +209,7 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
             slots[i].newSizeLots - slots[i].oldSizeLots);
         oldWeights[i] <== BusEntry()(alpha, TAG_WEIGHT() + 16 * oldSlotIsShort[i] + slotPart[i], oldSlotLots[i]);
         newWeights[i] <== BusEntry()(alpha, TAG_WEIGHT() + 16 * newSlotIsShort[i] + slotPart[i], newSlotLots[i]);
-        // (magnitude + size) / 2 is the long part of a position.
-        interestEntries[i] <== BusEntry()(alpha, TAG_INTEREST() + slotPart[i],
-            (newSlotLots[i] + slots[i].newSizeLots - oldSlotLots[i] - slots[i].oldSizeLots) / 2);
+        interestEntries[i] <== BusEntry()(alpha, TAG_INTEREST() + slotPart[i], newSlotLots[i] - oldSlotLots[i]);
         sum += positionEntries[i] + interestEntries[i];
         oldWeight += oldWeights[i];
         newWeight += newWeights[i];

@@ -95,6 +95,7 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     signal input underlying;
     signal input isSpot;
     signal input isReduceOnly;
+    signal input isSettled;
     signal input marketSlot;
     signal input oldInterestLots;
     signal input newInterestLots;
@@ -115,8 +116,12 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     RequireBit()(isUsed);
     RequireBit()(isSpot);
     RequireBit()(isReduceOnly);
+    RequireBit()(isSettled);
+    // What is settled can be found by an id: unused rows have id 0.
+    (1 - isUsed) * isSettled === 0;
     RequireBit()(isWithinCap);
-    RangeCheck(8)(underlying);
+    // Of the 8 bits in meta one is in use.
+    RequireBit()(underlying);
     RangeCheck(MARKET_SLOT_BITS())(marketSlot);
     RangeCheck(COUNT_BITS)(openingFills);
     RangeCheck(COUNT_BITS)(shrinkingFills);
@@ -124,14 +129,15 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     // The fields above the id are in range, so the wrong split has an id outside its 20 bits: one that no slot, order or
     // token names, which leaves the row without effect and the right id without a row. The id needs no check itself.
     signal rowId <== row[ROW_META()] - underlying * (1 << metaAt) - isSpot * (1 << (metaAt + 8))
-        - isReduceOnly * (1 << (metaAt + 9));
+        - isReduceOnly * (1 << (metaAt + 9)) - isSettled * (1 << (metaAt + 10));
     instrumentId <== isUsed * rowId;
     signal rowHash <== PoseidonChain(ROW_VALUES())(row);
 
-    // ---- Open interest. Spot has no cap here: a deposit must never make a batch unprovable.
-    signal limitLots <== oldInterestLots + isWithinCap * (row[ROW_INTEREST_CAP()] - oldInterestLots);
+    // ---- Open interest: the lots of longs and of shorts, so the cap counts twice. Spot has no cap here: a deposit must
+    // never make a batch unprovable.
+    signal limitLots <== oldInterestLots + isWithinCap * (2 * row[ROW_INTEREST_CAP()] - oldInterestLots);
     signal restLots <== limitLots - newInterestLots + isSpot * (2 * newInterestLots - limitLots);
-    RangeCheck(SIZE_BITS())(restLots);
+    RangeCheck(INTEREST_BITS())(restLots);
 
     // ---- Who may trade.
     isReduceOnly * openingFills === 0;
@@ -144,7 +150,7 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     // ---- Commitment: row hash, old open interest, and what fixes the new one with them.
     committed[0] <== rowHash;
     committed[1] <== oldInterestLots;
-    var at = SIZE_BITS();
+    var at = INTEREST_BITS();
     var packed = restLots + marketSlot * (1 << at);
     at += MARKET_SLOT_BITS();
     packed += (openingFills + shrinkingFills * (1 << ROW_COUNT_BITS())) * (1 << at);

@@ -73,6 +73,15 @@ export interface LiquidationExecution {
   readonly cashMicros: bigint;
 }
 
+/** A whole position in a settled instrument becomes its cash: lots · mark, paid by a short. */
+export interface SettlementExecution {
+  readonly accountIndex: number;
+  readonly instrumentId: number;
+  /** True when the position is short. */
+  readonly isShort: boolean;
+  readonly lots: bigint;
+}
+
 /** Deposits of a liquidated account that wait in the L1 queue. */
 export interface PendingDeposits {
   readonly quoteMicros: bigint;
@@ -119,6 +128,10 @@ export interface BatchContent {
   readonly liquidations: readonly LiquidationExecution[];
   readonly liquidatedAccounts: readonly LiquidatedAccount[];
   readonly fundPayments: readonly FundPayment[];
+  /** Strictly increasing by account and instrument. */
+  readonly settlements: readonly SettlementExecution[];
+  /** A settled instrument that nobody holds after this batch, which L1 is told; 0 for none. */
+  readonly retiredInstrument: number;
 }
 
 /** One account of a batch with its Merkle path in the running tree (siblings [depth][3]). */

@@ -2,7 +2,7 @@
  * How a batch travels to L1: the input of `MarginRollup.submitBatch` and the body inside it
  * (docs/protocol.md §7). The sequencer writes it; whoever rebuilds the state from L1 reads it.
  *
- * Body: the words the contract does not know itself (outcomes, withdrawals, liquidations, accounts), as a bitmap
+ * Body: the words the contract does not know itself (outcomes, withdrawals, liquidations, retirement, accounts), as a bitmap
  * of the non-zero words (bit i of byte i / 8, lowest first) followed by 31 bytes, most significant first, of
  * each. Every list of words has exactly one encoding; twin of `BatchWords.decode` (contracts/libraries).
  */
@@ -57,6 +57,8 @@ export interface BodyWords {
   readonly outcomes: readonly bigint[];
   readonly withdrawals: readonly bigint[];
   readonly liquidations: readonly bigint[];
+  /** Id of the retired instrument, or 0. */
+  readonly retirement: bigint;
   /** Per account row: index + 1, then the leaf elements from 2 on. */
   readonly accounts: readonly (readonly bigint[])[];
 }
@@ -69,6 +71,7 @@ export const bodyWordCount = (capacity: BatchCapacity, shape: StateShape): numbe
   capacity.l1Operations +
   capacity.withdrawals +
   capacity.liquidations +
+  1 +
   capacity.accounts * accountWordCount(shape);
 
 /** The words of a batch that the contract cannot form itself, in the order of the body. */
@@ -80,6 +83,7 @@ export function bodyWordsOf(batch: SealedBatch): bigint[] {
     ...Array.from({ length: l1Operations }, (_, i) => events[4 * i + 3]),
     ...events.slice(4 * l1Operations, liquidationsAt),
     ...Array.from({ length: liquidations }, (_, i) => events[liquidationsAt + 2 * i]),
+    events[liquidationsAt + 2 * liquidations],
     ...accountWords(batch),
   ];
 }
@@ -94,12 +98,14 @@ export function splitBodyWords(
   if (words.length !== expected) throw new InputError('words', words.length, `a body has ${expected} words`);
   const withdrawalsAt = capacity.l1Operations;
   const liquidationsAt = withdrawalsAt + capacity.withdrawals;
-  const accountsAt = liquidationsAt + capacity.liquidations;
+  const retirementAt = liquidationsAt + capacity.liquidations;
+  const accountsAt = retirementAt + 1;
   const width = accountWordCount(shape);
   return {
     outcomes: words.slice(0, withdrawalsAt),
     withdrawals: words.slice(withdrawalsAt, liquidationsAt),
-    liquidations: words.slice(liquidationsAt, accountsAt),
+    liquidations: words.slice(liquidationsAt, retirementAt),
+    retirement: words[retirementAt],
     accounts: Array.from({ length: capacity.accounts }, (_, i) =>
       words.slice(accountsAt + i * width, accountsAt + (i + 1) * width),
     ),

@@ -9,6 +9,8 @@ import {
   ACCOUNT_INDEX_BITS,
   AMOUNT_BITS,
   FLOOR_BACK_BITS,
+  INSTRUMENT_ID_BITS,
+  INTEREST_BITS,
   LOSS_BITS,
   MARKET_SLOT_BITS,
   ORDER_CASH_BITS,
@@ -106,6 +108,14 @@ export interface CommittedWithdrawal {
   readonly isShrinking: boolean;
 }
 
+export interface CommittedSettlement {
+  readonly isUsed: boolean;
+  readonly accountIndex: number;
+  readonly instrumentId: number;
+  readonly isShort: boolean;
+  readonly lots: bigint;
+}
+
 export interface CommittedFlags {
   /** Per market slot: some instrument row uses it. */
   readonly hasRow: readonly boolean[];
@@ -125,6 +135,7 @@ export interface CommittedBatch {
   readonly signatures: readonly bigint[];
   readonly messages: readonly CommittedMessage[];
   readonly withdrawals: readonly CommittedWithdrawal[];
+  readonly settlements: readonly CommittedSettlement[];
   readonly flags: CommittedFlags;
 }
 
@@ -188,7 +199,7 @@ function accountElements(row: CommittedAccount, shape: StateShape): bigint[] {
 }
 
 const INSTRUMENT_LAYOUT: readonly PackField[] = [
-  { name: 'restLots', bits: SIZE_BITS },
+  { name: 'restLots', bits: INTEREST_BITS },
   { name: 'marketSlot', bits: MARKET_SLOT_BITS },
   { name: 'openingFills', bits: ROW_COUNT_BITS },
   { name: 'shrinkingFills', bits: ROW_COUNT_BITS },
@@ -248,6 +259,24 @@ const withdrawalElement = (row: CommittedWithdrawal): bigint =>
     flags: bits([row.isRaising, row.isShrinking]),
   });
 
+/** Its cash is not here: the row of the instrument, which is, has the mark. */
+const SETTLEMENT_LAYOUT: readonly PackField[] = [
+  { name: 'accountIndex', bits: ACCOUNT_INDEX_BITS },
+  { name: 'instrumentId', bits: INSTRUMENT_ID_BITS },
+  { name: 'isShort', bits: 1 },
+  { name: 'isUsed', bits: 1 },
+  { name: 'lots', bits: SIZE_BITS },
+];
+
+const settlementElement = (row: CommittedSettlement): bigint =>
+  pack(SETTLEMENT_LAYOUT, {
+    accountIndex: BigInt(row.accountIndex),
+    instrumentId: BigInt(row.instrumentId),
+    isShort: bit(row.isShort),
+    isUsed: bit(row.isUsed),
+    lots: row.lots,
+  });
+
 /** The list that is hashed, as field elements. */
 export const commitmentValues = (batch: CommittedBatch, shape: StateShape): bigint[] =>
   [
@@ -258,6 +287,7 @@ export const commitmentValues = (batch: CommittedBatch, shape: StateShape): bigi
     ...batch.signatures,
     ...batch.messages.flatMap(messageElements),
     ...batch.withdrawals.map(withdrawalElement),
+    ...batch.settlements.map(settlementElement),
     bits([...batch.flags.hasRow, ...batch.flags.isSignatureUsed, ...batch.flags.isShrinking]),
   ].map(toField);
 

@@ -7,7 +7,7 @@ import { emptyAccount } from '../account.ts';
 import { InputError } from '../errors.ts';
 import type { MarginParameters } from '../instrument.ts';
 import { accountFromElements, leafElements } from '../leaf.ts';
-import type { BatchCapacity, StateShape } from '../limits.ts';
+import { type BatchCapacity, INSTRUMENT_ID_BITS, type StateShape } from '../limits.ts';
 import { unpack } from '../pack.ts';
 import {
   L1_KIND,
@@ -71,6 +71,8 @@ export interface PublishedBatch {
   readonly l1Operations: readonly { readonly operation: L1Operation; readonly outcome: L1Outcome }[];
   readonly withdrawals: readonly PublishedWithdrawal[];
   readonly liquidations: readonly PublishedLiquidation[];
+  /** A settled instrument that nobody holds any more; 0 for none. */
+  readonly retiredInstrument: number;
   readonly accounts: readonly PublishedAccount[];
 }
 
@@ -164,6 +166,12 @@ export function readLiquidationRows(words: readonly bigint[]): PublishedLiquidat
   return usedRows(words, words.length / 2, 2, 'liquidations').map(readLiquidation);
 }
 
+function readRetirement(word: bigint): number {
+  if (word >> BigInt(INSTRUMENT_ID_BITS) !== 0n)
+    throw new InputError('retiredInstrument', word, `expected an id of ${INSTRUMENT_ID_BITS} bits`);
+  return Number(word);
+}
+
 /** Rows of `width` words; unused rows are all zero and come last. */
 function usedRows(words: readonly bigint[], count: number, width: number, what: string): bigint[][] {
   const rows = Array.from({ length: count }, (_, i) => words.slice(width * i, width * (i + 1)));
@@ -196,6 +204,8 @@ export function readPublicWords(
   const l1Operations = next(capacity.l1Operations, 4, 'L1 operations').map(readL1Operation);
   const withdrawals = next(capacity.withdrawals, 1, 'withdrawals').map(readWithdrawal);
   const liquidations = next(capacity.liquidations, 2, 'liquidations').map(readLiquidation);
+  const retiredInstrument = readRetirement(words[at]);
+  at += 1;
   // Untouched accounts may stand between touched ones: rows follow the account index.
   const accounts = Array.from({ length: capacity.accounts }, (_, i) =>
     words.slice(at + i * (1 + elementCount), at + (i + 1) * (1 + elementCount)),
@@ -205,7 +215,7 @@ export function readPublicWords(
       throw new InputError('accounts', elements.join(','), 'expected zeros');
     return [];
   });
-  return { header: readHeader(words), l1Operations, withdrawals, liquidations, accounts };
+  return { header: readHeader(words), l1Operations, withdrawals, liquidations, retiredInstrument, accounts };
 }
 
 /** The published leaf with its key. @throws InputError when the packing is not canonical. */

@@ -20,6 +20,7 @@ const ROW_KINDS = [
   'l1Operations',
   'withdrawals',
   'liquidations',
+  'settlements',
 ] as const satisfies readonly (keyof RowCounts)[];
 
 const fits = (rows: RowCounts, room: RowCounts): boolean =>

@@ -153,7 +153,7 @@ export function headerWords(batch: SealedBatch): bigint[] {
 const padded = (rows: bigint[][], count: number, width: number): bigint[] =>
   Array.from({ length: count }, (_, i) => rows[i] ?? Array<bigint>(width).fill(0n)).flat();
 
-/** Words of L1 operations, withdrawals and liquidations, unused rows zero. */
+/** Words of L1 operations, withdrawals, liquidations and the retirement, unused rows zero. */
 export function eventWords(batch: SealedBatch): bigint[] {
   const { content, capacity } = batch;
   const l1 = content.l1Operations.map(({ operation, outcome }) => [
@@ -184,6 +184,7 @@ export function eventWords(batch: SealedBatch): bigint[] {
     ...padded(l1, capacity.l1Operations, 4),
     ...padded(withdrawals, capacity.withdrawals, 1),
     ...padded(liquidations, capacity.liquidations, 2),
+    BigInt(content.retiredInstrument),
   ];
 }
 
@@ -204,7 +205,7 @@ export const publicWords = (batch: SealedBatch): bigint[] => [
 ];
 
 export const eventWordCount = (capacity: BatchCapacity): number =>
-  4 * capacity.l1Operations + capacity.withdrawals + 2 * capacity.liquidations;
+  4 * capacity.l1Operations + capacity.withdrawals + 2 * capacity.liquidations + 1;
 
 function bytes32(value: bigint): Uint8Array {
   const bytes = new Uint8Array(32);

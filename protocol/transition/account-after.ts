@@ -7,7 +7,7 @@ import { CASH_STAR_BITS, FIRST_DERIVATIVE_ID, SIZE_BITS, type StateShape } from 
 import { marginOf } from '../risk/margin.ts';
 import { rowOf } from '../risk/table.ts';
 import { abs, type Lots, type Micros, max, min } from '../units.ts';
-import { type AccountEvents, epochChangeCount, tradedLots } from './events.ts';
+import { type AccountEvents, epochChangeCount, movedLots } from './events.ts';
 import { type NonceUse, useNonces } from './nonces.ts';
 import { needsNewBatch } from './refusals.ts';
 
@@ -27,17 +27,27 @@ function nonceUses(events: AccountEvents): NonceUse[] {
   ];
 }
 
-/** Cash paid and received at trade prices, fees, transfers and fund payments; the penalty is not in it. */
-function cashChange(events: AccountEvents): bigint {
+/** Cash of trades, settlements at the mark, fees, transfers and fund payments; the penalty is not in it. */
+function cashChange(events: AccountEvents, table: RiskTable): bigint {
   let change = 0n;
   for (const { message, execution } of events.orders) {
     change += message.side === 'buy' ? -execution.cashMicros : execution.cashMicros;
     change -= execution.feeMicros;
   }
   for (const row of events.liquidations) change += row.isShort ? -row.cashMicros : row.cashMicros;
+  for (const row of events.settlements) {
+    const value = row.lots * markOf(table, row.instrumentId);
+    change += row.isShort ? -value : value;
+  }
   for (const payment of events.fundPayments) change += payment.amountMicros;
   for (const { tokenId, amount } of transfers(events)) if (tokenId === 0) change += amount;
   return change;
+}
+
+function markOf(table: RiskTable, instrumentId: number): bigint {
+  const row = rowOf(table, instrumentId);
+  invariant(row !== undefined, 'a settled instrument is listed');
+  return row.mark;
 }
 
 /** What enters (+) and leaves (−) through L1, per event. */
@@ -60,13 +70,13 @@ const outOfRange = (what: string, value: bigint, bits: number) =>
 function spotAfter(
   before: Account,
   events: AccountEvents,
-  traded: ReadonlyMap<number, bigint>,
+  moved: ReadonlyMap<number, bigint>,
 ): Result<Lots[]> {
-  const moved = transfers(events);
+  const carried = transfers(events);
   const spot = before.spot.map((size, i) => {
     const tokenId = i + 1;
-    const transferred = moved.filter((m) => m.tokenId === tokenId).reduce((sum, m) => sum + m.amount, 0n);
-    return (size + (traded.get(tokenId) ?? 0n) + transferred) as Lots;
+    const transferred = carried.filter((m) => m.tokenId === tokenId).reduce((sum, m) => sum + m.amount, 0n);
+    return (size + (moved.get(tokenId) ?? 0n) + transferred) as Lots;
   });
   const missing = spot.findIndex((size) => size < 0n);
   if (missing >= 0) {
@@ -84,13 +94,13 @@ function spotAfter(
  * A slot keeps its instrument through a batch, so old and new lists stay aligned: instruments that are
  * new take slots that were empty at the start, in increasing order of id.
  */
-function slotsAfter(before: Account, traded: ReadonlyMap<number, bigint>): Result<PositionSlot[]> {
+function slotsAfter(before: Account, moved: ReadonlyMap<number, bigint>): Result<PositionSlot[]> {
   const empty: PositionSlot = { instrumentId: 0, size: 0n as Lots };
   const slots = before.slots.map((slot): PositionSlot => {
-    const size = (slot.size + (traded.get(slot.instrumentId) ?? 0n)) as Lots;
+    const size = (slot.size + (moved.get(slot.instrumentId) ?? 0n)) as Lots;
     return slot.instrumentId === 0 || size === 0n ? empty : { instrumentId: slot.instrumentId, size };
   });
-  const opened = [...traded]
+  const opened = [...moved]
     .filter(([id, size]) => id >= FIRST_DERIVATIVE_ID && size !== 0n)
     .filter(([id]) => before.slots.every((slot) => slot.instrumentId !== id))
     .sort(([a], [b]) => a - b);
@@ -130,12 +140,12 @@ export function accountAfter(
 ): Result<AccountAfter> {
   const window = useNonces(before, nonceUses(events), shape);
   if (!window.ok) return window;
-  const traded = tradedLots(events);
-  const spot = spotAfter(before, events, traded);
+  const moved = movedLots(events);
+  const spot = spotAfter(before, events, moved);
   if (!spot.ok) return spot;
-  const slots = slotsAfter(before, traded);
+  const slots = slotsAfter(before, moved);
   if (!slots.ok) return slots;
-  const fundingBase = [...traded].reduce(
+  const fundingBase = [...moved].reduce(
     (sum, [id, size]) => sum + size * (rowOf(header.table, id)?.fundingIndex ?? 0n),
     0n,
   );
@@ -143,7 +153,7 @@ export function accountAfter(
     ...before,
     ...window.value,
     ...keyAndEpoch(before, events),
-    cashStar: (before.cashStar + cashChange(events) + fundingBase) as Micros,
+    cashStar: (before.cashStar + cashChange(events, header.table) + fundingBase) as Micros,
     slots: slots.value,
     spot: spot.value,
   };

@@ -7,6 +7,7 @@ import type {
   LiquidatedAccount,
   LiquidationExecution,
   MessageExecution,
+  SettlementExecution,
   WithdrawalExecution,
 } from '../batch/batch.ts';
 import { invariant } from '../errors.ts';
@@ -28,6 +29,7 @@ export interface AccountEvents {
   readonly liquidations: readonly LiquidationExecution[];
   readonly liquidated: LiquidatedAccount | undefined;
   readonly fundPayments: readonly FundPayment[];
+  readonly settlements: readonly SettlementExecution[];
 }
 
 /** The message a row executes. */
@@ -71,6 +73,7 @@ export function eventsOf(content: BatchContent, accountIndex: number): AccountEv
     liquidations: content.liquidations.filter(isOurs),
     liquidated: content.liquidatedAccounts.find(isOurs),
     fundPayments: content.fundPayments.filter(isOurs),
+    settlements: content.settlements.filter(isOurs),
   };
 }
 
@@ -81,7 +84,9 @@ export function touchedAccounts(content: BatchContent): number[] {
   for (const { operation } of content.l1Operations) {
     if (operation.kind !== 'fundDonation') touched.add(operation.accountIndex);
   }
-  for (const row of [...content.liquidations, ...content.fundPayments]) touched.add(row.accountIndex);
+  for (const row of [...content.liquidations, ...content.fundPayments, ...content.settlements]) {
+    touched.add(row.accountIndex);
+  }
   return [...touched].sort((a, b) => a - b);
 }
 
@@ -97,8 +102,8 @@ export const isWithdrawing = (events: AccountEvents): boolean =>
   events.withdrawals.length > 0 ||
   events.l1Operations.some(({ operation, outcome }) => operation.kind === 'withdraw' && outcome.served > 0n);
 
-/** Signed change of size per instrument by orders and liquidations: what must clear between accounts. */
-export function tradedLots(events: AccountEvents): Map<number, bigint> {
+/** Signed change of size per instrument by orders, liquidations and settlements. */
+export function movedLots(events: AccountEvents): Map<number, bigint> {
   const change = new Map<number, bigint>();
   const add = (id: number, size: bigint) => change.set(id, (change.get(id) ?? 0n) + size);
   for (const { message, execution } of events.orders) {
@@ -106,5 +111,6 @@ export function tradedLots(events: AccountEvents): Map<number, bigint> {
   }
   for (const row of events.liquidations)
     add(row.instrumentId, row.isShort ? row.closedLots : -row.closedLots);
+  for (const row of events.settlements) add(row.instrumentId, row.isShort ? row.lots : -row.lots);
   return change;
 }

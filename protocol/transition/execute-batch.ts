@@ -31,6 +31,7 @@ import {
 } from './market-rules.ts';
 import { refuseSignature, withShrinkFlags } from './message-rules.ts';
 import { batchFull } from './refusals.ts';
+import { refuseRetirement, refuseSettlements, settledWorth } from './settlement-rules.ts';
 
 export interface ExecutedBatch {
   readonly batch: SealedBatch;
@@ -48,6 +49,7 @@ function refuseCounts(content: BatchContent, capacity: BatchCapacity): Rejection
     ['L1 operations', content.l1Operations.length, capacity.l1Operations],
     ['withdrawals', content.withdrawals.length, capacity.withdrawals],
     ['liquidations', content.liquidations.length, capacity.liquidations],
+    ['settlements', content.settlements.length, capacity.settlements],
     ['accounts', touchedAccounts(content).length, capacity.accounts],
   ];
   const over = counts.find(([, rows, room]) => rows > room);
@@ -77,16 +79,20 @@ function refuseReferences(content: BatchContent): Rejection | undefined {
   return undefined;
 }
 
+const isIncreasing = (keys: number[][]): boolean =>
+  keys.every((key, i) => {
+    if (i === 0) return true;
+    const place = key.findIndex((part, j) => part !== keys[i - 1][j]);
+    return place >= 0 && key[place] > keys[i - 1][place];
+  });
+
 function refuseLists(content: BatchContent): Rejection | undefined {
-  const { liquidations, liquidatedAccounts, fundPayments, l1Operations } = content;
-  const isIncreasing = (keys: number[][]): boolean =>
-    keys.every((key, i) => {
-      if (i === 0) return true;
-      const place = key.findIndex((part, j) => part !== keys[i - 1][j]);
-      return place >= 0 && key[place] > keys[i - 1][place];
-    });
+  const { liquidations, liquidatedAccounts, fundPayments, l1Operations, settlements } = content;
   if (!isIncreasing(liquidations.map((row) => [row.accountIndex, row.instrumentId]))) {
     return malformed('liquidation rows strictly increase by account and instrument');
+  }
+  if (!isIncreasing(settlements.map((row) => [row.accountIndex, row.instrumentId]))) {
+    return malformed('settlement rows strictly increase by account and instrument');
   }
   const liquidated = [...new Set(liquidations.map((row) => row.accountIndex))];
   const isMatching =
@@ -171,12 +177,16 @@ export function executeBatch(
     refuseLists(content) ??
     refuseOutcomes(content) ??
     refuseUnclearedMarkets(content) ??
-    refuseLiquidationPrices(content);
+    refuseLiquidationPrices(content) ??
+    refuseSettlements(content, (accountIndex) => accountAt(state, accountIndex));
   if (form !== undefined) return form;
   const rows = judgeAccounts(state, content);
   if (!rows.ok) return rows;
   const openInterest = newOpenInterest(state.openInterest, rows.value, content);
-  const refusal = refuseOpenInterest(state.openInterest, openInterest, content) ?? refuseIlliquid(content);
+  const refusal =
+    refuseOpenInterest(state.openInterest, openInterest, content) ??
+    refuseRetirement(openInterest, content) ??
+    refuseIlliquid(content);
   if (refusal !== undefined) return refusal;
   if (batchInstruments(rows.value, content).length > capacity.instruments) {
     return batchFull('instruments', capacity.instruments);
@@ -185,16 +195,22 @@ export function executeBatch(
   return accept(sealRows(state, content, capacity, rows.value, openInterest));
 }
 
-/** Nothing is made or lost: what the rules above imply, checked on its own from the leaves. */
+/**
+ * Nothing is made or lost: what the rules above imply, checked on its own from the leaves. Longs and shorts of a
+ * settled instrument are converted at different times, so there lots need not clear; what a settled position is worth
+ * counts as cash, before and after.
+ */
 function requireConservation(content: BatchContent, rows: readonly Judged[]): void {
   const total = (values: readonly bigint[]) => values.reduce((sum, value) => sum + value, 0n);
   const ids = batchInstruments(rows, content).filter((id) => id > 3);
   for (const id of ids) {
     const size = (account: Judged['after']) =>
       total(account.slots.filter((slot) => slot.instrumentId === id).map((slot) => slot.size));
+    const converted = content.settlements.filter((row) => row.instrumentId === id);
     invariant(
-      total(rows.map((row) => size(row.after) - size(row.before))) === 0n,
-      `the lots of ${id} are conserved`,
+      total(rows.map((row) => size(row.after) - size(row.before))) ===
+        total(converted.map((row) => (row.isShort ? row.lots : -row.lots))),
+      `the lots of ${id} are conserved but for those that are settled`,
     );
   }
   const moved = rows.flatMap((row) => transfers(row.events));
@@ -203,10 +219,12 @@ function requireConservation(content: BatchContent, rows: readonly Judged[]): vo
     const transferred = total(moved.filter((m) => m.tokenId === tokenId).map((m) => m.amount));
     invariant(change === transferred, `spot token ${tokenId} changes only by what enters and leaves`);
   }
-  const cashStar = total(rows.map((row) => row.after.cashStar - row.before.cashStar));
+  const { table } = content.header;
+  const cash = (account: Judged['after']) => account.cashStar + settledWorth(account, table);
+  const cashChange = total(rows.map((row) => cash(row.after) - cash(row.before)));
   const treasury = total(rows.map((row) => row.feesMicros + row.penaltyMicros)) - fundPaid(content);
   const quote = total(moved.filter((m) => m.tokenId === 0).map((m) => m.amount));
-  invariant(cashStar + treasury === quote, 'cash and treasury change only by what enters and leaves');
+  invariant(cashChange + treasury === quote, 'cash and treasury change only by what enters and leaves');
 }
 
 /** Fills up with untouched accounts that hold nothing, so that padding needs no instrument rows. */

@@ -4,7 +4,7 @@ import type { BatchContent } from '../batch/batch.ts';
 import { invariant, type Rejection, reject } from '../errors.ts';
 import { heldInstruments } from '../risk/margin.ts';
 import { rowOf } from '../risk/table.ts';
-import { max } from '../units.ts';
+import { abs, max } from '../units.ts';
 import { messageOf } from './events.ts';
 import { needsNewBatch } from './refusals.ts';
 
@@ -14,7 +14,7 @@ export interface Sides {
   readonly after: Account;
 }
 
-/** Instruments that need a row: held before or after, traded, or moved by an L1 operation. Increasing ids. */
+/** Instruments that need a row: held before or after, traded, moved by an L1 operation, or retired. Increasing ids. */
 export function batchInstruments(accounts: readonly Sides[], content: BatchContent): number[] {
   const ids = new Set<number>();
   for (const { before, after } of accounts) {
@@ -24,7 +24,8 @@ export function batchInstruments(accounts: readonly Sides[], content: BatchConte
     const message = messageOf(content, row);
     if (message.kind === 'order') ids.add(message.instrumentId);
   }
-  for (const row of content.liquidations) ids.add(row.instrumentId);
+  for (const row of [...content.liquidations, ...content.settlements]) ids.add(row.instrumentId);
+  ids.add(content.retiredInstrument);
   for (const { operation } of content.l1Operations) {
     if (operation.kind === 'deposit' || operation.kind === 'withdraw') ids.add(operation.tokenId);
   }
@@ -32,24 +33,27 @@ export function batchInstruments(accounts: readonly Sides[], content: BatchConte
   return [...ids].sort((a, b) => a - b);
 }
 
-/** Open interest per market slot after the batch. */
+/** Lots held per market slot after the batch, on both sides. */
 export function newOpenInterest(
   old: readonly bigint[],
   accounts: readonly Sides[],
   content: BatchContent,
 ): bigint[] {
   const next = [...old];
-  const longLots = (account: Account, id: number): bigint => max(0n, sizeOf(account, id) as bigint);
+  const heldLots = (account: Account, id: number): bigint => abs(sizeOf(account, id) as bigint);
   for (const id of batchInstruments(accounts, content)) {
     const row = rowOf(content.header.table, id);
     if (row === undefined) continue;
     for (const { before, after } of accounts)
-      next[row.marketSlot] += longLots(after, id) - longLots(before, id);
+      next[row.marketSlot] += heldLots(after, id) - heldLots(before, id);
   }
   return next;
 }
 
-/** The cap binds markets that grow; spot has none, because a deposit must always be provable. */
+/**
+ * The cap binds markets that grow; spot has none, because a deposit must always be provable. It counts each
+ * contract once, open interest both of its sides.
+ */
 export function refuseOpenInterest(
   old: readonly bigint[],
   next: readonly bigint[],
@@ -57,10 +61,10 @@ export function refuseOpenInterest(
 ): Rejection | undefined {
   for (const row of content.header.table.rows) {
     const [before, after] = [old[row.marketSlot], next[row.marketSlot]];
-    if (row.isSpot || after <= row.openInterestCap || after <= before) continue;
+    if (row.isSpot || after <= 2n * row.openInterestCap || after <= before) continue;
     return reject('open-interest-cap', 'the market is at its cap; only closing trades pass', {
       instrumentId: row.instrumentId,
-      openInterestLots: after,
+      openInterestLots: after / 2n,
       openInterestCapLots: row.openInterestCap,
     });
   }

@@ -6,7 +6,7 @@
  * the rules on (batch start, now) need no bookkeeping of their own.
  */
 import type { Account } from '../account.ts';
-import type { BatchContent, BatchHeader, L1Operation, SealedBatch } from '../batch/batch.ts';
+import type { BatchContent, BatchHeader, SealedBatch } from '../batch/batch.ts';
 import type { BatchSize } from '../batch/sizes.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '../errors.ts';
 import type { BatchCapacity, RowCounts } from '../limits.ts';
@@ -25,6 +25,7 @@ import type { Operation } from './operation.ts';
 import { withPenalty } from './record.ts';
 import { recordOperation } from './record-operation.ts';
 import { batchFull, isBatchConflict, needsNewBatch } from './refusals.ts';
+import { emptiedInstrument, refuseRetirement } from './settlement-rules.ts';
 
 /** An empty batch on top of `state`. */
 export function openBatch(state: LedgerState, header: BatchHeader, capacity: BatchCapacity): OpenBatch {
@@ -38,6 +39,8 @@ export function openBatch(state: LedgerState, header: BatchHeader, capacity: Bat
     liquidations: [],
     liquidatedAccounts: [],
     fundPayments: [],
+    settlements: [],
+    retiredInstrument: 0,
   };
   return new OpenBatch(state, capacity, content, new Map());
 }
@@ -66,7 +69,8 @@ export class OpenBatch {
   }
 
   get isEmpty(): boolean {
-    return this.#rows.size === 0 && this.content.l1Operations.length === 0;
+    const { l1Operations, retiredInstrument } = this.content;
+    return this.#rows.size === 0 && l1Operations.length === 0 && retiredInstrument === 0;
   }
 
   /** Accounts that are touched so far, in increasing order. */
@@ -98,12 +102,13 @@ export class OpenBatch {
       operation.kind === 'withdraw' || operation.kind === 'l1',
     );
     if (next.ok) return next;
-    return operation.kind === 'l1' ? this.#l1Refusal(next, operation.operation) : next;
+    if (operation.kind === 'l1') return this.#laterRefusal(next, operation.operation.accountIndex);
+    return operation.kind === 'settle' ? this.#laterRefusal(next, operation.accountIndex) : next;
   }
 
   /** Rows it needs so far, of each kind. */
   get usedRows(): RowCounts {
-    const { signatures, messages, l1Operations, withdrawals, liquidations } = this.content;
+    const { signatures, messages, l1Operations, withdrawals, liquidations, settlements } = this.content;
     const accounts = [...this.#rows.values()];
     return {
       accounts: accounts.length,
@@ -113,7 +118,17 @@ export class OpenBatch {
       l1Operations: l1Operations.length,
       withdrawals: withdrawals.length,
       liquidations: liquidations.length,
+      settlements: settlements.length,
     };
+  }
+
+  /** What the batch says is retired: what it was told, else the first settled instrument that it emptied; 0 for none. */
+  get retiredInstrument(): number {
+    const { retiredInstrument, header } = this.content;
+    if (retiredInstrument !== 0) return retiredInstrument;
+    const old = this.start.openInterest;
+    const next = newOpenInterest(old, [...this.#rows.values()], this.content);
+    return emptiedInstrument(header.table, old, next);
   }
 
   /**
@@ -124,17 +139,18 @@ export class OpenBatch {
     readonly batch: SealedBatch;
     readonly state: LedgerState;
   } {
-    const content = { ...this.content, header: { ...this.header, domainWord: size.domainWord } };
+    const header = { ...this.header, domainWord: size.domainWord };
+    const content = { ...this.content, header, retiredInstrument: this.retiredInstrument };
     const executed = executeBatch(this.start, content, size.capacity);
     invariant(executed.ok, `an open batch can be sealed: ${executed.ok ? '' : executed.message}`);
     return executed.value;
   }
 
-  /** An L1 operation is never wrong: what refuses it is what else the batch holds, or the round. */
-  #l1Refusal(refusal: Rejection, operation: L1Operation): Rejection {
-    const isFirst = !this.#rows.has(operation.accountIndex);
+  /** An L1 operation or a settlement is never wrong: what refuses it is what else the batch holds, or the round. */
+  #laterRefusal(refusal: Rejection, accountIndex: number): Rejection {
+    const isFirst = !this.#rows.has(accountIndex);
     if (isFirst || isBatchConflict(refusal) || refusal.code === 'prices-unusable') return refusal;
-    return needsNewBatch(refusal.message, { ...refusal.data, accountIndex: operation.accountIndex });
+    return needsNewBatch(refusal.message, { ...refusal.data, accountIndex });
   }
 
   #rebuilt(content: BatchContent, accountIndexes: readonly number[], isTransfer: boolean): Result<OpenBatch> {
@@ -185,6 +201,9 @@ export class OpenBatch {
       return batchFull('instruments', this.capacity.instruments);
     }
     const old = this.start.openInterest;
-    return refuseOpenInterest(old, newOpenInterest(old, rows, content), content) ?? refuseIlliquid(content);
+    const next = newOpenInterest(old, rows, content);
+    return (
+      refuseOpenInterest(old, next, content) ?? refuseRetirement(next, content) ?? refuseIlliquid(content)
+    );
   }
 }

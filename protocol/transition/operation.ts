@@ -41,4 +41,8 @@ export type Operation =
   /** The batch decides the outcome: there is exactly one right one. */
   | { readonly kind: 'l1'; readonly operation: L1Operation }
   /** Covers the debt of an account that holds nothing else, as far as the fund reaches. */
-  | { readonly kind: 'pay-fund'; readonly accountIndex: number };
+  | { readonly kind: 'pay-fund'; readonly accountIndex: number }
+  /** Turns a whole position in a settled instrument into its cash. Nobody needs to sign: it is worth that already. */
+  | { readonly kind: 'settle'; readonly accountIndex: number; readonly instrumentId: number }
+  /** Tells L1 that nobody holds a settled instrument any more. Sealing does so by itself where this batch was the last. */
+  | { readonly kind: 'retire'; readonly instrumentId: number };

@@ -6,7 +6,7 @@ import type { Message, OrderMessage } from '../message.ts';
 import { marginOf, unlistedHolding } from '../risk/margin.ts';
 import { rowOf } from '../risk/table.ts';
 import { accountAt, isUserIndex } from '../state.ts';
-import { max, min } from '../units.ts';
+import { abs, max, min } from '../units.ts';
 import { fundPaid } from './judge-account.ts';
 import { isShrinking } from './judged.ts';
 import { liquidLeft } from './market-rules.ts';
@@ -14,8 +14,9 @@ import { refuseSignature } from './message-rules.ts';
 import { nonceState } from './nonces.ts';
 import type { OpenBatch } from './open-batch.ts';
 import type { LiquidateOperation, MessageReference, Operation, TradeOperation } from './operation.ts';
-import { NO_FILL, withLiquidation, withMessage, withWithdrawal } from './record.ts';
+import { NO_FILL, withLiquidation, withMessage, withSettlement, withWithdrawal } from './record.ts';
 import { batchFull, needsNewBatch } from './refusals.ts';
+import { refuseUnsettled } from './settlement-rules.ts';
 import { depositOutcome, forcedWithdrawalOutcome } from './withdrawal-rules.ts';
 
 export interface Recorded {
@@ -279,6 +280,31 @@ function recordFundPayment(batch: OpenBatch, accountIndex: number): Result<Recor
   return accept({ content: { ...batch.content, fundPayments }, accountIndexes: [accountIndex] });
 }
 
+/** Converts all that the account holds: the same lots whenever it is done in the batch, for nothing else moves them. */
+function recordSettlement(batch: OpenBatch, accountIndex: number, instrumentId: number): Result<Recorded> {
+  const unsettled = refuseUnsettled(batch.header.table, instrumentId);
+  if (unsettled !== undefined) return unsettled;
+  const held: bigint = sizeOf(batch.accountAt(accountIndex), instrumentId);
+  if (held === 0n) {
+    return reject('nothing-to-settle', 'the account does not hold the instrument', {
+      accountIndex,
+      instrumentId,
+    });
+  }
+  const row = { accountIndex, instrumentId, isShort: held < 0n, lots: abs(held) };
+  const content = withSettlement(batch.content, row, batch.capacity);
+  return content.ok ? accept({ content: content.value, accountIndexes: [accountIndex] }) : content;
+}
+
+function recordRetirement(batch: OpenBatch, instrumentId: number): Result<Recorded> {
+  if (batch.content.retiredInstrument !== 0) return batchFull('retirements', 1);
+  const unsettled = refuseUnsettled(batch.header.table, instrumentId);
+  return (
+    unsettled ??
+    accept({ content: { ...batch.content, retiredInstrument: instrumentId }, accountIndexes: [] })
+  );
+}
+
 export function recordOperation(batch: OpenBatch, operation: Operation): Result<Recorded> {
   switch (operation.kind) {
     case 'trade':
@@ -294,5 +320,9 @@ export function recordOperation(batch: OpenBatch, operation: Operation): Result<
       return recordL1(batch, operation.operation);
     case 'pay-fund':
       return recordFundPayment(batch, operation.accountIndex);
+    case 'settle':
+      return recordSettlement(batch, operation.accountIndex, operation.instrumentId);
+    case 'retire':
+      return recordRetirement(batch, operation.instrumentId);
   }
 }

@@ -4,6 +4,7 @@ import type {
   LiquidatedAccount,
   LiquidationExecution,
   PendingDeposits,
+  SettlementExecution,
 } from '../batch/batch.ts';
 import { accept, type Result } from '../errors.ts';
 import type { BatchCapacity } from '../limits.ts';
@@ -87,8 +88,10 @@ const isSamePending = (a: PendingDeposits, b: PendingDeposits): boolean =>
   a.quoteMicros === b.quoteMicros && a.spotLots.every((size, i) => size === b.spotLots[i]);
 
 /** Rows strictly increase by (account, instrument): one row each, so nothing churns through the band. */
-const byAccountAndInstrument = (a: LiquidationExecution, b: LiquidationExecution): number =>
-  a.accountIndex - b.accountIndex || a.instrumentId - b.instrumentId;
+const byAccountAndInstrument = <Row extends { accountIndex: number; instrumentId: number }>(
+  a: Row,
+  b: Row,
+): number => a.accountIndex - b.accountIndex || a.instrumentId - b.instrumentId;
 
 /** Adds a close to the row of its account and instrument. `isShort`: the closed position is short. */
 export function withLiquidation(
@@ -127,6 +130,17 @@ export function withLiquidation(
     liquidations: [...others, row].sort(byAccountAndInstrument),
     liquidatedAccounts: [...liquidatedAccounts].sort((a, b) => a.accountIndex - b.accountIndex),
   });
+}
+
+/** @param row of a position that is still open in the batch, so there is none like it */
+export function withSettlement(
+  content: BatchContent,
+  row: SettlementExecution,
+  capacity: BatchCapacity,
+): Result<BatchContent> {
+  if (content.settlements.length >= capacity.settlements)
+    return batchFull('settlements', capacity.settlements);
+  return accept({ ...content, settlements: [...content.settlements, row].sort(byAccountAndInstrument) });
 }
 
 /** Writes the penalty that follows from the account's rows. */

@@ -10,7 +10,7 @@ import type { RiskRow } from '#protocol/instrument.ts';
 import type { CircuitInput } from '../witness-calculator.ts';
 import { accountRow, committedAccount } from './account-row.ts';
 import { BatchContext } from './context.ts';
-import { isL1Shrinking, l1Row, liquidationRow } from './event-rows.ts';
+import { committedSettlement, isL1Shrinking, l1Row, liquidationRow, settlementRow } from './event-rows.ts';
 import { committedInstrument, hasRow, instrumentRow, marketSignals, usedRows } from './instrument-row.ts';
 import { weightsOf } from './list-values.ts';
 import {
@@ -53,6 +53,7 @@ export function commitBatch(batch: SealedBatch): CommittedTask {
     signatures: signatures.map(({ innerHash }) => innerHash),
     messages,
     withdrawals: range(capacity.withdrawals).map((i) => committedWithdrawal(context, i)),
+    settlements: range(capacity.settlements).map((i) => committedSettlement(context, i)),
     flags: {
       hasRow: hasRow(context, rows),
       isSignatureUsed: signatures.map(({ isUsed }) => isUsed),
@@ -74,6 +75,7 @@ function headerSignals(batch: SealedBatch): Record<string, bigint> {
     pricesUsable: bit(header.pricesUsable),
     fundBookedMicros: header.fundBookedMicros,
     hasTrades: headerWords(batch)[14],
+    retiredInstrument: BigInt(batch.content.retiredInstrument),
     oldAccountsRoot: batch.oldAccountsRoot,
     isFundExhausted: bit(batch.fundPaymentsMicros === header.fundBookedMicros),
   };
@@ -134,6 +136,7 @@ export function circuitTask({ context, rows, committed }: CommittedTask): BatchC
       'liquidation',
       range(capacity.liquidations).map((i) => liquidationRow(context, i)),
     ),
+    ...asColumns('settlement', committed.settlements.map(settlementRow)),
   };
   return { input, words, publicInputs };
 }

@@ -79,6 +79,7 @@ export class BatchContext {
     const { mustShrink, events } = this.accountOf(accountIndex);
     return (
       mustShrink ||
+      events.settlements.some((row) => row.instrumentId === instrumentId) ||
       events.orders.some(
         ({ message, execution }) => execution.isShrinking && message.instrumentId === instrumentId,
       )

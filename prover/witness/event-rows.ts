@@ -1,5 +1,5 @@
-/** Signals of L1 operation and liquidation rows: `circuits/row/{l1-operation,liquidation}.circom`. */
-
+/** Signals of L1 operation, liquidation and settlement rows: `circuits/row/{l1-operation,liquidation,settlement}.circom`. */
+import type { CommittedSettlement } from '#protocol/batch/commitment.ts';
 import { invariant } from '#protocol/errors.ts';
 import { SPOT_SLOTS } from '#protocol/limits.ts';
 import { transferMarginGap } from '#protocol/risk/margin.ts';
@@ -83,3 +83,18 @@ export function liquidationRow(context: BatchContext, index: number): RowSignals
     ),
   };
 }
+
+export function committedSettlement(context: BatchContext, index: number): CommittedSettlement {
+  const row = context.batch.content.settlements[index];
+  return row === undefined
+    ? { isUsed: false, accountIndex: 0, instrumentId: 0, isShort: false, lots: 0n }
+    : { isUsed: true, ...row };
+}
+
+export const settlementRow = (row: CommittedSettlement): RowSignals => ({
+  isUsed: bit(row.isUsed),
+  accountIndex: BigInt(row.accountIndex),
+  instrumentId: BigInt(row.instrumentId),
+  isShort: bit(row.isShort),
+  lots: row.lots,
+});

@@ -70,12 +70,12 @@ export function committedInstrument(
     };
   }
   const [before, after] = [oldOpenInterest[row.marketSlot], newOpenInterest[row.marketSlot]];
-  const isWithinCap = !row.isSpot && after <= row.openInterestCap;
+  const isWithinCap = !row.isSpot && after <= 2n * row.openInterestCap;
   return {
     isUsed: true,
     rowHash: rowHash(row, shape),
     oldInterestLots: before,
-    restLots: row.isSpot ? after : (isWithinCap ? row.openInterestCap : before) - after,
+    restLots: row.isSpot ? after : (isWithinCap ? 2n * row.openInterestCap : before) - after,
     marketSlot: row.marketSlot,
     ...fillCounts(context, row.instrumentId, messages),
     isWithinCap,
@@ -98,6 +98,7 @@ export function instrumentRow(
     underlying: BigInt(row?.underlying ?? 0),
     isSpot: bit(row?.isSpot ?? false),
     isReduceOnly: bit(row?.isReduceOnly ?? false),
+    isSettled: bit(row?.isSettled ?? false),
     marketSlot: BigInt(committed.marketSlot),
     oldInterestLots: committed.oldInterestLots,
     newInterestLots: row === undefined ? 0n : newOpenInterest[row.marketSlot],

@@ -201,6 +201,8 @@ async function getBatch(request: FastifyRequest, context: ApiContext): Promise<u
     withdrawals: content.withdrawals,
     liquidations: content.liquidations,
     fundPayments: content.fundPayments,
+    settlements: content.settlements,
+    retiredInstrument: content.retiredInstrument,
     touchedAccounts: accounts.filter((row) => row.isTouched).map((row) => row.accountIndex),
   };
 }

@@ -3,13 +3,17 @@
  * the newest round. What is repeated are signed orders meeting each other, not results: a fill that no longer
  * passes is voided with its numbers, and its healthy side is back on the book. Liquidations are judged anew.
  */
+import { sizeOf } from '#protocol/account.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
+import { rowOf } from '#protocol/risk/table.ts';
 import { accountAt } from '#protocol/state.ts';
+import type { Operation } from '#protocol/transition/operation.ts';
 import { bookTrade, matchOrder } from '../book/matching.ts';
 import { closeDeadOrders, closeOrder, orderOf, remainingOf, rest, takeBackFills } from '../orders.ts';
 import { liquidationScan } from '../risk/liquidation.ts';
 import type { BatchAction, BatchEntry, EngineState, OrderRecord } from '../state.ts';
 import { inBatch, includeL1Until, includeWaiting, recordAction, sealBatch } from './rollup.ts';
+import { findHolders, noteSettlement } from './settlement.ts';
 
 type TradeAction = Extract<BatchAction, { kind: 'trade' }>;
 
@@ -58,6 +62,7 @@ function rollBack(state: EngineState, entries: readonly BatchEntry[], actions: r
   const touched = new Set(state.open?.batch.touched ?? []);
   for (const entry of entries) {
     for (const row of entry.sealed?.accounts ?? []) if (row.isTouched) touched.add(row.accountIndex);
+    state.retired.delete(entry.sealed?.content.retiredInstrument ?? 0);
     state.batches.delete(entry.number);
     state.attempts.set(entry.number, entry.attempt + 1);
     state.emit({
@@ -74,6 +79,7 @@ function rollBack(state: EngineState, entries: readonly BatchEntry[], actions: r
   for (const accountIndex of touched) state.screen.set(accountIndex, accountAt(state.ledger, accountIndex));
   const queued = actions.flatMap((action) => (action.kind === 'l1' ? [action.queued] : []));
   state.l1Queue = [...queued, ...state.l1Queue];
+  findHolders(state);
 }
 
 function takeBack(state: EngineState, actions: readonly BatchAction[]): Reopened {
@@ -117,7 +123,19 @@ function redo(state: EngineState, action: BatchAction, reopened: Reopened): void
       return;
     case 'pay-fund':
       return;
+    case 'settlement':
+      redoSettlement(state, action.operation);
+      return;
   }
+}
+
+/** A conversion keeps its place: what followed it may need its cash or its free slot. Else it waits again. */
+function redoSettlement(state: EngineState, operation: Extract<Operation, { kind: 'settle' }>): void {
+  const { accountIndex, instrumentId } = operation;
+  const size: bigint = sizeOf(state.account(accountIndex), instrumentId);
+  const row = state.table === undefined ? undefined : rowOf(state.table.table, instrumentId);
+  if (row === undefined || !inBatch(state, 'reseal', operation).ok) return;
+  noteSettlement(state, operation, row, size);
 }
 
 function redoTrade(state: EngineState, action: TradeAction, reopened: Reopened): void {

@@ -15,6 +15,7 @@ import type { LiquidationNumbers } from '../commands.ts';
 import { closeDeadOrders, closeExpiredOrders } from '../orders.ts';
 import type { BatchAction, BatchEntry, EngineState, L1Ledger, OpenEntry } from '../state.ts';
 import { backlogRefusal, type Lane } from './seal-policy.ts';
+import { includeSettlements, isSettlementWaiting } from './settlement.ts';
 
 /** Accounts of a fresh batch that waiting work may not take: one trade always fits. */
 const ACCOUNTS_OF_A_TRADE = 2;
@@ -108,12 +109,13 @@ function inOpenBatch(state: EngineState, operation: Operation): Result<void> {
   return accept(undefined);
 }
 
-/** Takes waiting L1 operations, strictly in queue order, then waiting cancels, as far as there is room. */
+/** Takes waiting L1 operations, strictly in queue order, then waiting cancels and settlements, as far as there is room. */
 export function includeWaiting(state: EngineState, accountsMax = Number.POSITIVE_INFINITY): void {
   // A reseal puts everything back in its old order by itself.
   if (state.isResealing) return;
-  if (state.l1Queue.length === 0 && state.waitingMessages.length === 0) return;
-  if (!openBatch(state, 'protected').ok) return;
+  const isUrgent = state.l1Queue.length > 0 || state.waitingMessages.length > 0;
+  if (!isUrgent && !isSettlementWaiting(state)) return;
+  if (!openBatch(state, isUrgent ? 'protected' : 'ordinary').ok) return;
   const accounts = new Set<number>();
   const hasRoom = (accountIndex: number): boolean => {
     if (accounts.has(accountIndex)) return true;
@@ -123,6 +125,7 @@ export function includeWaiting(state: EngineState, accountsMax = Number.POSITIVE
   };
   includeL1Operations(state, state.l1QueueConfirmedEnd, hasRoom);
   includeMessages(state, hasRoom);
+  includeSettlements(state, hasRoom);
 }
 
 /** Serves queue entries below `endIndex` in the open batch as far as there is room; for a reseal. */
@@ -259,6 +262,7 @@ export function sealBatch(state: EngineState): void {
   }
   state.l1Ledger = ledgerAfter(state.l1Ledger, sealed);
   tellLiquidations(state, sealed);
+  tellRetirement(state, sealed);
   state.batches.set(entry.number, entry);
   state.nextBatchNumber++;
   state.emit({
@@ -268,6 +272,13 @@ export function sealBatch(state: EngineState): void {
     oldStateRoot: sealed.oldStateRoot,
     newStateRoot: sealed.newStateRoot,
   });
+}
+
+function tellRetirement(state: EngineState, { content }: SealedBatch): void {
+  const instrumentId = content.retiredInstrument;
+  if (instrumentId === 0) return;
+  state.retired.add(instrumentId);
+  state.emit({ kind: 'instrument-retired', batchNumber: Number(content.header.batchNumber), instrumentId });
 }
 
 function includeLeftOvers(state: EngineState): void {

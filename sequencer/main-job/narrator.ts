@@ -39,6 +39,14 @@ export class Narrator {
             `the fund pays ${nameOf(event.accountIndex)}'s debt of ${dollars(event.amountMicros)} USDC`,
           );
           break;
+        case 'position-settled': {
+          const { instrumentId, lots, isShort, cashMicros, accountIndex } = event;
+          const size = `${coins(lots, listing.lotE8Of(instrumentId))} ${listing.symbolOf(instrumentId)}`;
+          this.note(
+            `${nameOf(accountIndex)} is settled: ${isShort ? 'short' : 'long'} ${size} for ${dollars(cashMicros)} USDC`,
+          );
+          break;
+        }
         case 'withdrawal':
           this.note(
             `${nameOf(event.accountIndex)} withdraws ${amountText(event.tokenId, event.servedAmount)}`,

@@ -202,6 +202,7 @@ export class L1Reader {
       signatures: 0,
       messages: 0,
       instruments: 0,
+      settlements: 0,
     };
   }
 

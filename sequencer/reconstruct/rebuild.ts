@@ -9,6 +9,7 @@ import { InputError } from '#protocol/errors.ts';
 import { accountFromElements } from '#protocol/leaf.ts';
 import { type BatchCapacity, SPOT_SLOTS } from '#protocol/limits.ts';
 import { accountAt, type LedgerState, stateRoot, withAccount, withOpenInterest } from '#protocol/state.ts';
+import { abs } from '#protocol/units.ts';
 
 /** One accepted batch as L1 shows it. */
 export interface AcceptedBatch {
@@ -47,7 +48,7 @@ function leafOf(words: readonly bigint[], ledger: LedgerState, keys: ReadonlyMap
   return { accountIndex, account: accountFromElements([...key, ...elements], ledger.shape) };
 }
 
-/** What one account adds to each market: long lots of a derivative, all lots of a spot token. */
+/** What one account adds to each market: the lots it holds, long or short. */
 function addInterest(
   openInterest: bigint[],
   account: Account,
@@ -58,11 +59,11 @@ function addInterest(
   const spotIds = Array.from({ length: SPOT_SLOTS }, (_, i) => i + 1);
   for (const id of [...spotIds, ...account.slots.map((slot) => slot.instrumentId)]) {
     const size = sizeOf(account, id);
-    if (id === 0 || size <= 0n) continue;
+    if (id === 0 || size === 0n) continue;
     const slot = slots.get(id);
     if (slot === undefined)
       throw new InputError('instrumentId', id, `batch ${batchNumber} holds an unlisted one`);
-    openInterest[slot] += sign * size;
+    openInterest[slot] += sign * abs(size as bigint);
   }
 }
 

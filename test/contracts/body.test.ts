@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { accountWordCount, bodyWordCount, decodeBody, encodeBody } from '#protocol/batch/calldata.ts';
 import { domainWord, eventWordCount, HEADER_WORDS } from '#protocol/batch/words.ts';
 import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
+import { TINY_WIDE_BATCH } from '#protocol/limits.ts';
 import {
   CIRCUIT_HASH,
   deployRollup,
@@ -22,7 +23,8 @@ describe('MarginRollup, the statement of a batch', () => {
   const commitment = 0xc0ffeen;
 
   before(async () => {
-    fixture = await deployRollup();
+    // A size whose words leave bits of the last bitmap byte unused.
+    fixture = await deployRollup({ capacity: TINY_WIDE_BATCH });
     const owner = fixture.signers[0];
     const account = await fixture.open(owner);
     await fixture.deposit(owner, account, 0, 500_000_000n);
@@ -43,6 +45,7 @@ describe('MarginRollup, the statement of a batch', () => {
     const body = {
       outcomes: [outcome(true), outcome(true, 3n)],
       withdrawals: [WITHDRAWAL(1n, 0n, 5_000_000n)],
+      retirement: 77n,
       accounts,
     };
     const submission = await fixture.submission({
@@ -77,6 +80,7 @@ describe('MarginRollup, the statement of a batch', () => {
       ...[deposit.word, 0n, 0n, body.outcomes[1]],
       body.withdrawals[0],
       ...Array<bigint>(2 * capacity.liquidations).fill(0n),
+      body.retirement,
       ...accounts,
       ...Array<bigint>(accounts.length * (capacity.accounts - 1)).fill(0n),
     ];

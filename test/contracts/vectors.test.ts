@@ -19,7 +19,7 @@ describe('the vectors of a batch in the contracts', () => {
 
     it(`have the body, challenge and evaluation of the contract: ${vector.name}`, async () => {
       const body: bigint[] = [...(await reader.decode(`0x${vector.body}`, vector.bodyWordCount))];
-      const accountWords = vector.bodyWordCount - l1Operations - withdrawals - liquidations;
+      const accountWords = vector.bodyWordCount - l1Operations - withdrawals - liquidations - 1;
       expect(body.slice(-accountWords).map(String)).to.deep.equal(vector.words.slice(-accountWords));
       const statement = [vector.commitment, String(vector.words.length), ...vector.words];
       const inputs: bigint[] = [...(await reader.publicInputs(statement))];

@@ -65,6 +65,17 @@ const bankrupt = (): LedgerState =>
 
 const payFund: Operation = { kind: 'pay-fund', accountIndex: 1 };
 
+const convert = (accountIndex: number, instrumentId: number = PERP): Operation => ({
+  kind: 'settle',
+  accountIndex,
+  instrumentId,
+});
+const settled = (dollars: bigint) => ({ table: ledger.settledAt({ [PERP]: dollars }) });
+
+/** Account 1 long, account 2 short six calls at $20. */
+const calls = (): LedgerState =>
+  ledger.settle(ledger.funded({ 1: 1_000n, 2: 1_000n }), [ledger.match(1, 2, 6n, 20n, ledger.THIRD)]);
+
 /** Account 1 bought 10 spot lots for $1000 with $700. */
 const indebted = (): LedgerState =>
   ledger.settle(ledger.funded({ 1: 700n, 2: 0n }, { 2: 50n }), [ledger.match(1, 2, 10n, 100n, SPOT)]);
@@ -204,6 +215,55 @@ const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
       table: ledger.marked(66n, SPOT),
     });
   },
+  // ---- settlements
+  'a settlement of a long whose shorts wait': () => sealTiny(positions(), [convert(1)], settled(107n)),
+  'a settlement of the last short, which retires the instrument': () =>
+    sealTiny(ledger.settle(positions(), [convert(1)], settled(107n)), [convert(2)], settled(107n)),
+  'settlements of both sides of calls that expired worthless': () =>
+    sealTiny(calls(), [convert(1, ledger.THIRD), convert(2, ledger.THIRD)], {
+      table: ledger.settledAt({ [ledger.THIRD]: 0n }),
+    }),
+  'settlements of two positions of one account': () => {
+    const state = ledger.settle(positions(), [ledger.match(2, 1, 4n, 100n, ledger.OTHER)]);
+    const table = ledger.settledAt({ [PERP]: 107n, [ledger.OTHER]: 95n });
+    return sealTiny(state, [convert(1), convert(1, ledger.OTHER)], { table });
+  },
+  'a settlement beside a fill and a withdrawal of the same account': () => {
+    const mine = ledger.sign(1, [
+      ledger.orderMessage({ side: 'buy', sizeLots: 2n, instrumentId: ledger.OTHER, nonce: 1n }),
+      ledger.withdrawMessage({ amount: 600n * USD, nonce: 2n }),
+    ]);
+    const sell = ledger.order(2, { side: 'sell', sizeLots: 2n, instrumentId: ledger.OTHER });
+    return sealTiny(
+      positions(),
+      [
+        ledger.trade(sell, { signed: mine, position: 0 }, 2n, 100n),
+        convert(1),
+        { kind: 'withdraw', signed: mine, position: 1 },
+      ],
+      settled(107n),
+    );
+  },
+  'a settlement of an account that is liquidated': () => {
+    const state = ledger.settle(ledger.funded({ 1: 430n, 2: 100_000n }), [
+      ledger.match(1, 2, 10n, 100n),
+      ledger.match(1, 2, 10n, 100n, ledger.OTHER),
+    ]);
+    const table = ledger.settledAt(
+      { [PERP]: 80n },
+      { [ledger.OTHER]: ledger.marked(88n, ledger.OTHER).rows[2] },
+    );
+    return sealTiny(state, [convert(1), close(5n, 88n * USD, { instrumentId: ledger.OTHER })], { table });
+  },
+  'a settlement and an exit while prices are not usable': () =>
+    sealTiny(positions(), [convert(1), { kind: 'withdraw', ...ledger.withdrawal(1, 1_070n * USD) }], {
+      ...settled(107n),
+      pricesUsable: false,
+    }),
+  'a retirement of what nobody ever held': () =>
+    sealTiny(positions(), [{ kind: 'retire', instrumentId: ledger.OTHER }], {
+      table: ledger.settledAt({ [ledger.OTHER]: 5n }),
+    }),
   // ---- fund
   'a fund payment of a whole debt': () => sealTiny(bankrupt(), [payFund], { fundBookedMicros: 1_000n * USD }),
   'a fund payment of all that is booked': () =>

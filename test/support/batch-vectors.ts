@@ -24,6 +24,8 @@ const NAMES = [
   'a liquidation with deposits waiting in the queue',
   'a liquidation of two positions',
   'a fund payment of all that is booked',
+  'a settlement of the last short, which retires the instrument',
+  'a settlement beside a fill and a withdrawal of the same account',
 ];
 
 /** Decimal strings, lists and objects of them. */

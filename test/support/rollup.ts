@@ -85,6 +85,7 @@ export interface BodyChoice {
   readonly outcomes?: readonly bigint[];
   readonly withdrawals?: readonly bigint[];
   readonly liquidations?: readonly bigint[];
+  readonly retirement?: bigint;
   readonly accounts?: readonly bigint[];
 }
 
@@ -186,6 +187,7 @@ export class RollupFixture {
       ...padded(choice.outcomes, l1Operations),
       ...padded(choice.withdrawals, withdrawals),
       ...padded(choice.liquidations, liquidations),
+      choice.retirement ?? 0n,
       ...padded(choice.accounts, accounts * accountWordCount(this.shape)),
     ];
   }

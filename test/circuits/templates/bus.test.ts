@@ -154,7 +154,7 @@ describe('commitment', () => {
   const PER_ACCOUNT = 3 + 2 + 8 + 2 * 10;
   const commitment = template(
     'circuits/bus/commitment.circom',
-    `BatchCommitment(2, 2, 1, ${PER_ACCOUNT}, 1, 1, 1, 1)`,
+    `BatchCommitment(2, 2, 1, ${PER_ACCOUNT}, 1, 1, 1, 1, 1)`,
   );
   const values = (n: bigint): ListValues => ({
     mark: n,
@@ -220,6 +220,7 @@ describe('commitment', () => {
       },
     ],
     withdrawals: [{ packed: n + 20n, signatureIndex: 1, isRaising: isSet, isShrinking: !isSet }],
+    settlements: [{ isUsed: isSet, accountIndex: 21, instrumentId: 22, isShort: !isSet, lots: 23n }],
     flags: { hasRow: [isSet, true], isSignatureUsed: [!isSet], isShrinking: [isSet] },
   });
   const none: CommittedBatch = {
@@ -230,6 +231,7 @@ describe('commitment', () => {
     signatures: [],
     messages: [],
     withdrawals: [],
+    settlements: [],
     flags: { hasRow: [], isSignatureUsed: [], isShrinking: [] },
   };
 
@@ -249,6 +251,7 @@ describe('commitment', () => {
             signatures: part('signatures'),
             messages: [part('messages')],
             withdrawals: part('withdrawals'),
+            settlements: part('settlements'),
             flags: commitmentValues({ ...none, flags: batch.flags }, TINY_SHAPE)[0],
           },
           { commitment: commitmentOf(batch, TINY_SHAPE) },

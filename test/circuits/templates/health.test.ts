@@ -98,6 +98,7 @@ function eventsOf(cause: Cause, treasuryMicros: bigint): AccountEvents {
     liquidations: [],
     liquidated: undefined,
     fundPayments: [],
+    settlements: [],
   };
   // Judged here are the rules of health alone: what an order or a close says is for other rows.
   const orders = [{ message: {}, execution: { isShrinking: false } }] as unknown as AccountEvents['orders'];

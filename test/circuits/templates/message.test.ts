@@ -122,6 +122,7 @@ function isAllowed(order: OrderMessage, fill: Fill): boolean {
     liquidations: [],
     liquidated: undefined,
     fundPayments: [],
+    settlements: [],
   };
   const filledBefore = order.sizeLots - fillLots - fill.restLots;
   return (

@@ -76,6 +76,7 @@ describe('withdrawal row', () => {
       liquidations: [],
       liquidated: undefined,
       fundPayments: [],
+      settlements: [],
     };
     const window = nonceWordOf(message.nonce) - service.newBaseWord;
     const floorBack = BigInt(message.floorBackWords);

@@ -26,7 +26,7 @@ contract RollupHandler is SolidityTest {
     uint256 private constant WITHDRAWALS = 2;
     uint256 private constant LIQUIDATIONS = 1;
     /// @dev No account words but two of one account, which nothing looks at.
-    uint256 private constant BODY_WORDS = OPERATIONS + WITHDRAWALS + LIQUIDATIONS + 2;
+    uint256 private constant BODY_WORDS = OPERATIONS + WITHDRAWALS + LIQUIDATIONS + 1 + 2;
     uint256 private constant WAIT_SEC_MAX = 6 hours;
     address private constant SUBMITTER = address(0x5b317);
     address private constant OPERATOR = address(0x0be7a707);

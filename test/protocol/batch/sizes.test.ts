@@ -47,6 +47,7 @@ const rows = (change: Partial<RowCounts>): RowCounts => ({
   l1Operations: 0,
   withdrawals: 0,
   liquidations: 0,
+  settlements: 0,
   ...change,
 });
 

@@ -32,7 +32,7 @@ describe('a trade', () => {
     expect(sizeOf(accountAt(state, 2), PERP)).to.equal(-10n);
     expect(accountAt(state, 1).cashStar).to.equal(0n);
     expect(accountAt(state, 2).cashStar).to.equal(2000n * USD);
-    expect(state.openInterest[1]).to.equal(10n);
+    expect(state.openInterest[1], 'both sides of ten contracts').to.equal(20n);
   });
 
   it('is accepted with equity exactly at initial margin, refused with a fee of one micro', () => {
@@ -307,7 +307,7 @@ describe('markets', () => {
     const state = settle(funded({ 1: 1000n, 2: 1000n }), [match(1, 2, 10n, 100n)]);
     const table = riskTable({}, { [PERP]: { openInterestCap: 4n as Lots } });
     const closed = settle(state, [match(2, 1, 3n, 100n)], { table });
-    expect(closed.openInterest[1]).to.equal(7n);
+    expect(closed.openInterest[1]).to.equal(14n);
   });
 });
 

@@ -12,6 +12,7 @@ const NONE: CommittedBatch = {
   signatures: [],
   messages: [],
   withdrawals: [],
+  settlements: [],
   flags: { hasRow: [], isSignatureUsed: [], isShrinking: [] },
 };
 
