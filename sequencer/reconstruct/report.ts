@@ -45,8 +45,11 @@ export async function reconstruct(
   tokenIds: readonly number[],
 ): Promise<Reconstruction> {
   const reader = new L1Reader(provider, rollupAddress);
-  const registry = [...(await reader.registries()).values()].at(-1) ?? [];
-  const slots = marketSlotsById(registry, await reader.segments());
+  const segments = await reader.segments();
+  // Of all registries: a place may be another's after its instrument was retired, an id never is.
+  const slots = new Map(
+    [...(await reader.registries()).values()].flatMap((registry) => [...marketSlotsById(registry, segments)]),
+  );
   const batches = await reader.batches();
   const rounds = await reader.rounds(shape);
   const tables = new Map([...rounds].map(([index, { table }]) => [index, table]));
