@@ -8,7 +8,7 @@ import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
 import { marketSlotsById } from '#protocol/risk/registry.ts';
 import { genesisState, type LedgerState, stateRoot } from '#protocol/state.ts';
 import { conservationOf, type TokenConservation } from './conservation.ts';
-import { L1Reader } from './read-l1.ts';
+import { L1Reader, type ProvedRound } from './read-l1.ts';
 import { type AcceptedBatch, type RebuiltBatch, rebuild } from './rebuild.ts';
 
 export interface AccountLine {
@@ -24,6 +24,8 @@ export interface Reconstruction {
   readonly rebuilt: readonly RebuiltBatch[];
   readonly ledger: LedgerState;
   readonly tables: ReadonlyMap<number, RiskTable>;
+  /** The same with what each table follows from. */
+  readonly rounds: ReadonlyMap<number, ProvedRound>;
   /** The round of the last batch; undefined before the first. */
   readonly lastTable: RiskTable | undefined;
   /** Every account at that round, in order of index. */
@@ -46,7 +48,8 @@ export async function reconstruct(
   const registry = [...(await reader.registries()).values()].at(-1) ?? [];
   const slots = marketSlotsById(registry, await reader.segments());
   const batches = await reader.batches();
-  const tables = await reader.tables(shape);
+  const rounds = await reader.rounds(shape);
+  const tables = new Map([...rounds].map(([index, { table }]) => [index, table]));
   const genesis = genesisState(shape);
   const rebuilt = rebuild(genesis, batches, slots);
   const ledger = rebuilt.at(-1)?.ledger ?? genesis;
@@ -65,5 +68,5 @@ export async function reconstruct(
     conservation.push(conservationOf(await reader.vault(tokenId), owners, lastTable as RiskTable, shape));
   }
   const liquidations = await reader.liquidations();
-  return { batches, liquidations, rebuilt, ledger, tables, lastTable, accounts, conservation };
+  return { batches, liquidations, rebuilt, ledger, tables, rounds, lastTable, accounts, conservation };
 }
