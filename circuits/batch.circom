@@ -27,8 +27,7 @@ function HEADER_WORDS() { return 15; }
 //              below p, and checks what docs/protocol.md §6 and §7 leave to it. The table is proved by the risk circuit.
 // Public       commitment, challenge, evaluation, in this order: protocol/batch/batch.ts PublicInputs.
 template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS,
-    ACCOUNTS, SIGNATURES, MESSAGES, INSTRUMENTS, L1_OPERATIONS, WITHDRAWALS, LIQUIDATIONS,
-    SETTLEMENTS) {
+    ACCOUNTS, SIGNATURES, MESSAGES, INSTRUMENTS, L1_OPERATIONS, WITHDRAWALS, LIQUIDATIONS, SETTLEMENTS) {
     signal input commitment;
     signal input challenge;
     signal input evaluation;
@@ -382,6 +381,8 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
                 liquidationIsUsed[q] * (liquidations[q].positionKey - liquidations[q - 1].positionKey - 1));
         }
     }
+    signal instrumentIds[INSTRUMENTS];
+    for (var i = 0; i < INSTRUMENTS; i++) { instrumentIds[i] <== instruments[i].instrumentId; }
     component settlements[SETTLEMENTS];
     for (var q = 0; q < SETTLEMENTS; q++) {
         settlements[q] = SettlementRow(ACCOUNTS, INSTRUMENTS);
@@ -391,10 +392,8 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         settlements[q].isShort <== settlementIsShort[q];
         settlements[q].lots <== settlementLots[q];
         settlements[q].accountIndexes <== accountIndex;
-        for (var i = 0; i < INSTRUMENTS; i++) {
-            settlements[q].instrumentIds[i] <== instruments[i].instrumentId;
-            settlements[q].marks[i] <== instrumentRow[i][ROW_MARK()];
-        }
+        settlements[q].instrumentIds <== instrumentIds;
+        for (var i = 0; i < INSTRUMENTS; i++) { settlements[q].marks[i] <== instrumentRow[i][ROW_MARK()]; }
         settlements[q].isSettled <== instrumentIsSettled;
         settlements[q].alpha <== last.alpha;
         settlements[q].beta <== beta;
@@ -405,11 +404,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
                 settlementIsUsed[q] * (settlements[q].positionKey - settlements[q - 1].positionKey - 1));
         }
     }
-    component retirement = Retirement(INSTRUMENTS);
-    retirement.instrumentId <== retiredInstrument;
-    for (var i = 0; i < INSTRUMENTS; i++) { retirement.instrumentIds[i] <== instruments[i].instrumentId; }
-    retirement.isSettled <== instrumentIsSettled;
-    retirement.newInterestLots <== instrumentNewInterestLots;
+    Retirement(INSTRUMENTS)(retiredInstrument, instrumentIds, instrumentIsSettled, instrumentNewInterestLots);
     for (var w = 1; w < WITHDRAWALS; w++) { (1 - withdrawals[w - 1].isUsed) * withdrawals[w].isUsed === 0; }
 
     // ---- Accounts: what the rows above say of each.

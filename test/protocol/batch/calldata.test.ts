@@ -83,11 +83,14 @@ describe('calldata of submitBatch', () => {
   });
 
   it('splits a body into its parts and knows how many words they are', () => {
-    expect(bodyWordCount(SMALL_BATCH, STANDARD_SHAPE)).to.equal(2 + 2 + 4 + 4 * 9);
+    expect(bodyWordCount(SMALL_BATCH, STANDARD_SHAPE)).to.equal(2 + 2 + 4 + 1 + 4 * 9);
     const count = bodyWordCount(TINY_BATCH, TINY_SHAPE);
     const words = Array.from({ length: count }, (_, i) => BigInt(i));
-    const { outcomes, withdrawals, liquidations, accounts } = splitBodyWords(words, TINY_BATCH, TINY_SHAPE);
-    expect([...outcomes, ...withdrawals, ...liquidations, ...accounts.flat()]).to.deep.equal(words);
+    const parts = splitBodyWords(words, TINY_BATCH, TINY_SHAPE);
+    const { outcomes, withdrawals, liquidations, retirement, accounts } = parts;
+    expect([...outcomes, ...withdrawals, ...liquidations, retirement, ...accounts.flat()]).to.deep.equal(
+      words,
+    );
     expect([outcomes.length, withdrawals.length, liquidations.length, accounts.length]).to.deep.equal([
       2, 1, 2, 2,
     ]);
