@@ -28,12 +28,12 @@ function tableAt(dollars: bigint) {
     ...SPOT_TOKENS.map((id, i) => ledger.riskRow(id, { marketSlot: i === 0 ? 0 : LEGS.length + i })),
     ...LEGS.map((id) => ledger.riskRow(id, { mark })),
   ];
-  const { length: count } = rows[0].losses;
   return ledger.riskTable({
     rows: rows.map(
       (row): RiskRow => ({
         ...row,
-        losses: Array.from({ length: STANDARD_SHAPE.scenarios }, (_, s) => row.losses[s % count]),
+        underlying: 0,
+        ...ledger.linearLosses(microsPerLot(-row.mark / 20n), 0, STANDARD_SHAPE),
       }),
     ),
   });
