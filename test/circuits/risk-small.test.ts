@@ -30,12 +30,12 @@ import { restated } from '#test/support/risk-statements.ts';
 const SHAPE = { ...STANDARD_SHAPE, marketSlots: slotsOf(RISK_64) };
 const DOMAIN = 0x1234n;
 const PRICE = { btc: 97_123_456_789n, eth: 3_312_345_678n };
-/** Words of RISK_SMALL: six linear places of two, then blocks of price, limits, terms and two strikes. */
+/** Words of RISK_SMALL: six linear places of two, then blocks of price, limits, terms, settlement and two strikes. */
 const [START_HASH, END_HASH, FLAGS, BLOCK, PRICES_WORD, LIMITS, TERMS, LOW, HIGH] = [
-  2, 3, 4, 19, 19, 20, 21, 22, 23,
+  2, 3, 4, 19, 19, 20, 21, 23, 24,
 ];
-const NEXT_BLOCK = 24;
-const WORDS = 29;
+const NEXT_BLOCK = 25;
+const WORDS = 31;
 const WRONG_TABLE = 'RiskTable: words[3] === segment.endHash;';
 const WRONG_FLAG = 'RiskTable: flags.fields[1] === isSurfaceSound;';
 
@@ -171,7 +171,8 @@ describe('risk circuit with options', () => {
     });
 
   it('refuses the table of a round with any term of a block off by one', async () => {
-    for (const { name } of TERMS_LAYOUT)
+    // What is settled, the tests of settled blocks change.
+    for (const { name } of TERMS_LAYOUT.filter((field) => field.name !== 'isSettled'))
       await expectRefused(offByOne(TERMS_LAYOUT, TERMS, name), WRONG_TABLE, name);
   });
 
@@ -189,12 +190,12 @@ describe('risk circuit with options', () => {
   it('refuses it with any field of the future off by one', async () => {
     for (const { name } of INSTRUMENT_PRICE_LAYOUT) {
       // A billionth of the price is less than a tenth of a micro of this lot: half a micro is tried below.
-      if (['isSpot', 'isReduceOnly', 'underlying', 'pricePpb'].includes(name)) continue;
+      if (['isSpot', 'isReduceOnly', 'isSettled', 'underlying', 'pricePpb'].includes(name)) continue;
       await expectRefused(offByOne(INSTRUMENT_PRICE_LAYOUT, PRICES_WORD, name), WRONG_TABLE, name);
     }
     for (const { name } of INSTRUMENT_LIMITS_LAYOUT)
       await expectRefused(offByOne(INSTRUMENT_LIMITS_LAYOUT, LIMITS, name), WRONG_TABLE, name);
-    for (const change of [11n << 57n, 1n << 28n, 1n << 29n, 1n << 20n])
+    for (const change of [11n << 58n, 1n << 28n, 1n << 29n, 1n << 20n])
       await expectRefused(restated(statement, (words) => (words[PRICES_WORD] += change)));
   });
 

@@ -151,13 +151,13 @@ describe('risk circuit of linear instruments', () => {
   for (const [what, word, change] of [
     ['a price off by a cent', FIRST_UNDERLYING, 10_000n],
     ['a scan range off by four ppm, its resolution', FIRST_UNDERLYING + 1, 4n << 44n],
-    ['a premium off by one ppm', FIRST_PLACE + 4, 1_000n << 57n],
-    ['a charge off by one ppm', FIRST_PLACE + 4, 1n << 88n],
-    ['a maintenance charge off by one ppm', FIRST_PLACE + 4, 1n << 108n],
-    ['a band off by one ppm', FIRST_PLACE + 4, 1n << 128n],
-    ['a penalty off by one ppm', FIRST_PLACE + 4, 1n << 148n],
-    ['a funding index off by one micro', FIRST_PLACE + 4, 1n << 168n],
-    ['a lot off by one', FIRST_PLACE + 4, 1n << 30n],
+    ['a premium off by one ppm', FIRST_PLACE + 4, 1_000n << 58n],
+    ['a charge off by one ppm', FIRST_PLACE + 4, 1n << 89n],
+    ['a maintenance charge off by one ppm', FIRST_PLACE + 4, 1n << 109n],
+    ['a band off by one ppm', FIRST_PLACE + 4, 1n << 129n],
+    ['a penalty off by one ppm', FIRST_PLACE + 4, 1n << 149n],
+    ['a funding index off by one micro', FIRST_PLACE + 4, 1n << 169n],
+    ['a lot off by one', FIRST_PLACE + 4, 1n << 31n],
     ['an instrument that takes new risk though it is reduce-only', FIRST_PLACE + 4, 1n << 29n],
     ['another id', FIRST_PLACE + 4, 1n],
     ['an open-interest cap off by one', FIRST_PLACE + 5, 1n],
@@ -238,7 +238,7 @@ describe('risk circuit of linear instruments', () => {
   });
 
   it('refuses a listed instrument that is worth nothing and a worth without an instrument', async () => {
-    const lot = DEFAULT_REGISTRY[2].lotE8 << 30n;
+    const lot = DEFAULT_REGISTRY[2].lotE8 << 31n;
     const worthless = 'LinearRow: isWorthless === isUnlisted;';
     await expectRefused(
       restated(statement, (words) => (words[FIRST_PLACE + 4] -= lot)),
@@ -261,7 +261,7 @@ describe('risk circuit of linear instruments', () => {
 
   it('refuses fields that spill out of their word', async () => {
     await expectRefused(
-      restated(statement, (words) => (words[FIRST_PLACE + 4] += 1n << 219n)),
+      restated(statement, (words) => (words[FIRST_PLACE + 4] += 1n << 220n)),
       'Num2Bits: lc1 === in;',
     );
     await expectRefused(

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { bn254 } from '@noble/curves/bn254.js';
 import { expect } from 'chai';
+import { ZeroAddress } from 'ethers';
 import { network } from 'hardhat';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import { type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
@@ -74,6 +75,24 @@ describe('deployment', function () {
     expect(await ethers.provider.getCode(deployed.fund)).to.not.equal('0x');
     const receiptBlock = await ethers.provider.getBlock(deployed.l1Block);
     expect(receiptBlock?.transactions).to.have.length(1);
+  });
+
+  it('binds the rollup to its registry where the deployer governs, and leaves it to another governor', async () => {
+    for (const isOwn of [true, false]) {
+      const { connection, deployer, plan } = await planOn();
+      const governor = isOwn ? deployer.address : plan.oracle.governor;
+      const deployed = await deploy(
+        deployer as never,
+        { ...plan, oracle: { ...plan.oracle, governor } },
+        keyGate,
+      );
+      const parameters = await connection.ethers.getContractAt('RiskParameters', deployed.parameters);
+      expect(await parameters.rollup()).to.equal(isOwn ? deployed.rollup : ZeroAddress);
+      if (isOwn) continue;
+      const own = parameters.connect(await connection.ethers.getSigner(governor)) as typeof parameters;
+      await own.bindRollup(deployed.rollup);
+      expect(await parameters.rollup()).to.equal(deployed.rollup);
+    }
   });
 
   const narrow = { ...TINY_BATCH, name: 'batch-narrow', instruments: 3 };

@@ -162,6 +162,39 @@ describe('RiskOracle: a round with futures and options, proved', function () {
     });
     await submit(await proved(posted));
     expect(await fixture.oracle.acceptedCount()).to.equal(1);
+    // Nobody looked at the market around its expiry: it is not settled, so nobody may trade.
+    expect((await fixture.oracle.acceptedTable(0)).isJump).to.equal(true);
+  });
+
+  it('has a proof when its first block is settled: at that price, at no other, and not as if it were not', async () => {
+    const [expirySec] = registry.flatMap((entry) => (entry?.kind === 'future' ? [entry.expirySec] : []));
+    for (let i = 1n; i <= 10n; i++) await post(i, expirySec - 180n * (11n - i));
+    const posted = await post(11n, expirySec);
+    const { values } = posted;
+    expect(values.settlementMicros).to.deep.equal([START_PRICES[0], 0n]);
+    expect([values.isJump, values.basisPpb, values.volPpm]).to.deep.equal([
+      false,
+      [0n, -4_000_000n],
+      [0n, 0n, 750_000n, 700_000n],
+    ]);
+    for (const settlementMicros of [
+      [START_PRICES[0] + 1_000n, 0n],
+      [0n, 0n],
+    ]) {
+      const volPpm = settlementMicros[0] === 0n ? SOUND.volPpm : values.volPpm;
+      await refused(await proved(posted, { settlementMicros, volPpm }));
+    }
+    const honest = await proved(posted);
+    await expect(
+      fixture.oracle.proveRound({ ...honest.values, settlementMicros: [START_PRICES[0] + 1n, 0n] }, [
+        honest.segment,
+      ]),
+    )
+      .to.be.revertedWithCustomError(fixture.oracle, 'ValuesNotPosted')
+      .withArgs(11);
+    await submit(honest);
+    const table = await fixture.oracle.acceptedTable(0);
+    expect([table.tableHash, table.isJump]).to.deep.equal([honest.segment.endHash, false]);
   });
 
   describe('whose options contradict each other', () => {

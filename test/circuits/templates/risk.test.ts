@@ -67,6 +67,7 @@ describe('row of a linear instrument', () => {
     limitsWord: words[wordOf(i) + 1],
     indexMicros: [words[5] & last(44), words[6] & last(44)],
     quarterMoves: [quarterMoveNearest(words[5] >> 44n), quarterMoveNearest(words[6] >> 44n)],
+    settlementMicros: 0,
   });
   /** @param wordOf place of the first word of the table's i-th row. */
   const checkAll = async (statement: Statement, wordOf = wordOfPlace): Promise<void> => {
@@ -76,7 +77,10 @@ describe('row of a linear instrument', () => {
       await (await row()).equals(input, {
         rowHash: rowHash(risk, { scenarios: risk.losses.length }),
         isListed: 1,
+        isSettled: 0,
+        settledMark: 0,
         mark,
+        liveMark: mark,
         underlying,
         isUnderlying: [underlying === 0, underlying === 1],
         rowMove: input.quarterMoves[underlying],
@@ -172,7 +176,7 @@ describe('row of a linear instrument', () => {
         UNDERLYING,
       );
     const WORD = 'Unpack: bits.in <== packed;';
-    await (await row()).refuses({ ...input, priceWord: input.priceWord + (1n << 219n) }, WORD);
+    await (await row()).refuses({ ...input, priceWord: input.priceWord + (1n << 220n) }, WORD);
     const limits = pack(INSTRUMENT_LIMITS_LAYOUT, {
       openInterestCap: last(47),
       positionCap: last(47),
@@ -184,9 +188,11 @@ describe('row of a linear instrument', () => {
   });
 
   it('is 0 for an empty place of the registry', async () => {
-    const input = { priceWord: 0, limitsWord: 0, indexMicros: [5, 6], quarterMoves: [7, 8] };
+    const words = { priceWord: 0, limitsWord: 0, settlementMicros: 0 };
+    const input = { ...words, indexMicros: [5, 6], quarterMoves: [7, 8] };
     await (await row()).equals(input, {
       ...{ rowHash: 0, isListed: 0, mark: 0, underlying: 0, isUnderlying: [1, 0] },
+      ...{ isSettled: 0, settledMark: 0, liveMark: 0 },
       ...{ rowMove: 7, indexLotE8: 0, expirySec: 0 },
     });
     expect(rowHash(round({}).table.rows[0], TINY_SHAPE)).to.not.equal(0n);
