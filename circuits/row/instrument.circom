@@ -120,7 +120,8 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     // What is settled can be found by an id: unused rows have id 0.
     (1 - isUsed) * isSettled === 0;
     RequireBit()(isWithinCap);
-    RangeCheck(8)(underlying);
+    // Of the 8 bits in meta one is in use.
+    RequireBit()(underlying);
     RangeCheck(MARKET_SLOT_BITS())(marketSlot);
     RangeCheck(COUNT_BITS)(openingFills);
     RangeCheck(COUNT_BITS)(shrinkingFills);

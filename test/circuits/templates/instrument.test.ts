@@ -52,6 +52,7 @@ const inputOf = (risk: RiskRow, use: Use) => ({
   underlying: risk.underlying,
   isSpot: risk.isSpot,
   isReduceOnly: risk.isReduceOnly,
+  isSettled: risk.isSettled,
   marketSlot: risk.marketSlot,
   ...use,
   batchTimeSec: NOW_SEC,
@@ -89,7 +90,7 @@ function twinOutputs(risk: RiskRow, use: Use) {
   } = use;
   const id = BigInt(risk.instrumentId);
   const hash = rowHash(risk, TINY_SHAPE);
-  const bound = isWithinCap ? risk.openInterestCap : oldInterestLots;
+  const bound = isWithinCap ? 2n * risk.openInterestCap : oldInterestLots;
   // A spot token is never short.
   const shortValue = risk.isSpot ? 0n : shortWeight * valueOfLot(risk, -1n);
   return {
@@ -135,6 +136,7 @@ const risks: fc.Arbitrary<RiskRow> = fc
     instrumentId: fc.constantFrom(SPOT, 2, PERP, 2 ** 20 - 1),
     underlying: fc.nat(UNDERLYINGS.length - 1),
     isReduceOnly: fc.boolean(),
+    isSettled: fc.boolean(),
     mark: perLot((1n << 40n) - 1n),
     fundingIndex: fc.bigInt(-(1n << 49n), 1n << 49n).map((value) => value as MicrosPerLot),
     rates: list(perLot(RATE), 6),
@@ -165,13 +167,13 @@ const risks: fc.Arbitrary<RiskRow> = fc
     };
   });
 
-const CAP_LINE = 'InstrumentRow: RangeCheck(SIZE_BITS())(restLots);';
+const CAP_LINE = 'InstrumentRow: RangeCheck(INTEREST_BITS())(restLots);';
 
 describe('instrument row', () => {
   it('is worth, hashed and capped as its twins say', async () => {
     const uses = fc.record({
-      oldInterestLots: fc.bigInt(0n, 22n),
-      newInterestLots: fc.bigInt(0n, 22n),
+      oldInterestLots: fc.bigInt(0n, 44n),
+      newInterestLots: fc.bigInt(0n, 44n),
       openingFills: fc.bigInt(0n, 7n),
       shrinkingFills: fc.bigInt(0n, 7n),
       longWeight: fc.bigInt(0n, 1n << 250n),
@@ -206,17 +208,17 @@ describe('instrument row', () => {
     (await row()).equals(inputOf(risk, { ...USE, ...use }), twinOutputs(risk, { ...USE, ...use }));
 
   it('stands at the cap, or where open interest was', async () => {
-    await accepts(perp, { newInterestLots: 15n });
-    await refuses(perp, { newInterestLots: 16n }, CAP_LINE);
-    const over = { oldInterestLots: 20n, isWithinCap: false };
-    await accepts(perp, { ...over, newInterestLots: 20n });
-    await refuses(perp, { ...over, newInterestLots: 21n }, CAP_LINE);
-    await refuses(perp, { ...over, newInterestLots: 20n, isWithinCap: true }, CAP_LINE);
+    await accepts(perp, { newInterestLots: 30n });
+    await refuses(perp, { newInterestLots: 31n }, CAP_LINE);
+    const over = { oldInterestLots: 40n, isWithinCap: false };
+    await accepts(perp, { ...over, newInterestLots: 40n });
+    await refuses(perp, { ...over, newInterestLots: 41n }, CAP_LINE);
+    await refuses(perp, { ...over, newInterestLots: 40n, isWithinCap: true }, CAP_LINE);
     // Spot: no cap, no more than its width.
     const spot = riskRow(SPOT, { openInterestCap: 0n as Lots });
     const wide = { isWithinCap: false, shortWeight: 0n };
-    await accepts(spot, { ...wide, newInterestLots: SIZE_MAX });
-    await refuses(spot, { ...wide, newInterestLots: SIZE_MAX + 1n }, CAP_LINE);
+    await accepts(spot, { ...wide, newInterestLots: 2n * SIZE_MAX + 1n });
+    await refuses(spot, { ...wide, newInterestLots: 2n * SIZE_MAX + 2n }, CAP_LINE);
     await refuses(spot, { ...wide, newInterestLots: -1n }, CAP_LINE);
   });
 
@@ -249,16 +251,16 @@ describe('instrument row', () => {
     await none({ openingFills: 8 }, 'RangeCheck(COUNT_BITS)(openingFills);');
     await none({ shrinkingFills: -1 }, 'RangeCheck(COUNT_BITS)(shrinkingFills);');
     await none({ marketSlot: 128 }, 'RangeCheck(MARKET_SLOT_BITS())(marketSlot);');
-    await none({ underlying: 256 }, 'RangeCheck(8)(underlying);');
+    for (const underlying of [2n, HALF]) await none({ underlying }, 'RequireBit()(underlying);');
     await accepts({ ...perp, marketSlot: 127 }, QUIET);
-    for (const flag of ['isUsed', 'isSpot', 'isReduceOnly', 'isWithinCap'])
+    for (const flag of ['isUsed', 'isSpot', 'isReduceOnly', 'isSettled', 'isWithinCap'])
       for (const bit of [2n, HALF]) await none({ [flag]: bit }, `RequireBit()(${flag});`);
   });
 
   it('split wrongly, names an instrument that nobody can hold', async () => {
     const honest = inputOf(perp, QUIET);
-    // As a spot token, its cap would not bind; as no reduce-only market, its fills would open.
-    for (const change of [{ isSpot: 1 }, { isReduceOnly: 1 }, { underlying: 1 }]) {
+    // As a spot token, its cap would not bind; as no reduce-only market, its fills would open; settled, it would be cash.
+    for (const change of [{ isSpot: 1 }, { isReduceOnly: 1 }, { isSettled: 1 }, { underlying: 1 }]) {
       const { instrumentId } = await (await row()).outputs({ ...honest, ...change });
       expect((instrumentId as bigint) >> 20n > 0n, Object.keys(change)[0]).to.equal(true);
     }
@@ -271,6 +273,8 @@ describe('instrument row', () => {
     const FILLS = 'InstrumentRow: (1 - isUsed) * (openingFills + shrinkingFills) === 0;';
     for (const name of ['openingFills', 'shrinkingFills'])
       await (await row()).refuses({ ...unused, [name]: 1 }, FILLS);
+    const SETTLED = 'InstrumentRow: (1 - isUsed) * isSettled === 0;';
+    await (await row()).refuses({ ...unused, isSettled: 1 }, SETTLED);
   });
 
   const option = riskRow(THIRD, { openInterestCap: 15n as Lots });
