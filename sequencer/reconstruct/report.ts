@@ -8,7 +8,7 @@ import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
 import { marketSlotsById } from '#protocol/risk/registry.ts';
 import { genesisState, type LedgerState, stateRoot } from '#protocol/state.ts';
 import { conservationOf, type TokenConservation } from './conservation.ts';
-import { L1Reader } from './read-l1.ts';
+import { L1Reader, type PublishedSettlement } from './read-l1.ts';
 import { type AcceptedBatch, type RebuiltBatch, rebuild } from './rebuild.ts';
 
 export interface AccountLine {
@@ -24,6 +24,9 @@ export interface Reconstruction {
   readonly rebuilt: readonly RebuiltBatch[];
   readonly ledger: LedgerState;
   readonly tables: ReadonlyMap<number, RiskTable>;
+  readonly settlements: readonly PublishedSettlement[];
+  /** Places of expiry blocks that were emptied, in order. */
+  readonly clearedBlocks: readonly number[];
   /** The round of the last batch; undefined before the first. */
   readonly lastTable: RiskTable | undefined;
   /** Every account at that round, in order of index. */
@@ -43,8 +46,11 @@ export async function reconstruct(
   tokenIds: readonly number[],
 ): Promise<Reconstruction> {
   const reader = new L1Reader(provider, rollupAddress);
-  const registry = [...(await reader.registries()).values()].at(-1) ?? [];
-  const slots = marketSlotsById(registry, await reader.segments());
+  const segments = await reader.segments();
+  // Of all registries: a place may be another's after its instrument was retired, an id never is.
+  const slots = new Map(
+    [...(await reader.registries()).values()].flatMap((registry) => [...marketSlotsById(registry, segments)]),
+  );
   const batches = await reader.batches();
   const tables = await reader.tables(shape);
   const genesis = genesisState(shape);
@@ -64,6 +70,16 @@ export async function reconstruct(
     const owners = [...ledger.accounts.entries()].map(([, account]) => account);
     conservation.push(conservationOf(await reader.vault(tokenId), owners, lastTable as RiskTable, shape));
   }
-  const liquidations = await reader.liquidations();
-  return { batches, liquidations, rebuilt, ledger, tables, lastTable, accounts, conservation };
+  return {
+    batches,
+    liquidations: await reader.liquidations(),
+    rebuilt,
+    ledger,
+    tables,
+    settlements: await reader.settlements(),
+    clearedBlocks: await reader.clearedBlocks(),
+    lastTable,
+    accounts,
+    conservation,
+  };
 }
