@@ -296,6 +296,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         return
             SettlementWindow.Step({
                 previousSec: time.lastTimeSec,
+                previousNormalSec: time.lastNormalTimeSec,
                 timeSec: values.timeSec,
                 previousIndexSeconds: _indexSeconds[u],
                 carriedMicros: feed.carriedIndex(values.underlyings[u].indexMicros, time.isAfterJump, values.isJump),

@@ -14,7 +14,8 @@ library SettlementWindow {
 
     /// @notice Of one expiry; both ends of the window belong to it.
     /// @param expirySec whose window it is: a block listed anew has a later one
-    /// @param lastRoundSec of the newest normal round since the start, or the start
+    /// @param lastRoundSec of the newest normal round, which at first lies before the start: its price is the one carried
+    /// into the window
     /// @param rounds normal rounds since the start
     /// @param settlementMicros 0 until settled; nothing else changes afterwards
     /// @param startIndexSeconds running Σ price · Δt of the underlying at the start
@@ -28,11 +29,12 @@ library SettlementWindow {
     }
 
     /// @notice What a round says of an underlying's past.
-    /// @param previousSec of the round before it, of any kind
+    /// @param previousSec of the round before it, of any kind; previousNormalSec of the last normal one
     /// @param previousIndexSeconds running Σ price · Δt up to then; carriedMicros is the price that held since
     /// @param isNormal otherwise a jump: no look at the market, until a later round confirms it
     struct Step {
         uint256 previousSec;
+        uint256 previousNormalSec;
         uint256 timeSec;
         uint256 previousIndexSeconds;
         uint256 carriedMicros;
@@ -82,7 +84,7 @@ library SettlementWindow {
         if (startSec < step.previousSec) startSec = step.previousSec;
         window.expirySec = expirySec;
         window.startSec = uint40(startSec);
-        window.lastRoundSec = uint40(startSec);
+        window.lastRoundSec = uint40(step.previousNormalSec);
         window.startIndexSeconds = uint128(_indexSecondsAt(step, startSec));
     }
 

@@ -167,6 +167,7 @@ export function applyRound(
       ? undefined
       : afterRound(state.windows[b], expirySec, {
           previousSec: state.lastTimeSec,
+          previousNormalSec: state.lastNormalTimeSec,
           timeSec,
           previousIndexSeconds: state.indexSeconds[underlying],
           carriedMicros: carried[underlying],

@@ -19,7 +19,7 @@ export interface SettlementWindow {
   readonly startIndexSeconds: bigint;
   /** Normal rounds since the start. */
   readonly rounds: number;
-  /** Of the newest of them, or the start. */
+  /** Of the newest normal round, which at first lies before the start: its price is the one carried into the window. */
   readonly lastRoundSec: bigint;
   /** 0 until settled; nothing else changes afterwards. */
   readonly settlementMicros: bigint;
@@ -29,6 +29,8 @@ export interface SettlementWindow {
 export interface PriceStep {
   /** Of the round before it, of any kind. */
   readonly previousSec: bigint;
+  /** Of the last normal one. */
+  readonly previousNormalSec: bigint;
   readonly timeSec: bigint;
   /** Running Σ price · Δt up to previousSec, and the price that held since. */
   readonly previousIndexSeconds: bigint;
@@ -56,7 +58,7 @@ function opened(expirySec: bigint, step: PriceStep): SettlementWindow {
     startSec,
     startIndexSeconds: indexSecondsAt(step, startSec),
     rounds: 0,
-    lastRoundSec: startSec,
+    lastRoundSec: step.previousNormalSec,
     settlementMicros: 0n,
   };
 }

@@ -19,9 +19,9 @@ const EMPTY: SettlementWindow = {
   startIndexSeconds: 0n,
 };
 
-/** Rounds at these times, a first one long before; each price a little above the last. */
+/** Rounds at these times, one a second before them and the window; each price a little above the last. */
 const at = (...times: readonly bigint[]): Look[] =>
-  [START - 1_000n, ...times].map((timeSec, i) => ({
+  [(times[0] < START ? times[0] : START) - 1n, ...times].map((timeSec, i) => ({
     timeSec,
     micros: PRICE + BigInt(i) * 1_000_003n,
     isJump: false,
@@ -104,8 +104,8 @@ describe('settlement window', () => {
 
   it('bears a gap of 300 seconds and begins anew after one of 301', async () => {
     for (const [first, gap, isWhole] of [
-      [300n, 300n, true],
-      [301n, 60n, false],
+      [299n, 300n, true],
+      [300n, 60n, false],
       [60n, 301n, false],
     ] as const) {
       const looks = at(
@@ -115,9 +115,20 @@ describe('settlement window', () => {
       );
       const result = await settled(looks);
       expect(result?.startSec, `${first}, ${gap}`).to.equal(
-        isWhole ? START : START + first + (first > 300n ? 0n : gap),
+        isWhole ? START : START + first + (first > 299n ? 0n : gap),
       );
     }
+  });
+
+  it('takes no old price into it: a gap that reaches over its start begins it anew', async () => {
+    const times = everyFrom(START + 100n, 60n, 40);
+    const since = (sec: bigint): Look[] => [
+      { timeSec: START - sec, micros: 2n * PRICE, isJump: false },
+      ...at(...times).slice(1),
+    ];
+    expect((await settled(since(200n)))?.startSec).to.equal(START);
+    expect((await settled(since(201n)))?.startSec).to.equal(START + 100n);
+    expect((await settled(since(86_400n)))?.startSec).to.equal(START + 100n);
   });
 
   it('bears 300 seconds before its end, and not 301, whenever the next round comes', async () => {

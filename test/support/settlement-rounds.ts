@@ -13,11 +13,13 @@ export interface Look {
 export function stepsOf(looks: readonly Look[]): PriceStep[] {
   let indexSeconds = 0n;
   let carried = looks[0].micros;
+  let previousNormalSec = looks[0].timeSec;
   return looks.slice(1).map((look, i) => {
     const previous = looks[i];
-    if (!previous.isJump) carried = previous.micros;
+    if (!previous.isJump) [carried, previousNormalSec] = [previous.micros, previous.timeSec];
     const step = {
       previousSec: previous.timeSec,
+      previousNormalSec,
       timeSec: look.timeSec,
       previousIndexSeconds: indexSeconds,
       carriedMicros: carried,
@@ -40,12 +42,14 @@ export interface Settlement {
 export function settlementOf(looks: readonly Look[], expirySec: bigint): Settlement | undefined {
   const times = looks.filter(({ isJump }) => !isJump).map(({ timeSec }) => timeSec);
   let startSec = expirySec - 1_800n;
+  // The price carried into the window must not be old either.
+  let firstLook = times.findLast((timeSec) => timeSec < startSec) ?? startSec;
   for (;;) {
     const inside = times.filter((timeSec) => timeSec >= startSec);
     const tenth = inside[9];
     if (tenth === undefined) return undefined;
     const endSec = tenth > startSec + 1_800n ? tenth : startSec + 1_800n;
-    const points = [startSec, ...inside.filter((timeSec) => timeSec < endSec), endSec];
+    const points = [firstLook, ...inside.filter((timeSec) => timeSec < endSec), endSec];
     const gap = points.findIndex((point, i) => i > 0 && point - points[i - 1] > 300n);
     if (gap === -1) {
       const settling = looks.find(({ timeSec }) => timeSec >= endSec);
@@ -55,6 +59,7 @@ export function settlementOf(looks: readonly Look[], expirySec: bigint): Settlem
     const restart = inside.find((timeSec) => timeSec > points[gap - 1]);
     if (restart === undefined) return undefined;
     startSec = restart;
+    firstLook = restart;
   }
 }
 
