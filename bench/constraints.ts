@@ -73,6 +73,7 @@ async function rowCounts() {
       accounts,
       instruments,
     ),
+    settlement: await templateCount('circuits/row/settlement.circom', 'SettlementRow', accounts, instruments),
     l1Operation:
       (await templateCount('circuits/row/l1-operation.circom', 'L1OperationRow', accounts, instruments)) +
       (await templateCount('circuits/row/l1-operation.circom', 'ShortService', accounts)),
@@ -178,6 +179,7 @@ async function measureBatch(): Promise<Record<string, unknown>> {
     perInstrument: rows.instrument + committed(3 + 2),
     perWithdrawal: rows.withdrawal + committed(2),
     perLiquidation: rows.liquidation + committed(2),
+    perSettlement: rows.settlement + committed(1),
     perL1Operation: rows.l1Operation + committed(4),
     markets: rows.markets,
     perCommittedElement: Math.round((10 * block) / CHAIN_RATE) / 10,

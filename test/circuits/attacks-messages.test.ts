@@ -254,7 +254,7 @@ describe('batch circuit, forged messages', function () {
       },
     ],
     'open interest above its cap': [
-      'InstrumentRow: RangeCheck(SIZE_BITS())(restLots);',
+      'InstrumentRow: RangeCheck(INTEREST_BITS())(restLots);',
       () => {
         const batch = trade().batch;
         const table = ledger.riskTable({}, { [PERP]: { openInterestCap: 4n as never } });

@@ -3,9 +3,10 @@ import { type LiquidationEvidence, verifyLiquidation } from '#client/liquidation
 import { afterFill, marginOf } from '#client/margin.ts';
 import type { Account } from '#protocol/account.ts';
 import type { PublishedLiquidation } from '#protocol/batch/read-words.ts';
+import type { RiskRow } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { rowOf } from '#protocol/risk/table.ts';
-import { type Micros, max, min } from '#protocol/units.ts';
+import { type Lots, type Micros, type MicrosPerLot, max, min } from '#protocol/units.ts';
 import { crashTable, holderOf } from './crash-table.ts';
 
 const table = crashTable();
@@ -50,6 +51,44 @@ describe('verification of a liquidation from public data', () => {
     expect(result.value.before.equityMicros < result.value.before.maintenanceMarginMicros).to.equal(true);
     expect(result.value.after.equityMicros > result.value.after.maintenanceMarginMicros).to.equal(true);
     expect(result.value.penaltyMicros).to.equal(1_500n * eth.penalty);
+  });
+
+  it('takes a settled position that became cash in the same batch for what it was worth', () => {
+    const none = 0n as MicrosPerLot;
+    const charges = { chargeImLong: none, chargeImShort: none, chargeMmLong: none, chargeMmShort: none };
+    const expired: RiskRow = {
+      ...row(4),
+      ...charges,
+      isReduceOnly: true,
+      isSettled: true,
+      fundingIndex: none,
+      delta: none,
+      band: none,
+      penalty: none,
+      linearLoss: none,
+      pairLosses: [],
+      losses: row(4).losses.map(() => none),
+    };
+    const settled = { ...table, rows: table.rows.map((r) => (r.instrumentId === 4 ? expired : r)) };
+    const evidence = {
+      ...closing(afterFill(thin, expired, 7n, expired.mark), 5, 1_500n, price),
+      table: settled,
+    };
+    const { after } = evidence;
+    const converted = (lots: bigint, micros: bigint) => ({
+      ...evidence,
+      after: {
+        ...after,
+        cashStar: (after.cashStar + micros) as Micros,
+        slots: after.slots.map((slot) =>
+          slot.instrumentId !== 4 ? slot : { instrumentId: lots === 7n ? 0 : 4, size: (7n - lots) as Lots },
+        ),
+      },
+    });
+    expect(codeOf(evidence)).to.equal('ok');
+    expect(codeOf(converted(7n, 7n * expired.mark))).to.equal('ok');
+    expect(codeOf(converted(7n, 7n * expired.mark - 1n)), 'a micro is missing').to.equal('penalty');
+    expect(codeOf(converted(3n, 3n * expired.mark)), 'a part is no settlement').to.equal('size-mismatch');
   });
 
   it('knows quote debt as the other reason', () => {

@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { type Account, sizeOf } from '#protocol/account.ts';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
-import type { RiskTable } from '#protocol/instrument.ts';
+import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
 import { heldInstruments } from '#protocol/risk/margin.ts';
 import { genesisState, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
@@ -28,6 +28,7 @@ import {
   riskTable,
   SPOT,
   settle,
+  settledRow,
   THIRD,
   trade,
   USD,
@@ -38,7 +39,16 @@ export const ACCOUNTS = [1, 2, 3, 4];
 const IDS = [SPOT, PERP, OTHER, THIRD];
 
 export interface Step {
-  readonly kind: 'trade' | 'close' | 'withdraw' | 'force' | 'deposit' | 'pay-fund' | 'round' | 'cancel-all';
+  readonly kind:
+    | 'trade'
+    | 'close'
+    | 'withdraw'
+    | 'force'
+    | 'deposit'
+    | 'pay-fund'
+    | 'round'
+    | 'cancel-all'
+    | 'settle';
   readonly a: number;
   readonly b: number;
   readonly id: number;
@@ -59,6 +69,7 @@ export const step: fc.Arbitrary<Step> = fc.record({
     often('deposit', 1),
     often('pay-fund', 2),
     often('cancel-all', 1),
+    often('settle', 2),
   ),
   a: fc.constantFrom(...ACCOUNTS),
   b: fc.constantFrom(...ACCOUNTS),
@@ -74,15 +85,15 @@ export const step: fc.Arbitrary<Step> = fc.record({
 /** Small enough that the larger positions of these markets pay for their size. */
 const ADD_ON_UNIT_DOLLARS = 1_500n;
 
-const tableAt = (percent: bigint): RiskTable => {
+/** @param settledDollars what the option is worth once it has expired */
+const tableAt = (percent: bigint, settledDollars?: bigint): RiskTable => {
   const moved = (id: number) => ({
     mark: (percent * USD) as MicrosPerLot,
     fundingIndex: (id === SPOT ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
   });
-  return riskTable(
-    { addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] },
-    { [SPOT]: moved(SPOT), [PERP]: moved(PERP) },
-  );
+  const rows: Record<number, Partial<RiskRow>> = { [SPOT]: moved(SPOT), [PERP]: moved(PERP) };
+  if (settledDollars !== undefined) rows[THIRD] = settledRow(settledDollars * USD);
+  return riskTable({ addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] }, rows);
 };
 
 /** Bracket by bracket, as a tax. */
@@ -127,7 +138,13 @@ const START = (() => {
       { kind: 'l1', operation: l1('deposit', index, SPOT, 10n) },
     ]);
   }
-  return settle(state, [match(1, 2, 40n, 100n), match(3, 4, 45n, 100n, OTHER), match(3, 1, 8n, 100n, SPOT)]);
+  return settle(state, [
+    match(1, 2, 40n, 100n),
+    match(3, 4, 45n, 100n, OTHER),
+    match(3, 1, 8n, 100n, SPOT),
+    match(4, 2, 3n, 100n, THIRD),
+    match(1, 3, 2n, 100n, THIRD),
+  ]);
 })();
 
 export interface RandomMarketOptions {
@@ -145,6 +162,8 @@ export class RandomMarket {
   fund = 400n * USD;
   vaultQuote = 800n * USD * BigInt(ACCOUNTS.length);
   treasury = 0n;
+  /** Undefined until the option expires. */
+  settledDollars: bigint | undefined;
   readonly counts: Record<string, number>;
   readonly #capacity: BatchCapacity;
   readonly #onSeal: RandomMarketOptions['onSeal'];
@@ -167,7 +186,7 @@ export class RandomMarket {
   seal(): void {
     const { batch, state } = this.batch.seal();
     expect(stateRoot(state)).to.equal(batch.newStateRoot);
-    requireBooksBalance(state);
+    requireBooksBalance(state, this.settledDollars === undefined ? [] : [THIRD]);
     this.#onSeal?.(batch, this.state);
     this.treasury += batch.feesMicros + batch.penaltiesMicros - batch.fundPaymentsMicros;
     this.fund -= batch.fundPaymentsMicros;
@@ -185,8 +204,11 @@ export class RandomMarket {
       if (message.kind === 'withdraw' && message.tokenId === 0) this.vaultQuote -= row.servedAmount;
     }
     this.state = state;
-    // Every micro that came in is on an account, in the treasury, or has left.
-    expect(ledgerTotals(state).cashStarMicros + this.treasury).to.equal(this.vaultQuote);
+    // Every micro that came in is on an account, in the treasury, or has left. Longs and shorts of what is settled leave
+    // at different times: what stays open counts at its value.
+    const { cashStarMicros, sizeLots } = ledgerTotals(state);
+    const openMicros = (sizeLots.get(THIRD) ?? 0n) * (this.settledDollars ?? 0n) * USD;
+    expect(cashStarMicros + openMicros + this.treasury).to.equal(this.vaultQuote);
     this.batch = this.opened();
   }
 
@@ -235,6 +257,10 @@ export class RandomMarket {
           kind: 'pay-fund',
           accountIndex: ACCOUNTS.find((index) => isDebtor(this.batch.accountAt(index))) ?? a,
         };
+      case 'settle': {
+        const holds = (index: number) => sizeOf(this.batch.accountAt(index), THIRD) !== 0n;
+        return { kind: 'settle', accountIndex: ACCOUNTS.find(holds) ?? a, instrumentId: THIRD };
+      }
       default:
         return { kind: 'l1', operation: l1('cancelAll', a) };
     }
@@ -272,11 +298,15 @@ export class RandomMarket {
 
   run(step: Step): void {
     const isCalm = ACCOUNTS.every((index) => this.reasonOf(index) === undefined);
-    if (step.kind === 'round' || (step.kind === 'close' && isCalm)) {
+    const isExpiring = step.kind === 'settle' && this.settledDollars === undefined;
+    if (step.kind === 'round' || isExpiring || (step.kind === 'close' && isCalm)) {
       this.seal();
+      // Worthless now and then.
+      if (isExpiring) this.settledDollars = step.lots < 10n ? 0n : step.percent;
       // Mostly a move of some percent, now and then a crash.
       const isSmall = step.percent >= 97n && step.percent <= 103n;
-      this.table = tableAt(isSmall ? 100n + 9n * (step.percent - 100n) : step.percent);
+      const percent = isSmall ? 100n + 9n * (step.percent - 100n) : step.percent;
+      this.table = tableAt(percent, this.settledDollars);
       this.batch = this.opened();
       return;
     }

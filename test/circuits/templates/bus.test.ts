@@ -251,6 +251,7 @@ describe('commitment', () => {
             signatures: part('signatures'),
             messages: [part('messages')],
             withdrawals: part('withdrawals'),
+            settlements: part('settlements'),
             flags: commitmentValues({ ...none, flags: batch.flags }, TINY_SHAPE)[0],
           },
           { commitment: commitmentOf(batch, TINY_SHAPE) },

@@ -23,6 +23,7 @@ describe('random sequences of operations', () => {
       ['liquidate', 5],
       ['withdraw', 10],
       ['l1', 15],
+      ['settle', 5],
     ] as const) {
       expect(counts[kind] ?? 0, `accepted: ${kind}`).to.be.at.least(least);
     }

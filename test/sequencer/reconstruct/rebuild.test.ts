@@ -1,6 +1,14 @@
 import { expect } from 'chai';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
-import { type BatchSubmission, bodyWordsOf, encodeBody, submissionOf } from '#protocol/batch/calldata.ts';
+import {
+  type BatchSubmission,
+  bodyWordCount,
+  bodyWordsOf,
+  decodeBody,
+  encodeBody,
+  splitBodyWords,
+  submissionOf,
+} from '#protocol/batch/calldata.ts';
 import { InputError } from '#protocol/errors.ts';
 import { leafElements } from '#protocol/leaf.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
@@ -8,7 +16,19 @@ import { accountAt, genesisState, type LedgerState, stateRoot } from '#protocol/
 import { openBatch } from '#protocol/transition/open-batch.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
 import { type AcceptedBatch, applyAcceptedBatch, rebuild } from '#sequencer/reconstruct/rebuild.ts';
-import { batchHeader, l1, match, PERP, ROOMY, run, SPOT, USD, withdrawal } from '../../support/ledger.ts';
+import {
+  batchHeader,
+  l1,
+  match,
+  PERP,
+  ROOMY,
+  riskTable,
+  run,
+  SPOT,
+  settledAt,
+  USD,
+  withdrawal,
+} from '../../support/ledger.ts';
 
 const noProof = {
   a: [1n, 2n],
@@ -22,6 +42,8 @@ const slots = new Map([
   [SPOT, 0],
   [PERP, 1],
 ]);
+/** Batches from the third on are at the round that a test gives. */
+const FIRST_AT_TABLE = 2;
 const register = (index: number): Operation => ({ kind: 'l1', operation: l1('register', index) });
 const deposit = (index: number, tokenId: number, amount: bigint): Operation => ({
   kind: 'l1',
@@ -29,12 +51,18 @@ const deposit = (index: number, tokenId: number, amount: bigint): Operation => (
 });
 
 /** What a chain would hold after these batches, and the ledgers the sequencer had. */
-function chainOf(contents: Operation[][]): { batches: AcceptedBatch[]; ledgers: LedgerState[] } {
+function chainOf(
+  contents: Operation[][],
+  table = riskTable(),
+): { batches: AcceptedBatch[]; ledgers: LedgerState[] } {
   const batches: AcceptedBatch[] = [];
   const ledgers: LedgerState[] = [];
   let state = genesisState(TINY_SHAPE);
   contents.forEach((operations, i) => {
-    const header = batchHeader({ batchNumber: BigInt(i + 1) });
+    const header = batchHeader({
+      batchNumber: BigInt(i + 1),
+      table: i < FIRST_AT_TABLE ? riskTable() : table,
+    });
     const sealed = run(openBatch(state, header, ROOMY), ...operations).seal();
     batches.push(acceptedOf(sealed.batch, i + 1));
     ledgers.push(sealed.state);
@@ -70,6 +98,29 @@ describe('reconstruction from L1 data', () => {
       }
     });
     expect(rebuilt.at(-1)?.ledger.openInterest).to.deep.equal(ledgers.at(-1)?.openInterest);
+  });
+
+  it('follows longs and shorts of a settled instrument that leave at different times', () => {
+    const settle = (accountIndex: number): Operation => ({
+      kind: 'settle',
+      accountIndex,
+      instrumentId: PERP,
+    });
+    const contents = [
+      ...market().slice(0, 2),
+      [settle(1)],
+      [{ kind: 'withdraw', ...withdrawal(1, USD) }],
+      [settle(2)],
+    ];
+    const { batches, ledgers } = chainOf(contents as Operation[][], settledAt({ [PERP]: 107n }));
+    const rebuilt = rebuild(genesisState(TINY_SHAPE), batches, slots);
+    expect(rebuilt.map(({ ledger }) => stateRoot(ledger))).to.deep.equal(ledgers.map(stateRoot));
+    expect(rebuilt.map(({ ledger }) => ledger.openInterest[1])).to.deep.equal([0n, 20n, 10n, 10n, 0n]);
+    const retired = batches.map(({ submission }) => {
+      const words = decodeBody(submission.body, bodyWordCount(ROOMY, TINY_SHAPE));
+      return splitBodyWords(words, ROOMY, TINY_SHAPE).retirement;
+    });
+    expect(retired).to.deep.equal([0n, 0n, 0n, 0n, BigInt(PERP)]);
   });
 
   it('names the accounts a batch touched', () => {
