@@ -5,6 +5,7 @@
 import { tradingKeyOf } from '#client/keys.ts';
 import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
+import { submissionOf } from '#protocol/batch/calldata.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
@@ -23,6 +24,7 @@ import { type MarketPlan, type PlannedExpiry, planOf } from '#sequencer/main-job
 import { actsIn, type Step } from '#sequencer/main-job/replay.ts';
 import { Story } from '#sequencer/main-job/story.ts';
 import { type RefusedMessage, Trader, type Venue } from '#sequencer/main-job/trader.ts';
+import type { AcceptedBatch } from '#sequencer/reconstruct/rebuild.ts';
 import { EngineState } from '#sequencer/state.ts';
 import { planRound } from './plan-round.ts';
 
@@ -283,4 +285,25 @@ export class CrashMarket {
     const text = JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
     this.#log(`   ${text.slice(0, 330)}`);
   }
+}
+
+/** As if every round had been accepted in turn. */
+export const tableIndexOf = ({ roundNumber }: RiskTable): number => Number(roundNumber) - 1;
+
+/** What the batches of a market publish, as L1 would show it. */
+export function publishedBatches({ sealed }: CrashMarket): AcceptedBatch[] {
+  return sealed.map((batch, i) => {
+    const place = {
+      sizeIndex: BATCH_CAPACITIES.indexOf(batch.capacity),
+      acceptedIndex: BigInt(tableIndexOf(batch.content.header.table)),
+      pendingEnd: 0n,
+    };
+    return {
+      batchNumber: i + 1,
+      submission: submissionOf(batch, place, 1n, proof),
+      capacity: batch.capacity,
+      operations: batch.content.l1Operations.map(({ operation }) => operation),
+      l1TxHash: '0x',
+    };
+  });
 }
