@@ -5,6 +5,7 @@ import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {RiskParameters} from "./RiskParameters.sol";
+import {SettlementWindows} from "./SettlementWindows.sol";
 import {IIndexSource} from "./interfaces/IIndexSource.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
 import {IRoundProofs} from "./interfaces/IRoundProofs.sol";
@@ -25,7 +26,7 @@ import {SurfaceRules} from "./libraries/SurfaceRules.sol";
 /// @title Prices of the rollup: signed reports become rounds, and proofs turn rounds into risk tables.
 /// @notice Anyone may post a round with three to five signed reports and anyone may prove it. A round in which a price
 /// moves by more than 10 % is a jump: accepted and marked, but its prices count only once a later round is near them.
-contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
+contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
     using RiskFeed for RiskFeed.Feed;
 
     uint256 public constant QUORUM = 3;
@@ -98,13 +99,9 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
     uint128[UNDERLYING_COUNT] private _indexSeconds;
     mapping(uint256 roundNumber => PostedRound) public postedRounds;
     mapping(uint256 index => StoredTable) private _tables;
-    /// @notice By expiry block over all segments; of an earlier expiry, or empty, until the window of the listed one begins.
-    mapping(uint256 blockPlace => SettlementWindow.Window) public settlementWindows;
 
     /// @notice With the registry of `round.registryHash` this rebuilds and proves the round.
     event RoundPosted(uint64 indexed roundNumber, RoundValues round, uint128[UNDERLYING_COUNT] indexSeconds);
-    /// @param settlementMicros index price of one coin: the block's rows stand at it from this round on
-    event BlockSettled(uint256 indexed blockPlace, uint256 indexed futureId, uint256 settlementMicros);
     event RoundProved(uint64 indexed roundNumber, uint256 indexed tableIndex, uint256 tableHash);
     /// @notice The round is proved, but its options can be traded against each other for a sure gain: it gives no table,
     /// and the newest one before it stays in force.
@@ -164,7 +161,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         values.registryHash = current.registryHash;
         values.esCount = current.esCount;
         _fillMedians(reports, time.isAfterJump, current.underlyings, values);
-        bool isWaiting = _settleBlocks(time, current.blocks, values);
+        bool isWaiting = _settleBlocks(current.blocks, values);
         _fillSurface(reports, current.blocks, values);
         uint128[UNDERLYING_COUNT] memory indexSeconds = _updateFeeds(time, current.underlyings, values);
         if (time.lastProvedRound == time.lastRound) time.oldestUnprovedPostedAtSec = uint40(block.timestamp);
@@ -263,35 +260,12 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712 {
         }
     }
 
-    /// @dev Moves the settlement windows on and fills in what is settled; a settled block says nothing of prices any more.
-    /// @return isWaiting some block is expired and not settled
-    function _settleBlocks(
-        Clock memory time,
-        BlockListing[] memory blocks,
-        RoundValues memory values
-    ) private returns (bool isWaiting) {
-        values.settlementMicros = new uint48[](blocks.length);
-        for (uint256 b = 0; b < blocks.length; ++b) {
-            BlockListing memory listing = blocks[b];
-            if (listing.expirySec == 0 || !SettlementWindow.isReached(listing.expirySec, values.timeSec)) continue;
-            SettlementWindow.Window memory window = settlementWindows[b];
-            if (window.expirySec != listing.expirySec || window.settlementMicros == 0) {
-                window = SettlementWindow.afterRound(window, listing.expirySec, _stepOf(time, listing.underlying, values));
-                settlementWindows[b] = window;
-                if (window.settlementMicros != 0) emit BlockSettled(b, listing.futureId, window.settlementMicros);
-            }
-            values.settlementMicros[b] = window.settlementMicros;
-            if (window.settlementMicros != 0) listing.expirySec = 0;
-            else if (values.timeSec >= listing.expirySec) isWaiting = true;
-        }
-    }
-
-    /// @dev Of feeds that this round has not moved yet.
+    /// @inheritdoc SettlementWindows
     function _stepOf(
-        Clock memory time,
         uint256 u,
         RoundValues memory values
-    ) private view returns (SettlementWindow.Step memory) {
+    ) internal view override returns (SettlementWindow.Step memory) {
+        Clock memory time = clock;
         RiskFeed.Feed memory feed = _feeds[u];
         return
             SettlementWindow.Step({

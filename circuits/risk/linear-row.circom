@@ -121,6 +121,7 @@ template LinearRow(UNDERLYINGS, IS_DATED) {
         settledMark <== DivideNearest(INDEX_BITS() + LOT_E8_BITS(), LOT_ONE_E8(), FORWARD_BITS())(settlementLotE8);
     } else {
         settledMark <== 0;
+        settlementMicros === 0;
         isSettled === 0;
     }
     signal settledPart <== isSettled * settledMark;

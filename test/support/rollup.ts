@@ -313,7 +313,7 @@ export async function deployRollup(
       token: await token.getAddress(),
       weiPerUnit: choice.weiPerUnit,
       depositMinUnits: choice.depositMinUnits ?? 1n,
-      capUnits: choice.capUnits ?? 2n ** 30n,
+      capUnits: choice.capUnits ?? (configs.length === 0 ? 2n ** 34n : 2n ** 30n),
       outflowFloorUnits: choice.outflowFloorUnits ?? 2n ** 30n,
     });
   }

@@ -149,7 +149,7 @@ describe('what the API shows', () => {
     const answer = await api.post('/v1/margin/what-if', JSON.stringify(body));
     expect(answer.status).to.equal(200);
     expect(answer.body.scenarioLossMicros).to.deep.equal(
-      [-20n, -15n, -10n, -5n, 5n, 10n, 15n, 20n].map((percent) => `${percent * 10n * USD}`),
+      [-20n, 20n, 0n, 0n, 20n, -20n, -15n, 15n].map((percent) => `${percent * 10n * USD}`),
     );
     expect(answer.body).to.include({
       initialMarginMicros: '210000000',

@@ -4,10 +4,20 @@ import { InputError } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { MEDIUM_BATCH, SMALL_BATCH, type StateShape, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
 import { heldInstruments, marginOf } from '#protocol/risk/margin.ts';
+import { microsPerLot } from '#protocol/units.ts';
 import type { BatchEntry } from '#sequencer/state.ts';
 import { batchView } from '#sequencer/views.ts';
 import { emptyStore, hashOf, INSTRUMENTS, World } from '../../support/engine.ts';
-import { marked, orderMessage, PERP, riskRow, riskTable, sign, USD } from '../../support/ledger.ts';
+import {
+  linearLosses,
+  marked,
+  orderMessage,
+  PERP,
+  riskRow,
+  riskTable,
+  sign,
+  USD,
+} from '../../support/ledger.ts';
 
 /** As many legs as an account of the standard shape has. */
 const SHAPE: StateShape = { ...TINY_SHAPE, derivativeSlots: 13, marketSlots: 16 };
@@ -20,7 +30,8 @@ const [TRADER, SELLER, MAKER] = [1, 2, 3];
 
 const tableAt = (dollars: bigint): RiskTable => {
   const { mark } = marked(dollars).rows[1];
-  return riskTable({ rows: [riskRow(1), ...LEGS.map((id) => riskRow(id, { mark }))] });
+  const linear = { mark, underlying: 0, ...linearLosses(microsPerLot(-mark / 20n)) };
+  return riskTable({ rows: [riskRow(1), ...LEGS.map((id) => riskRow(id, linear))] });
 };
 
 const openWorld = (sizes = SIZES): Promise<World> =>
