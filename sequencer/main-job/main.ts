@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
+import { writeBooksReport } from './books-report.ts';
 import { BATCH_CAPACITIES, type Circuits } from './deployment.ts';
 import { conversionsOf, expiryLines } from './expiry-lines.ts';
 import { type Flags, flagsOf } from './flags.ts';
@@ -34,6 +35,9 @@ import { clock, grouped, type Terminal, terminal } from './terminal.ts';
 import { Stops, startWorld, type World } from './world.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const REPORT_FOLDER = 'build/main-job/report';
+/** Index into UNDERLYINGS of the coin whose price is the axis. */
+const BTC = 0;
 const TOKEN_IDS = [0, 1, 2];
 
 async function prepare(screen: Terminal): Promise<Circuits> {
@@ -119,6 +123,11 @@ async function summarise(
     gasPerBatch: (gas.total / BigInt(reconstruction.batches.length)).toString(),
     gasPerFilledOrder: (gas.total / BigInt(Math.max(1, story.filledOrderCount))).toString(),
   };
+  const names = { listing: plan.listing, nameOf };
+  const pictures =
+    lowest === undefined
+      ? []
+      : writeBooksReport(reconstruction, lowest, BTC, names, join(ROOT, REPORT_FOLDER));
   screen.phase('What happened');
   screen.lines([
     `  ${figures.accounts} accounts; ${grouped(figures.ordersTaken)} signed orders taken, ${figures.ordersRefused} refused, ${figures.ordersFilled} filled in ${figures.trades} trades`,
@@ -129,7 +138,9 @@ async function summarise(
     '',
     ...liquidationLines(liquidations, plan.listing, nameOf),
     '',
-    ...(lowest === undefined ? [] : withBlank(portfolioLines(lowest, nameOf, plan.listing))),
+    ...(lowest === undefined ? [] : portfolioLines(lowest, nameOf, plan.listing)),
+    ...(pictures.length === 0 ? [] : [`  ${pictures.length} pictures of these books: ${REPORT_FOLDER}`]),
+    '',
     ...withBlank(expiryLines(reconstruction, plan.listing, nameOf)),
     ...accountLines(reconstruction, nameOf, (accountIndex) => market.ideaOf(accountIndex)),
     '',

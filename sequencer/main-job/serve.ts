@@ -16,12 +16,14 @@ const VISITOR_DEPOSIT_MICROS = 10_000_000_000n;
 const EXAMPLE_LOTS = 10n;
 const DAY_SEC = 86_400n;
 
-/** What `place-order.ts` and `npm run reconstruct` read. */
+/** What `place-order.ts`, `npm run reconstruct` and `npm run report` read. */
 export interface Served {
   readonly rpcUrl: string;
   readonly apiUrl: string;
   readonly chainId: string;
   readonly rollupAddress: string;
+  /** By account index. */
+  readonly names: Readonly<Record<number, string>>;
   readonly visitor: { readonly accountIndex: number; readonly secret: string };
 }
 
@@ -40,6 +42,9 @@ export async function serve(
     apiUrl,
     chainId: deployment.chainId.toString(),
     rollupAddress: deployment.rollup,
+    names: Object.fromEntries(
+      Array.from({ length: plan.cast.length }, (_, i) => [i + 1, market.nameOf(i + 1)]),
+    ),
     visitor: { accountIndex: visitor.accountIndex, secret: visitor.key.secret.toString() },
   };
   mkdirSync(folder, { recursive: true });

@@ -26,7 +26,7 @@ import {
   roundValuesFromStruct,
 } from '#protocol/risk/oracle-structs.ts';
 import type { Registry, SegmentGeometry } from '#protocol/risk/registry.ts';
-import { buildRiskTable } from '#protocol/risk/round.ts';
+import { buildRiskTable, type RiskRoundInputs } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import type { VaultNumbers } from './conservation.ts';
 import type { AcceptedBatch } from './rebuild.ts';
@@ -55,6 +55,12 @@ export interface PublishedSettlement {
   readonly futureId: number;
   /** Of one coin. */
   readonly settlementMicros: bigint;
+}
+
+/** A round and the table that follows from it. */
+export interface ProvedRound {
+  readonly inputs: RiskRoundInputs;
+  readonly table: RiskTable;
 }
 
 export class L1Reader {
@@ -108,8 +114,8 @@ export class L1Reader {
     return byBatch;
   }
 
-  /** Tables of all proved rounds by their index, built from the oracle's events and compared with its hashes. */
-  async tables(shape: StateShape): Promise<Map<number, RiskTable>> {
+  /** All proved rounds by the index of their table, built from the oracle's events and compared with its hashes. */
+  async rounds(shape: StateShape): Promise<Map<number, ProvedRound>> {
     const oracle = await this.#oracle();
     const values = new Map<bigint, RoundValuesStruct>();
     for (const { log } of await this.#events(oracle, 'RoundPosted')) {
@@ -121,7 +127,7 @@ export class L1Reader {
     }
     const registries = await this.registries();
     const segments = await this.segments();
-    const tables = new Map<number, RiskTable>();
+    const rounds = new Map<number, ProvedRound>();
     for (const { args } of await this.#events(oracle, 'RoundProved')) {
       const round = values.get(args.roundNumber);
       const registry = round && registries.get(round.registryHash);
@@ -129,12 +135,13 @@ export class L1Reader {
         round !== undefined && registry !== undefined,
         'a proved round was posted, its registry announced',
       );
-      const table = buildRiskTable(riskRoundInputs(roundValuesFromStruct(round), registry, segments), shape);
+      const inputs = riskRoundInputs(roundValuesFromStruct(round), registry, segments);
+      const table = buildRiskTable(inputs, shape);
       const hash = tableHash(table, shape);
       if (hash !== args.tableHash) throw new InputError('tableHash', hash, `L1 accepted ${args.tableHash}`);
-      tables.set(Number(args.tableIndex), table);
+      rounds.set(Number(args.tableIndex), { inputs, table });
     }
-    return tables;
+    return rounds;
   }
 
   /** Every settlement of an expiry block, in order. */

@@ -8,7 +8,7 @@ import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
 import { marketSlotsById } from '#protocol/risk/registry.ts';
 import { genesisState, type LedgerState, stateRoot } from '#protocol/state.ts';
 import { conservationOf, type TokenConservation } from './conservation.ts';
-import { L1Reader, type PublishedSettlement } from './read-l1.ts';
+import { L1Reader, type ProvedRound, type PublishedSettlement } from './read-l1.ts';
 import { type AcceptedBatch, type RebuiltBatch, rebuild } from './rebuild.ts';
 
 export interface AccountLine {
@@ -24,6 +24,8 @@ export interface Reconstruction {
   readonly rebuilt: readonly RebuiltBatch[];
   readonly ledger: LedgerState;
   readonly tables: ReadonlyMap<number, RiskTable>;
+  /** The same with what each table follows from. */
+  readonly rounds: ReadonlyMap<number, ProvedRound>;
   readonly settlements: readonly PublishedSettlement[];
   /** Places of expiry blocks that were emptied, in order. */
   readonly clearedBlocks: readonly number[];
@@ -52,7 +54,8 @@ export async function reconstruct(
     [...(await reader.registries()).values()].flatMap((registry) => [...marketSlotsById(registry, segments)]),
   );
   const batches = await reader.batches();
-  const tables = await reader.tables(shape);
+  const rounds = await reader.rounds(shape);
+  const tables = new Map([...rounds].map(([index, { table }]) => [index, table]));
   const genesis = genesisState(shape);
   const rebuilt = rebuild(genesis, batches, slots);
   const ledger = rebuilt.at(-1)?.ledger ?? genesis;
@@ -76,6 +79,7 @@ export async function reconstruct(
     rebuilt,
     ledger,
     tables,
+    rounds,
     settlements: await reader.settlements(),
     clearedBlocks: await reader.clearedBlocks(),
     lastTable,
