@@ -2,9 +2,10 @@
 
 import { sizeOf } from '#protocol/account.ts';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
+import { invariant } from '#protocol/errors.ts';
 import { leafElements } from '#protocol/leaf.ts';
 import { heldInstruments, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
-import { tableHash } from '#protocol/risk/table.ts';
+import { rowOf, tableHash } from '#protocol/risk/table.ts';
 import { stateRoot } from '#protocol/state.ts';
 import { remainingOf } from './orders.ts';
 import type { BatchEntry, EngineState, MessageRecord, OrderRecord } from './state.ts';
@@ -175,3 +176,16 @@ export function liquidationView(batch: SealedBatch, row: number) {
     table: header.table,
   };
 }
+
+/** Positions that a batch turned into cash, each at the settlement price of its instrument. */
+export const settlementsView = ({ content }: SealedBatch) =>
+  content.settlements.map((row) => {
+    const risk = rowOf(content.header.table, row.instrumentId);
+    invariant(risk !== undefined, 'a settled instrument is listed');
+    const cashMicros = row.lots * risk.mark;
+    return {
+      ...row,
+      priceMicrosPerLot: risk.mark,
+      cashMicros: row.isShort ? -cashMicros : cashMicros,
+    };
+  });

@@ -18,6 +18,7 @@ import {
   messageView,
   orderView,
   roundView,
+  settlementsView,
 } from '../views.ts';
 import { apiErrorOf, httpStatusOf, plainError } from './errors.ts';
 import { toJson } from './json.ts';
@@ -187,10 +188,8 @@ async function getBatch(request: FastifyRequest, context: ApiContext): Promise<u
   const view = await context.engine.read((state) =>
     batchView(found(state.batches.get(batchNumber), 'there is no such sealed batch')),
   );
-  const { content, accounts, feesMicros, penaltiesMicros, fundPaymentsMicros } = await sealedBatch(
-    context,
-    batchNumber,
-  );
+  const sealed = await sealedBatch(context, batchNumber);
+  const { content, accounts, feesMicros, penaltiesMicros, fundPaymentsMicros } = sealed;
   return {
     ...view,
     feesMicros,
@@ -201,7 +200,7 @@ async function getBatch(request: FastifyRequest, context: ApiContext): Promise<u
     withdrawals: content.withdrawals,
     liquidations: content.liquidations,
     fundPayments: content.fundPayments,
-    settlements: content.settlements,
+    settlements: settlementsView(sealed),
     retiredInstrument: content.retiredInstrument,
     touchedAccounts: accounts.filter((row) => row.isTouched).map((row) => row.accountIndex),
   };

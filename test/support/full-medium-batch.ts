@@ -1,4 +1,4 @@
-/** A medium batch that uses every row of every kind but two of its messages, for tests and benchmarks of the circuit. */
+/** A medium batch that uses every row of every kind but two messages and the settlements, for tests and benchmarks of the circuit. */
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import type { RiskRow } from '#protocol/instrument.ts';
 import { MEDIUM_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';

@@ -50,9 +50,6 @@ export const USDC: TokenChoice = {
   values: ['Test USD Coin', 'USDC', 6],
   weiPerUnit: 1n,
   depositMinUnits: 10_000_000n,
-  // Dollars by the thousand; only lots of spot tokens are kept few.
-  capUnits: 2n ** 34n,
-  outflowFloorUnits: 2n ** 34n,
 };
 export const WBTC: TokenChoice = {
   contract: 'TestToken',

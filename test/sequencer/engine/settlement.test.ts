@@ -3,6 +3,7 @@ import { sizeOf } from '#protocol/account.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { accountAt, stateRoot } from '#protocol/state.ts';
 import type { EngineEvent } from '#sequencer/commands.ts';
+import { settlementsView } from '#sequencer/views.ts';
 import { hashOf, rejectionOf, World } from '../../support/engine.ts';
 import { OTHER, PERP, ROOMY, settledAt, THIRD, USD } from '../../support/ledger.ts';
 
@@ -50,6 +51,14 @@ describe('the engine after an expiry', () => {
       lots: 6n,
       cashMicros: -660n * USD,
     });
+    const { sealed } = await world.engine.read((state) => ({
+      sealed: [...state.batches.values()].at(-1)?.sealed,
+    }));
+    const rows = settlementsView(sealed!);
+    expect(rows.map((row) => row.cashMicros)).to.deep.equal(
+      settledIn(events).map((event) => event.cashMicros),
+    );
+    expect(rows[0]).to.include({ accountIndex: 1, lots: 4n, priceMicrosPerLot: 110n * USD });
     expect(settledIn(events).reduce((sum, event) => sum + event.cashMicros, 0n)).to.equal(0n);
     expect(await holders(world)).to.deep.equal([]);
     expect(await holders(world, THIRD), 'what is not settled stays').to.deep.equal([1, 2]);

@@ -16,6 +16,8 @@ const JUDGED = [
   'an order filled in two batches, the second time raising the window far',
   'a liquidation of two positions',
   'a fund payment of all that is booked',
+  'a settlement of the last short, which retires the instrument',
+  'settlements of two positions of one account',
 ];
 
 describe('freedom of a prover of batches', function () {
