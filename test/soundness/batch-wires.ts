@@ -32,9 +32,19 @@ const FREE: readonly { readonly name: RegExp; readonly why: string }[] = [
     why: 'without fills or without an expiry it gates nothing',
   },
   { name: /^main\.accountThreshold\[\]$/, why: 'another threshold is another valid upper bound' },
+  {
+    name: /^main\.accountIsOld(DeltaNegative|AddOnPiece)\[\]\[\](\[\])?$/,
+    why: 'another piece is another lower bound of the add-on before, and still enough',
+  },
 ];
+/** Side of a net delta after the batch: free where there is none. */
+const NEW_DELTA_SIDE = /^main\.accountIsNewDeltaNegative\[(\d+)\]\[(\d+)\]$/;
+/** Losses of an instrument row, packed or as bits: read only where the row has losses. */
+const LOSSES = /^main\.(?:instrumentLossElements\[|instruments\[)(\d+)\](?:\[|\.scenarios\.losses\.)/;
+const VALUE_DELTAS = 8;
 /** Content of an instrument row that no instrument uses: its id counts as 0, it takes no weight and no fills. */
-const INSTRUMENT_CONTENT = /^main\.instrument(Row|Underlying|IsSpot|IsReduceOnly|IsWithinCap)\[(\d+)\]/;
+const INSTRUMENT_CONTENT =
+  /^main\.instrument(Row|Underlying|IsSpot|IsReduceOnly|IsWithinCap|HasLosses)\[(\d+)\]/;
 /** The upper children of a message's tree: read only where the signature's tree has two levels. */
 const UPPER_CHILD = /^main\.(message|withdrawal)Children\[(\d+)\]\[1\]/;
 /** A cause was there: clearing its flag must be noticed. */
@@ -68,6 +78,16 @@ export class BatchWires {
       if (this.#valueOf(`main.${kind}Content[${row}]`, witness) === 0n) return 'the row executes no message';
       const second = this.#valueOf(`main.${kind}s[${row}].signed.toTop`, witness);
       if (second === 0n) return 'the tree of this message has no second level';
+    }
+    const losses = LOSSES.exec(name)?.[1];
+    if (losses !== undefined && this.#valueOf(`main.instrumentHasLosses[${losses}]`, witness) === 0n) {
+      return 'the row has no losses, and theirs count as nothing';
+    }
+    const side = NEW_DELTA_SIDE.exec(name);
+    if (side !== null) {
+      const [, account, underlying] = side;
+      const delta = `main.accountNewValues[${account}][${VALUE_DELTAS + Number(underlying)}]`;
+      if (this.#valueOf(delta, witness) === 0n) return 'a net delta of nothing has no side';
     }
     const plain = name.replace(/\[\d+\]/g, '[]');
     if (CAUSE.test(plain) && witness[wire] !== 0n) return undefined;
