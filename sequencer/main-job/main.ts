@@ -10,6 +10,7 @@ import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
 import { writeBooksReport } from './books-report.ts';
 import { BATCH_CAPACITIES, type Circuits } from './deployment.ts';
+import { conversionsOf, expiryLines } from './expiry-lines.ts';
 import { type Flags, flagsOf } from './flags.ts';
 import { Market } from './market.ts';
 import { Narrator } from './narrator.ts';
@@ -69,7 +70,10 @@ function watchFirstBatch(story: Story, screen: Terminal, startMs: number): () =>
 
 async function replay(plan: MarketPlan, market: Market, screen: Terminal): Promise<void> {
   screen.phase(plan.headline);
-  for (const step of plan.steps) await market.step(step);
+  for (const step of plan.steps) {
+    if (step.index === plan.expiry?.beforeStep) await market.expire(plan.expiry);
+    await market.step(step);
+  }
   await market.settle();
 }
 
@@ -79,6 +83,9 @@ type Figures = Record<string, number | string>;
 function writeFigures(figures: Figures): void {
   writeFileSync(join(ROOT, 'build/main-job/figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
 }
+
+/** A part of the summary, set off from the next one; nothing without lines. */
+const withBlank = (lines: readonly string[]): string[] => (lines.length === 0 ? [] : [...lines, '']);
 
 async function summarise(
   plan: MarketPlan,
@@ -105,6 +112,8 @@ async function summarise(
     rounds: roundSec.length,
     liquidations: liquidations.length,
     fundPayments: story.fundPayments.length,
+    settledPositions: conversionsOf(reconstruction).length,
+    clearedBlocks: reconstruction.clearedBlocks.length,
     claims: market.claims.length,
     largerBatches: reconstruction.batches.filter(({ submission }) => submission.header.sizeIndex > 0).length,
     batchConstraints: circuits.batches[0].constraintCount,
@@ -132,6 +141,7 @@ async function summarise(
     ...(lowest === undefined ? [] : portfolioLines(lowest, nameOf, plan.listing)),
     ...(pictures.length === 0 ? [] : [`  ${pictures.length} pictures of these books: ${REPORT_FOLDER}`]),
     '',
+    ...withBlank(expiryLines(reconstruction, plan.listing, nameOf)),
     ...accountLines(reconstruction, nameOf, (accountIndex) => market.ideaOf(accountIndex)),
     '',
     `  ${figures.batches} batches rebuilt from L1 data alone: every state root is the accepted one`,

@@ -6,14 +6,15 @@ import { TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { abs, max, PPM_ONE } from '#protocol/units.ts';
+import type { Bar } from '#sequencer/market-data/bars.ts';
 import { amountText } from './amounts.ts';
 import type { CastMember } from './cast.ts';
 import { httpVenue } from './http-venue.ts';
 import { liveMarks } from './live.ts';
 import type { Narrator } from './narrator.ts';
-import type { MarketPlan } from './plan.ts';
+import type { MarketPlan, PlannedExpiry } from './plan.ts';
 import { actsIn, type Step } from './replay.ts';
-import type { AcceptedRound } from './rounds.ts';
+import type { AcceptedRound, PostedRound, SettledBlock } from './rounds.ts';
 import { Trader } from './trader.ts';
 import type { World } from './world.ts';
 
@@ -79,7 +80,7 @@ export class Market {
     await this.#waitUntil((unproved, notFinal) => (isFar ? notFinal === 0 : unproved <= UNPROVED_MAX));
     const timeSec = await chain.advanceTo(startSec);
     const round = await rounds.run(timeSec, closeSec);
-    this.#compare(round, step);
+    this.#compare(round, step.oracleBar);
     // A void round has no table on L1: whoever trades goes by the one before it, as the engine does.
     if (!round.isVoid) this.#table = round.table;
     const table = this.#table;
@@ -103,6 +104,60 @@ export class Market {
     await sequencer.seal();
     await this.#claimAll();
     this.#narrator.bar(step, round);
+  }
+
+  /**
+   * The last half hour of an expiry, in which nobody trades: the oracle speaks, and only the round that settles the
+   * block is proved. Then every position becomes cash, whatever nobody holds any more is retired on L1, and the block
+   * is emptied for the next expiry.
+   */
+  async expire(expiry: PlannedExpiry): Promise<void> {
+    const { chain, rounds, sequencer } = this.#world;
+    await sequencer.seal();
+    await this.#waitUntil((_, notFinal) => notFinal === 0);
+    const { posted, block, bar, count } = await this.#settlementRound(expiry);
+    const round = await rounds.prove(posted);
+    invariant(!round.isVoid, 'a settled block contradicts nothing');
+    this.#compare(round, bar);
+    this.#table = round.table;
+    this.#narrator.settled(block, posted.values.timeSec, count);
+    await sequencer.syncL1();
+    await this.#retireAll(round.table);
+    await this.#waitUntil((_, notFinal) => notFinal === 0);
+    await rounds.clearBlock(block.blockPlace);
+    await chain.mine(1);
+    await sequencer.syncL1();
+    this.#narrator.cleared(block);
+  }
+
+  /** Posts rounds up to the one that settles the block. @returns how many there were */
+  async #settlementRound({ rounds: planned, futureId }: PlannedExpiry): Promise<{
+    readonly posted: PostedRound;
+    readonly block: SettledBlock;
+    readonly bar: Bar;
+    readonly count: number;
+  }> {
+    const { chain, rounds } = this.#world;
+    for (const [i, { timeSec, bar }] of planned.entries()) {
+      const posted = await rounds.post(await chain.advanceTo(timeSec), bar.closeSec);
+      const block = posted.settled.find((one) => one.futureId === futureId);
+      if (block !== undefined) return { posted, block, bar, count: i + 1 };
+    }
+    invariant(false, 'the planned rounds settle the block');
+  }
+
+  /** Seals batches until L1 will be told of every settled instrument that nobody holds it; one in each. */
+  async #retireAll({ rows }: RiskTable): Promise<void> {
+    const { chain, sequencer } = this.#world;
+    const ids = rows.filter((row) => row.isSettled).map((row) => row.instrumentId);
+    for (;;) {
+      await sequencer.seal();
+      if (await sequencer.engine.read(({ retired }) => ids.every((id) => retired.has(id)))) return;
+      await this.#waitUntil((unproved) => unproved <= UNPROVED_MAX);
+      // The engine looks at what waits when L1 has news.
+      await chain.mine(1);
+      await sequencer.syncL1();
+    }
   }
 
   /** An account for whoever reads the terminal. */
@@ -130,9 +185,9 @@ export class Market {
     await this.#claimAll();
   }
 
-  #compare({ indexMicros }: AcceptedRound, { oracleBar }: Step): void {
+  #compare({ indexMicros }: AcceptedRound, { closeMicros }: Bar): void {
     indexMicros.forEach((accepted, underlying) => {
-      const recorded = oracleBar.closeMicros[underlying];
+      const recorded = closeMicros[underlying];
       this.priceErrorPpmMax = max(this.priceErrorPpmMax, (abs(accepted - recorded) * PPM_ONE) / recorded);
     });
   }

@@ -2,7 +2,7 @@
 import { amountText } from './amounts.ts';
 import type { Listing } from './listing.ts';
 import type { Step } from './replay.ts';
-import type { AcceptedRound } from './rounds.ts';
+import type { AcceptedRound, SettledBlock } from './rounds.ts';
 import type { Story } from './story.ts';
 import { coins, dollars, pricePerCoin, type Terminal } from './terminal.ts';
 
@@ -15,12 +15,14 @@ export const REASONS = {
 export class Narrator {
   readonly #terminal: Terminal;
   readonly #story: Story;
+  readonly #listing: Listing;
   readonly #nameOf: (accountIndex: number) => string;
   #notes: string[] = [];
 
   constructor(terminal: Terminal, story: Story, listing: Listing, nameOf: (accountIndex: number) => string) {
     this.#terminal = terminal;
     this.#story = story;
+    this.#listing = listing;
     this.#nameOf = nameOf;
     story.onEvent((event) => {
       switch (event.kind) {
@@ -87,6 +89,23 @@ export class Narrator {
       `batches ${batchesSealed} sealed, ${batchesProven} proved, ${batchesFinal} on L1`,
     ];
     this.#terminal.line(cells.join('  '));
+    this.flush();
+  }
+
+  /** An expiry: what it is settled at. @param rounds that the oracle posted for it, the last of them proved */
+  settled({ futureId, settlementMicros }: SettledBlock, timeSec: bigint, rounds: number): void {
+    const { trades, batchesSealed, batchesProven, batchesFinal } = this.#story;
+    const cells = [
+      new Date(Number(timeSec) * 1000).toISOString().slice(11, 16),
+      `EXPIRY of ${this.#listing.symbolOf(futureId)}: ${rounds} rounds posted, one proved; settlement price ${dollars(settlementMicros)}`,
+      `trades ${String(trades).padStart(2)}`,
+      `batches ${batchesSealed} sealed, ${batchesProven} proved, ${batchesFinal} on L1`,
+    ];
+    this.#terminal.line(cells.join('  '));
+  }
+
+  cleared({ futureId }: SettledBlock): void {
+    this.note(`nobody holds anything of ${this.#listing.symbolOf(futureId)}: its block is empty on L1`);
     this.flush();
   }
 

@@ -1,10 +1,19 @@
 /** The markets that the main job can play, one of them at a time. */
-import type { RecordingName } from '#sequencer/market-data/bars.ts';
+import type { Bar, RecordingName } from '#sequencer/market-data/bars.ts';
 import type { CastMember } from './cast.ts';
 import { linearMarket } from './linear/market.ts';
 import type { Listing } from './listing.ts';
 import { optionsMarket } from './options/market.ts';
 import type { Step } from './replay.ts';
+
+/** An expiry that falls between two steps. */
+export interface PlannedExpiry {
+  readonly futureId: number;
+  /** Index of the first step after it. */
+  readonly beforeStep: number;
+  /** When the oracle speaks meanwhile, and what it reports. The first round that settles the block is the last one of them. */
+  readonly rounds: readonly { readonly timeSec: bigint; readonly bar: Bar }[];
+}
 
 export interface MarketPlan {
   /** For people: which day, how fast. */
@@ -16,6 +25,7 @@ export interface MarketPlan {
   readonly deployedSec: bigint;
   readonly cast: readonly CastMember[];
   readonly steps: readonly Step[];
+  readonly expiry: PlannedExpiry | undefined;
   /** The n-th bar after the story, from 1. */
   readonly stepAfter: (n: number) => Step;
 }

@@ -12,6 +12,8 @@ export class Story {
   /** One for every fill of a liquidated account. */
   readonly liquidations: EventOf<'liquidation'>[] = [];
   readonly fundPayments: EventOf<'fund-payment'>[] = [];
+  readonly settledPositions: EventOf<'position-settled'>[] = [];
+  readonly retiredInstruments: EventOf<'instrument-retired'>[] = [];
   readonly withdrawals: EventOf<'withdrawal'>[] = [];
   readonly l1Operations: EventOf<'l1-operation'>[] = [];
   /** Signed orders with a fill, by batch. */
@@ -56,6 +58,12 @@ export class Story {
         break;
       case 'fund-payment':
         this.fundPayments.push(event);
+        break;
+      case 'position-settled':
+        this.settledPositions.push(event);
+        break;
+      case 'instrument-retired':
+        this.retiredInstruments.push(event);
         break;
       case 'withdrawal':
         this.withdrawals.push(event);

@@ -101,6 +101,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     chainId: deployment.chainId,
     oracleAddress: deployment.oracle,
     oracleAbi: readArtifact('RiskOracle').abi,
+    parametersAddress: deployment.parameters,
     circuitHashes: [circuits.risk.plan.circuitHash],
     signers: oracles.addresses,
     registry: plan.listing.registry,

@@ -10,6 +10,7 @@ import type { RiskTable } from '#protocol/instrument.ts';
 import type { BatchCapacity, StateShape } from '#protocol/limits.ts';
 import { unpack } from '#protocol/pack.ts';
 import {
+  BLOCK_SETTLED_EVENT,
   PARAMETERS_ABI,
   PARAMETERS_READER,
   ROUND_POSTED_EVENT,
@@ -43,10 +44,18 @@ const VAULT_ABI = [
   'function tokenConfig(uint256) view returns (tuple(address token, uint96 weiPerUnit, uint128 depositMinUnits, uint128 capUnits, uint128 outflowFloorUnits))',
   'function conservation(uint256) view returns (tuple(uint256 heldUnits, uint256 claimsUnits, uint256 queuedUnits, int256 liquidUnits, uint256 fundBookedMicros, uint256 fundHeldMicros))',
 ];
-const ORACLE_ABI = [ROUND_POSTED_EVENT, ROUND_PROVED_EVENT, PARAMETERS_READER];
+const ORACLE_ABI = [ROUND_POSTED_EVENT, ROUND_PROVED_EVENT, BLOCK_SETTLED_EVENT, PARAMETERS_READER];
 const ERC20_ABI = ['function balanceOf(address) view returns (uint256)'];
 
 type Arguments = Record<string, bigint>;
+
+/** An expiry block whose settlement price the oracle fixed. */
+export interface PublishedSettlement {
+  readonly blockPlace: number;
+  readonly futureId: number;
+  /** Of one coin. */
+  readonly settlementMicros: bigint;
+}
 
 /** A round and the table that follows from it. */
 export interface ProvedRound {
@@ -133,6 +142,22 @@ export class L1Reader {
       rounds.set(Number(args.tableIndex), { inputs, table });
     }
     return rounds;
+  }
+
+  /** Every settlement of an expiry block, in order. */
+  async settlements(): Promise<PublishedSettlement[]> {
+    const events = await this.#events(await this.#oracle(), 'BlockSettled');
+    return events.map(({ args }) => ({
+      blockPlace: Number(args.blockPlace),
+      futureId: Number(args.futureId),
+      settlementMicros: args.settlementMicros,
+    }));
+  }
+
+  /** Places of expiry blocks that were emptied after their settlement, in order. */
+  async clearedBlocks(): Promise<number[]> {
+    const events = await this.#events(await this.#parameters(), 'BlockCleared');
+    return events.map(({ args }) => Number(args.blockPlace));
   }
 
   /** The circuits that prove a table between them. */

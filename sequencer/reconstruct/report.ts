@@ -8,7 +8,7 @@ import { type AccountMargin, marginOf } from '#protocol/risk/margin.ts';
 import { marketSlotsById } from '#protocol/risk/registry.ts';
 import { genesisState, type LedgerState, stateRoot } from '#protocol/state.ts';
 import { conservationOf, type TokenConservation } from './conservation.ts';
-import { L1Reader, type ProvedRound } from './read-l1.ts';
+import { L1Reader, type ProvedRound, type PublishedSettlement } from './read-l1.ts';
 import { type AcceptedBatch, type RebuiltBatch, rebuild } from './rebuild.ts';
 
 export interface AccountLine {
@@ -26,6 +26,9 @@ export interface Reconstruction {
   readonly tables: ReadonlyMap<number, RiskTable>;
   /** The same with what each table follows from. */
   readonly rounds: ReadonlyMap<number, ProvedRound>;
+  readonly settlements: readonly PublishedSettlement[];
+  /** Places of expiry blocks that were emptied, in order. */
+  readonly clearedBlocks: readonly number[];
   /** The round of the last batch; undefined before the first. */
   readonly lastTable: RiskTable | undefined;
   /** Every account at that round, in order of index. */
@@ -70,6 +73,17 @@ export async function reconstruct(
     const owners = [...ledger.accounts.entries()].map(([, account]) => account);
     conservation.push(conservationOf(await reader.vault(tokenId), owners, lastTable as RiskTable, shape));
   }
-  const liquidations = await reader.liquidations();
-  return { batches, liquidations, rebuilt, ledger, tables, rounds, lastTable, accounts, conservation };
+  return {
+    batches,
+    liquidations: await reader.liquidations(),
+    rebuilt,
+    ledger,
+    tables,
+    rounds,
+    settlements: await reader.settlements(),
+    clearedBlocks: await reader.clearedBlocks(),
+    lastTable,
+    accounts,
+    conservation,
+  };
 }

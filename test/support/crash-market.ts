@@ -5,10 +5,14 @@
 import { tradingKeyOf } from '#client/keys.ts';
 import type { Account } from '#protocol/account.ts';
 import type { L1Kind, L1Operation, SealedBatch } from '#protocol/batch/batch.ts';
+import { submissionOf } from '#protocol/batch/calldata.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SignedMessages, SigningDomain } from '#protocol/message.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
 import { initialOracleState, type OracleState } from '#protocol/risk/oracle-state.ts';
+import type { Registry } from '#protocol/risk/registry.ts';
+import { rowOf } from '#protocol/risk/table.ts';
 import { signedHashOf } from '#protocol/signing.ts';
 import type { Command, EngineEvent } from '#sequencer/commands.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
@@ -16,10 +20,11 @@ import { applyCommand } from '#sequencer/core.ts';
 import type { CastMember } from '#sequencer/main-job/cast.ts';
 import { BATCH_CAPACITIES } from '#sequencer/main-job/deployment.ts';
 import { liveMarks } from '#sequencer/main-job/live.ts';
-import { type MarketPlan, planOf } from '#sequencer/main-job/plan.ts';
+import { type MarketPlan, type PlannedExpiry, planOf } from '#sequencer/main-job/plan.ts';
 import { actsIn, type Step } from '#sequencer/main-job/replay.ts';
 import { Story } from '#sequencer/main-job/story.ts';
 import { type RefusedMessage, Trader, type Venue } from '#sequencer/main-job/trader.ts';
+import type { AcceptedBatch } from '#sequencer/reconstruct/rebuild.ts';
 import { EngineState } from '#sequencer/state.ts';
 import { planRound } from './plan-round.ts';
 
@@ -38,6 +43,14 @@ const inputs = { commitment: 1n, challenge: 2n, evaluation: 3n };
 export interface CrashMarketSettings {
   readonly log?: (line: string) => void;
   readonly afterStep?: (step: Step) => void;
+  readonly afterExpiry?: (expiry: SeenExpiry) => void;
+}
+
+/** What an expiry did, at the table that settled it. Accounts by index. */
+export interface SeenExpiry {
+  readonly table: RiskTable;
+  readonly before: ReadonlyMap<number, Account>;
+  readonly after: ReadonlyMap<number, Account>;
 }
 
 export class CrashMarket {
@@ -50,13 +63,20 @@ export class CrashMarket {
   readonly refused: { who: string; code: string; message: string }[] = [];
   readonly #log: (line: string) => void;
   readonly #afterStep: (step: Step) => void;
+  readonly #afterExpiry: (expiry: SeenExpiry) => void;
+  #registry: Registry;
   #oracle: OracleState;
   #block = 0;
   #queueEnd = 0;
 
-  constructor(plan = planOf('linear'), { log = () => {}, afterStep = () => {} }: CrashMarketSettings = {}) {
+  constructor(
+    plan = planOf('linear'),
+    { log = () => {}, afterStep = () => {}, afterExpiry = () => {} }: CrashMarketSettings = {},
+  ) {
     this.plan = plan;
+    this.#registry = plan.listing.registry;
     this.#afterStep = afterStep;
+    this.#afterExpiry = afterExpiry;
     this.state = new EngineState({
       ...ENGINE_DEFAULTS,
       shape: STANDARD_SHAPE,
@@ -75,6 +95,7 @@ export class CrashMarket {
 
   async run(): Promise<this> {
     for (const step of this.plan.steps) {
+      if (step.index === this.plan.expiry?.beforeStep) this.#expire(this.plan.expiry);
       await this.#step(step);
       this.#afterStep(step);
     }
@@ -108,15 +129,52 @@ export class CrashMarket {
   }
 
   #round({ oracleBar }: Step): void {
-    const round = planRound(this.plan, this.#oracle, oracleBar);
+    const round = planRound(this.#registry, this.#oracle, oracleBar);
     this.#oracle = round.state;
-    const table = round.table;
+    this.#accept(round.table);
+  }
+
+  /** An L1 block in which the oracle has this table proved. */
+  #accept(table: RiskTable): void {
     const index = (this.state.table?.index ?? -1) + 1;
-    this.#l1Block([], oracleBar.closeSec, [{ index, table, acceptedAtSec: oracleBar.closeSec }]);
-    const [btc, eth] = oracleBar.closeMicros;
-    this.#log(
-      `${new Date(Number(oracleBar.closeSec - 60n) * 1000).toISOString().slice(11, 16)} ${btc} ${eth}`,
-    );
+    this.#l1Block([], table.timeSec, [{ index, table, acceptedAtSec: table.timeSec }]);
+    const time = new Date(Number(table.timeSec) * 1000).toISOString().slice(11, 16);
+    this.#log(`${time} round ${table.roundNumber}`);
+  }
+
+  /** As Market.expire: rounds up to the settling one, which alone is proved; conversion, retirement, the block emptied. */
+  #expire({ rounds, futureId }: PlannedExpiry): void {
+    this.#settle();
+    for (const { timeSec, bar } of rounds) {
+      const round = planRound(this.#registry, this.#oracle, { ...bar, closeSec: timeSec });
+      this.#oracle = round.state;
+      if (!rowOf(round.table, futureId)?.isSettled) continue;
+      const { table } = round;
+      const before = this.#accounts();
+      this.#accept(table);
+      const ids = table.rows.filter((row) => row.isSettled).map((row) => row.instrumentId);
+      this.#retireAll(ids);
+      this.#afterExpiry({ table, before, after: this.#accounts() });
+      this.#registry = this.#registry.map((entry) =>
+        entry !== undefined && ids.includes(entry.id) ? undefined : entry,
+      );
+      return;
+    }
+    throw new Error(`no planned round settles ${futureId}`);
+  }
+
+  #accounts(): Map<number, Account> {
+    return new Map(this.traders.map(({ accountIndex }) => [accountIndex, this.state.account(accountIndex)]));
+  }
+
+  #retireAll(ids: readonly number[]): void {
+    for (let turn = 0; turn < 30; turn++) {
+      this.#apply({ kind: 'seal', reason: 'asked' });
+      this.#settle();
+      if (ids.every((id) => this.state.retired.has(id))) return;
+      this.#l1Block([], this.state.l1TimeSec, []);
+    }
+    throw new Error(`not all of ${ids} are retired after 30 batches`);
   }
 
   #arrive(member: CastMember): void {
@@ -227,4 +285,25 @@ export class CrashMarket {
     const text = JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? value.toString() : value));
     this.#log(`   ${text.slice(0, 330)}`);
   }
+}
+
+/** As if every round had been accepted in turn. */
+export const tableIndexOf = ({ roundNumber }: RiskTable): number => Number(roundNumber) - 1;
+
+/** What the batches of a market publish, as L1 would show it. */
+export function publishedBatches({ sealed }: CrashMarket): AcceptedBatch[] {
+  return sealed.map((batch, i) => {
+    const place = {
+      sizeIndex: BATCH_CAPACITIES.indexOf(batch.capacity),
+      acceptedIndex: BigInt(tableIndexOf(batch.content.header.table)),
+      pendingEnd: 0n,
+    };
+    return {
+      batchNumber: i + 1,
+      submission: submissionOf(batch, place, 1n, proof),
+      capacity: batch.capacity,
+      operations: batch.content.l1Operations.map(({ operation }) => operation),
+      l1TxHash: '0x',
+    };
+  });
 }

@@ -9,6 +9,7 @@ import {
   riskRoundInputs,
 } from '#protocol/risk/oracle-state.ts';
 import { blockListings } from '#protocol/risk/oracle-surface.ts';
+import type { Registry } from '#protocol/risk/registry.ts';
 import { buildRiskTable } from '#protocol/risk/round.ts';
 import type { MarketPlan } from '#sequencer/main-job/plan.ts';
 import type { Step } from '#sequencer/main-job/replay.ts';
@@ -20,17 +21,17 @@ const SEGMENTS = defaultSegments(STANDARD_SHAPE);
 const CHAINS = readChains();
 
 export function planRound(
-  { listing }: MarketPlan,
+  registry: Registry,
   oracle: OracleState,
   { closeSec: timeSec, closeMicros: indexMicros }: Bar,
 ): { readonly state: OracleState; readonly table: RiskTable } {
-  const blocks = blockListings(listing.registry, SEGMENTS);
+  const blocks = blockListings(registry, SEGMENTS);
   const surface = surfaceReport(CHAINS, blocks, indexMicros, timeSec);
   const medians = { timeSec, indexMicros, premiumPpm: [0n, 0n], ...surface };
   const { state, values } = applyRound(oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, blocks);
   return {
     state,
-    table: buildRiskTable(riskRoundInputs(values, listing.registry, SEGMENTS), STANDARD_SHAPE),
+    table: buildRiskTable(riskRoundInputs(values, registry, SEGMENTS), STANDARD_SHAPE),
   };
 }
 
@@ -41,5 +42,5 @@ export function firstTable(plan: MarketPlan, { oracleBar }: Step): RiskTable {
     oracleBar.closeMicros,
     oracleBar.closeSec - 60n,
   );
-  return planRound(plan, oracle, oracleBar).table;
+  return planRound(plan.listing.registry, oracle, oracleBar).table;
 }

@@ -30,6 +30,7 @@ export function linearMarket(): MarketPlan {
     deployedSec: bars[0].closeSec,
     cast: LINEAR_CAST,
     steps: stepsAt(replay, places),
+    expiry: undefined,
     stepAfter: (n) => stepBeyond(replay, last + n),
   };
 }

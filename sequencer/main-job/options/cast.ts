@@ -1,4 +1,4 @@
-/** Who takes part on 2026-02-05: two makers and five books. */
+/** Who takes part on 2026-02-05: two makers and six books. */
 import { type CastMember, dollars } from '../cast.ts';
 import { hedgedBook, holdBook, nakedShort } from '../strategies/portfolios.ts';
 import { BTC_PERP, ETH_PERP, WBTC } from '../strategies/strategy.ts';
@@ -75,6 +75,15 @@ export const OPTIONS_CAST: readonly CastMember[] = [
     }),
     3,
     dollars(2_500n),
+  ),
+  book(
+    'Tansy',
+    holdBook('call spread', 'buys a call of 60,000 of tomorrow and sells the one of 66,000', {
+      [NEAR.call60]: 1_000n,
+      [NEAR.call66]: -1_000n,
+    }),
+    2,
+    dollars(7_000n),
   ),
   book(
     'Aspen',

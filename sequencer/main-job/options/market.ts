@@ -32,12 +32,14 @@ const SETTLEMENT_WINDOW_SEC = 30n * MINUTE_SEC;
 const SETTLEMENT_ROUND_SEC = 3n * MINUTE_SEC;
 
 /**
- * Times of the rounds that settle the near expiry. Nothing was recorded between quarter hours, so each of them
- * reports the last close (`lastClosed`): a price that was known, not one in between.
+ * Times of the rounds that settle the near expiry: one before the window, whose price is carried into it, those in it,
+ * and one to spare, posted only if the signers' clocks put the one at the expiry before it. Nothing was recorded
+ * between quarter hours, so each of them reports the last close (`lastClosed`): a price that was known, not one in
+ * between.
  */
 export const SETTLEMENT_ROUND_TIMES: readonly bigint[] = Array.from(
-  { length: Number(SETTLEMENT_WINDOW_SEC / SETTLEMENT_ROUND_SEC) + 1 },
-  (_, i) => NEAR.expirySec - SETTLEMENT_WINDOW_SEC + BigInt(i) * SETTLEMENT_ROUND_SEC,
+  { length: Number(SETTLEMENT_WINDOW_SEC / SETTLEMENT_ROUND_SEC) + 3 },
+  (_, i) => NEAR.expirySec - SETTLEMENT_WINDOW_SEC + BigInt(i - 1) * SETTLEMENT_ROUND_SEC,
 );
 
 export function optionsMarket(): MarketPlan {
@@ -51,6 +53,7 @@ export function optionsMarket(): MarketPlan {
     lead: 0,
     blocksAt: (prices, timeSec) => liveBlocks(OPTIONS_LISTING, chains, prices, timeSec),
   };
+  const steps = stepsAt(replay, places);
   return {
     headline:
       'The night of 2026-02-05, bar by bar: options, futures and perpetuals (live feed and oracle alike)',
@@ -58,7 +61,12 @@ export function optionsMarket(): MarketPlan {
     listing: OPTIONS_LISTING,
     deployedSec: NEAR.expirySec - LISTED_BEFORE_SEC,
     cast: OPTIONS_CAST,
-    steps: stepsAt(replay, places),
+    steps,
+    expiry: {
+      futureId: NEAR.future,
+      beforeStep: steps.findIndex(({ oracleBar }) => oracleBar.closeSec >= NEAR.expirySec),
+      rounds: SETTLEMENT_ROUND_TIMES.map((timeSec) => ({ timeSec, bar: lastClosed(bars, timeSec) })),
+    },
     stepAfter: (n) => stepBeyond(replay, places[places.length - 1] + n),
   };
 }

@@ -141,10 +141,14 @@ describe('live prices of dated instruments', () => {
 describe('rounds that settle the near expiry', () => {
   const bars = readBars('crash-2026');
 
-  it('are at least ten in its last half hour, close together, the last at the expiry', () => {
-    expect(SETTLEMENT_ROUND_TIMES.length).to.be.at.least(10);
-    expect(SETTLEMENT_ROUND_TIMES[0]).to.equal(NEAR.expirySec - 1_800n);
-    expect(SETTLEMENT_ROUND_TIMES.at(-1)).to.equal(NEAR.expirySec);
+  it('are at least ten in its last half hour, close together, one before it and one to spare after it', () => {
+    const startSec = NEAR.expirySec - 1_800n;
+    const inside = SETTLEMENT_ROUND_TIMES.filter((time) => time >= startSec && time <= NEAR.expirySec);
+    expect(inside.length).to.be.at.least(10);
+    expect(inside[0]).to.equal(startSec);
+    expect(inside.at(-1)).to.equal(NEAR.expirySec);
+    const outside = SETTLEMENT_ROUND_TIMES.filter((time) => !inside.includes(time));
+    expect(outside).to.deep.equal([startSec - 180n, NEAR.expirySec + 180n]);
     SETTLEMENT_ROUND_TIMES.slice(1).forEach((time, i) => {
       expect(time - SETTLEMENT_ROUND_TIMES[i] <= 300n).to.equal(true);
     });
@@ -152,11 +156,16 @@ describe('rounds that settle the near expiry', () => {
 
   it('lie between the steps before and after, and report prices that were known', () => {
     const closes = steps.map(({ oracleBar }) => oracleBar.closeSec);
-    expect(closes.some((close) => close >= SETTLEMENT_ROUND_TIMES[0] && close <= NEAR.expirySec)).to.equal(
-      false,
-    );
-    expect(closes.at(-1)! > NEAR.expirySec).to.equal(true);
+    const [first, last] = [SETTLEMENT_ROUND_TIMES[0], SETTLEMENT_ROUND_TIMES.at(-1)!];
+    expect(closes.some((close) => close >= first && close <= last)).to.equal(false);
+    expect(closes.at(-1)! > last).to.equal(true);
     const reported = new Set(SETTLEMENT_ROUND_TIMES.map((time) => lastClosed(bars, time).closeMicros[0]));
-    expect([...reported]).to.deep.equal([64_998_220_000n, 65_209_870_000n, 64_856_000_000n]);
+    expect([...reported]).to.deep.equal([65_040_060_000n, 64_998_220_000n, 65_209_870_000n, 64_856_000_000n]);
+    const { expiry } = planOf('options');
+    expect(expiry?.rounds.map(({ timeSec }) => timeSec)).to.deep.equal(SETTLEMENT_ROUND_TIMES);
+    for (const { timeSec, bar } of expiry?.rounds ?? []) {
+      expect(bar.closeSec <= timeSec && timeSec < bar.closeSec + 900n).to.equal(true);
+    }
+    expect(steps[expiry?.beforeStep ?? 0].oracleBar.closeSec).to.equal(closes.at(-1));
   });
 });
