@@ -83,7 +83,7 @@ function brokenArrows(path: string, text: string): string[] {
 
 const LINES_MAX = 500;
 /** circom declares all inputs of a main template in its body: most of this file is that list and its wiring. */
-const LONGER: ReadonlyMap<string, number> = new Map([['circuits/batch.circom', 690]]);
+const LONGER: ReadonlyMap<string, number> = new Map([['circuits/batch.circom', 720]]);
 const MEASURED = /\.(ts|js|circom|sol)$/;
 // Spelled in two halves, so that this file passes its own test.
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
