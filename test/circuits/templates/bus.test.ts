@@ -15,6 +15,7 @@ import { UNDERLYINGS } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { list } from '#test/support/circuits/arbitrary-account.ts';
 import { gammaPowers } from '#test/support/circuits/bus.ts';
+import { committedPart, EMPTY_BATCH } from '#test/support/circuits/event-rows.ts';
 import { fieldElement, RUNS, template } from '#test/support/circuits/template.ts';
 
 const BUS = 'circuits/bus/bus.circom';
@@ -223,25 +224,13 @@ describe('commitment', () => {
     settlements: [{ isUsed: isSet, accountIndex: 21, instrumentId: 22, isShort: !isSet, lots: 23n }],
     flags: { hasRow: [isSet, true], isSignatureUsed: [!isSet], isShrinking: [isSet] },
   });
-  const none: CommittedBatch = {
-    header: [],
-    events: [],
-    accounts: [],
-    instruments: [],
-    signatures: [],
-    messages: [],
-    withdrawals: [],
-    settlements: [],
-    flags: { hasRow: [], isSignatureUsed: [], isShrinking: [] },
-  };
 
   it('hashes every part of the batch in the order of its twin', async () => {
     await fc.assert(
       fc.asyncProperty(fc.bigInt(0n, 1n << 60n), fc.boolean(), async (n, isSet) => {
         const batch = full(n, isSet);
         // Each part alone, without the flags that end every list.
-        const part = <K extends keyof CommittedBatch>(name: K) =>
-          commitmentValues({ ...none, [name]: batch[name] }, TINY_SHAPE).slice(0, -1);
+        const part = <K extends keyof CommittedBatch>(name: K) => committedPart({ [name]: batch[name] });
         await (await commitment()).equals(
           {
             header: part('header'),
@@ -252,7 +241,7 @@ describe('commitment', () => {
             messages: [part('messages')],
             withdrawals: part('withdrawals'),
             settlements: part('settlements'),
-            flags: commitmentValues({ ...none, flags: batch.flags }, TINY_SHAPE)[0],
+            flags: commitmentValues({ ...EMPTY_BATCH, flags: batch.flags }, TINY_SHAPE)[0],
           },
           { commitment: commitmentOf(batch, TINY_SHAPE) },
         );

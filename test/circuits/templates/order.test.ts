@@ -48,6 +48,26 @@ const flipped = (messages: fc.Arbitrary<Message>, bits: number): fc.Arbitrary<bi
       places.reduce((word, at) => word ^ (1n << BigInt(at)), packMessage(message)),
     );
 
+/** Each packed element is split into what its twin says, and refused where the twin refuses it. */
+async function splitsAsTwin(
+  fields: Awaited<ReturnType<ReturnType<typeof template>>>,
+  elements: fc.Arbitrary<bigint>,
+  twin: (message: Message) => Values | undefined,
+): Promise<void> {
+  const seen = { split: 0, refused: 0 };
+  await fc.assert(
+    fc.asyncProperty(elements, async (packed) => {
+      const message = unpacked(packed);
+      const expected = message === undefined ? undefined : twin(message);
+      seen[expected === undefined ? 'refused' : 'split']++;
+      if (expected !== undefined) await fields.equals({ message: packed }, expected);
+      else expect(await fields.isAccepted({ message: packed }), `${packed}`).to.equal(packed === 0n);
+    }),
+    { numRuns: 120 },
+  );
+  expect(Math.min(seen.split, seen.refused)).to.be.at.least(1);
+}
+
 describe('message of an order, cancel or cancel-all', () => {
   const fields = template(MESSAGE, 'OrderFields()');
   const BITS = layoutBits(ORDER_LAYOUT);
@@ -82,19 +102,7 @@ describe('message of an order, cancel or cancel-all', () => {
   }
 
   it('is split as its twin splits it, and refused where its twin refuses it', async () => {
-    const seen = { split: 0, refused: 0 };
-    await fc.assert(
-      fc.asyncProperty(flipped(anyOrderMessage, BITS), async (packed) => {
-        const message = unpacked(packed);
-        const expected = message === undefined ? undefined : twin(message);
-        seen[expected === undefined ? 'refused' : 'split']++;
-        if (expected !== undefined) await (await fields()).equals({ message: packed }, expected);
-        else
-          expect(await (await fields()).isAccepted({ message: packed }), `${packed}`).to.equal(packed === 0n);
-      }),
-      { numRuns: 120 },
-    );
-    expect(Math.min(seen.split, seen.refused)).to.be.at.least(1);
+    await splitsAsTwin(await fields(), flipped(anyOrderMessage, BITS), twin);
     await (await fields()).equals({ message: 0 }, NOTHING);
   });
 
@@ -142,19 +150,7 @@ describe('message of a withdrawal', () => {
   }
 
   it('is split as its twin splits it, and refused where its twin refuses it', async () => {
-    const seen = { split: 0, refused: 0 };
-    await fc.assert(
-      fc.asyncProperty(flipped(anyWithdrawal, BITS), async (packed) => {
-        const message = unpacked(packed);
-        const expected = message === undefined ? undefined : twin(message);
-        seen[expected === undefined ? 'refused' : 'split']++;
-        if (expected !== undefined) await (await fields()).equals({ message: packed }, expected);
-        else
-          expect(await (await fields()).isAccepted({ message: packed }), `${packed}`).to.equal(packed === 0n);
-      }),
-      { numRuns: 120 },
-    );
-    expect(Math.min(seen.split, seen.refused)).to.be.at.least(1);
+    await splitsAsTwin(await fields(), flipped(anyWithdrawal, BITS), twin);
   });
 
   it('fills its fields to the last bit, names one of four tokens, and has no bit above', async () => {

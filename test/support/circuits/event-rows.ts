@@ -4,7 +4,8 @@ import { TINY_SHAPE } from '#protocol/limits.ts';
 
 export const ACCOUNTS = [5n, 77n];
 
-const NONE: CommittedBatch = {
+/** What is committed of a batch of no rows. */
+export const EMPTY_BATCH: CommittedBatch = {
   header: [],
   events: [],
   accounts: [],
@@ -18,4 +19,4 @@ const NONE: CommittedBatch = {
 
 /** The elements that one part of a batch adds to its commitment. */
 export const committedPart = (part: Partial<CommittedBatch>): bigint[] =>
-  commitmentValues({ ...NONE, ...part }, TINY_SHAPE).slice(0, -1);
+  commitmentValues({ ...EMPTY_BATCH, ...part }, TINY_SHAPE).slice(0, -1);
