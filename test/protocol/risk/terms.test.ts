@@ -63,13 +63,18 @@ describe('terms of an expiry block', () => {
     for (const options of [BTC, ETH]) {
       for (let timeSec = 0n; timeSec <= 731n * 86_400n; timeSec += 7n * 3_600n + 13n) {
         const terms = blockTerms(NOW + timeSec, NOW, options);
-        expect(unpack(TERMS_LAYOUT, pack(TERMS_LAYOUT, { ...terms }))).to.deep.equal({ ...terms });
+        for (const isSettled of [0n, 1n]) {
+          const word = { ...terms, isSettled };
+          expect(unpack(TERMS_LAYOUT, pack(TERMS_LAYOUT, word))).to.deep.equal(word);
+        }
         // No reported volatility can leave the circuit's domain: it is raised to the least, and the floor is above it.
         expect(terms.leastVolPpm <= terms.upFloorPpm).to.equal(true);
         expect(terms.upPpm <= VOL_UP_FACTOR_PPM_MAX && terms.downPpm > 0n).to.equal(true);
       }
       for (const expiry of [0n, (1n << 32n) - 1n])
-        expect(() => pack(TERMS_LAYOUT, { ...blockTerms(expiry, NOW, options) })).not.to.throw();
+        expect(() =>
+          pack(TERMS_LAYOUT, { ...blockTerms(expiry, NOW, options), isSettled: 1n }),
+        ).not.to.throw();
     }
   });
 
