@@ -190,12 +190,9 @@ export class Campaign {
     const workload = await Workload.begin(this.#world, this.#traffic, target, this.#random, unfinished);
     const answers: Promise<void>[] = [];
     const send = (submission: Submission): void => {
-      this.#sent++;
       answers.push(
-        life.ask({ kind: 'submit', text: encode(submission) }).then((answer) => {
-          if (answer === undefined) return;
-          workload.hear(answer.news);
-          this.#acknowledge(answer.text, answer.news);
+        this.#submit(life, submission).then((news) => {
+          if (news !== undefined) workload.hear(news);
         }),
       );
     };
@@ -206,6 +203,14 @@ export class Campaign {
     }
     await Promise.all(answers);
     this.#workMs += performance.now() - beganMs;
+  }
+
+  /** @returns what the life told with its answer, if it lived to give one */
+  async #submit(life: Life, submission: Submission): Promise<News | undefined> {
+    this.#sent++;
+    const answer = await life.ask({ kind: 'submit', text: encode(submission) });
+    if (answer !== undefined) this.#acknowledge(answer.text, answer.news);
+    return answer?.news;
   }
 
   #acknowledge(text: string, news: News): void {
@@ -309,7 +314,11 @@ export class Campaign {
       const report = decode<LifeReport>(answer?.text ?? '');
       const isSettled =
         report.fingerprint.openActions === 0 && report.batches.every(({ status }) => status === 'final');
-      if (isSettled) {
+      if (isSettled && report.fingerprint.trades === 0) {
+        // On a slow machine the short lives may be over before two orders meet; what survived must still trade.
+        await this.#world.news(undefined);
+        await Promise.all(this.#traffic.pair().map((submission) => this.#submit(life, submission)));
+      } else if (isSettled) {
         await this.#world.pauseMining();
         life.tell({ kind: 'stop' });
         await life.ended;
