@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { network } from 'hardhat';
-import type { BatchProof } from '#protocol/batch/batch.ts';
 import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
 import { type Registry, RISK_SMALL } from '#protocol/risk/registry.ts';
 import { registryOf } from '#test/support/option-registry.ts';
@@ -12,7 +11,8 @@ import {
   reportAt,
   START_PRICES,
 } from '#test/support/risk-oracle.ts';
-import { deployRollup, deployTestMock, PROOF, type RollupFixture } from '#test/support/rollup.ts';
+import { deployRollup, deployTestMock, type RollupFixture } from '#test/support/rollup.ts';
+import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 
 /** A future, a call and its put. */
 const IDS = [100, 1_000, 1_001];
@@ -38,7 +38,7 @@ describe('a block from its expiry to its clearing, on L1', () => {
       endHash: 5n,
       commitment: 7n,
       isSurfaceSound: true,
-      proof: PROOF as BatchProof,
+      proof: UNCHECKED_PROOF,
     };
     await fixture.oracle.proveRound(struct, [segment]);
     return values;
