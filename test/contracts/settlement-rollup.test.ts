@@ -11,7 +11,7 @@ import {
   reportAt,
   START_PRICES,
 } from '#test/support/risk-oracle.ts';
-import { deployRollup, deployTestMock, type RollupFixture } from '#test/support/rollup.ts';
+import { deployRollup, deployTestMock, type RollupFixture, restoreAfterEach } from '#test/support/rollup.ts';
 import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 
 /** A future, a call and its put. */
@@ -24,7 +24,6 @@ describe('a block from its expiry to its clearing, on L1', () => {
   let registry: Registry;
   let rollup: RollupFixture;
   let expirySec: bigint;
-  let restore: () => Promise<void>;
 
   /** Posts a round and has it accepted. */
   const round = async (timeSec: bigint) => {
@@ -57,12 +56,8 @@ describe('a block from its expiry to its clearing, on L1', () => {
     });
     for (let left = 1_800n; left > 0n; left -= 180n) await round(expirySec - left);
     rollup = await deployRollup({ oracle: { connection, contract: fixture.oracle } });
-    restore = (await connection.networkHelpers.takeSnapshot()).restore;
   });
-  afterEach(async () => {
-    await restore();
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
-  });
+  restoreAfterEach(() => fixture);
 
   it('settles, is retired by the batches of its rollup, and makes room', async () => {
     const { parameters } = fixture;

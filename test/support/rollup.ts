@@ -338,14 +338,17 @@ export async function deployRollup(
   return fixture;
 }
 
-/** Hooks that give every test the state of `before`. */
-export function restoreAfterEach(fixture: () => RollupFixture): void {
+/** Hooks that give every test the state of `before`. @returns the same for the cases of one test */
+export function restoreAfterEach(fixture: () => { readonly connection: Connection }): () => Promise<void> {
   let restore: () => Promise<void>;
-  before(async () => {
+  const keep = async () => {
     ({ restore } = await fixture().connection.networkHelpers.takeSnapshot());
-  });
-  afterEach(async () => {
+  };
+  const reset = async () => {
     await restore();
-    ({ restore } = await fixture().connection.networkHelpers.takeSnapshot());
-  });
+    await keep();
+  };
+  before(keep);
+  afterEach(reset);
+  return reset;
 }
