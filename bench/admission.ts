@@ -13,6 +13,7 @@ import { lots, microsPerLot } from '#protocol/units.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
 import { Engine } from '#sequencer/engine.ts';
 import { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
+import { median } from './median.ts';
 
 const KEYS = 1_000;
 const ORDERS_PER_KEY = 4;
@@ -151,8 +152,6 @@ async function admit(engine: Engine, signed: SignedMessages): Promise<void> {
   if (!done.ok || !done.value.results[0].ok) throw new Error('an order of the benchmark was refused');
 }
 
-const median = (sorted: number[]): number => sorted[sorted.length >> 1];
-
 const engine = await fundedEngine();
 // Warm up: a window table per key.
 for (const signed of signedOrders(KEYS)) await admit(engine, signed);
@@ -168,7 +167,6 @@ for (let run = 0; run < RUNS; run++) {
   cpuRates.push((1e6 * orders.length) / (used.user + used.system));
 }
 rates.sort((a, b) => a - b);
-cpuRates.sort((a, b) => a - b);
 const halfRate = Math.min(median(rates), BUDGET_PER_SECOND) / 2;
 const paced = signedOrders(Math.floor(halfRate * LATENCY_SECONDS));
 const latencies: number[] = [];

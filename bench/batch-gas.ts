@@ -24,12 +24,12 @@ import {
   deployRollup,
   deployTestMock,
   outcome,
-  PROOF,
   type RollupFixture,
   USDC,
   WBTC,
   WETH,
 } from '#test/support/rollup.ts';
+import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 import { pointsOf, yesVerifier } from './yes-verifier.ts';
 
 const FULL_WORD = BigInt(`0x${'a7'.repeat(31)}`);
@@ -59,7 +59,13 @@ async function acceptRound({ oracle, connection }: OracleFixture): Promise<void>
   const timeSec = BigInt(await connection.networkHelpers.time.latest()) + 1n;
   const { struct } = await postHonestRound(prices, reportAt(lastRound + 1n, timeSec));
   const listed = DEFAULT_REGISTRY.map(instrumentStruct);
-  const segment = { listed, endHash: lastRound + 1n, commitment: 1n, isSurfaceSound: true, proof: PROOF };
+  const segment = {
+    listed,
+    endHash: lastRound + 1n,
+    commitment: 1n,
+    isSurfaceSound: true,
+    proof: UNCHECKED_PROOF,
+  };
   await oracle.proveRound(struct, [segment]);
 }
 

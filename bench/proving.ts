@@ -18,6 +18,7 @@ import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { WitnessCalculator } from '#prover/witness-calculator.ts';
 import { fullMediumBatch } from '#test/support/full-medium-batch.ts';
 import { fullSmallBatch } from '#test/support/full-small-batch.ts';
+import { median } from './median.ts';
 
 const BATCHES: Record<string, () => SealedBatch> = {
   'batch-small': fullSmallBatch,
@@ -40,7 +41,7 @@ async function timed<T>(use: () => Promise<T>): Promise<[T, number]> {
 /** Seconds, to the millisecond. */
 function timing(seconds: number[]): Timing {
   const sorted = seconds.map((value) => Math.round(value * 1000) / 1000).sort((a, b) => a - b);
-  return { median: sorted[sorted.length >> 1], min: sorted[0], max: sorted[sorted.length - 1] };
+  return { median: median(sorted), min: sorted[0], max: sorted[sorted.length - 1] };
 }
 
 /** The circuit with its key, from the cache or made now. */

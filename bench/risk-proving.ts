@@ -19,6 +19,7 @@ import { riskProofTasks } from '#prover/witness/risk.ts';
 import { type CircuitInput, WitnessCalculator } from '#prover/witness-calculator.ts';
 import { fullBlocks, registryOf } from '#test/support/option-registry.ts';
 import { roundOf } from '#test/support/risk-rounds.ts';
+import { median } from './median.ts';
 
 const GEOMETRIES = [RISK_SMALL, RISK_64];
 const PRICE = { btc: 97_123_456_789n, eth: 3_312_345_678n };
@@ -30,8 +31,6 @@ async function timed<T>(use: () => Promise<T>): Promise<[T, number]> {
   const result = await use();
   return [result, Math.round(performance.now() - started) / 1000];
 }
-
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 async function measure(name: string) {
   const geometry = GEOMETRIES.find((known) => known.name === name);

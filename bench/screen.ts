@@ -9,6 +9,7 @@ import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { type Lots, lots, micros, microsPerLot } from '#protocol/units.ts';
 import { AccountScreen } from '#sequencer/risk/screen.ts';
+import { median } from './median.ts';
 
 const ACCOUNTS = 200_000;
 const RUNS = 9;
@@ -93,7 +94,6 @@ for (let run = 0; run < RUNS; run++) {
   cpuRates.push((1e6 * ACCOUNTS) / (used.user + used.system));
 }
 rates.sort((a, b) => a - b);
-cpuRates.sort((a, b) => a - b);
 console.log(
   JSON.stringify({
     bench: 'screen',
@@ -102,8 +102,8 @@ console.log(
     instruments: STANDARD_SHAPE.marketSlots,
     scenarios: STANDARD_SHAPE.scenarios,
     picked,
-    accountsPerSecondMedian: Math.round(rates[RUNS >> 1]),
-    accountsPerCpuSecondMedian: Math.round(cpuRates[RUNS >> 1]),
+    accountsPerSecondMedian: Math.round(median(rates)),
+    accountsPerCpuSecondMedian: Math.round(median(cpuRates)),
     accountsPerSecondMin: Math.round(rates[0]),
     accountsPerSecondMax: Math.round(rates[RUNS - 1]),
     runs: RUNS,

@@ -9,6 +9,7 @@ import { compileCircuit } from '#prover/setup/compile.ts';
 import { INSECURE_SEED, toxicWasteFromSeed } from '#prover/setup/toxic-waste.ts';
 import { writeDevelopmentZkey } from '#prover/setup/write-development-zkey.ts';
 import { defaultThreadCount } from '#prover/threads.ts';
+import { median } from './median.ts';
 
 const CIRCUITS = ['batch-small', 'batch-medium', 'risk-small'];
 const KEY_RUNS = 3;
@@ -18,9 +19,6 @@ async function timed<T>(work: () => Promise<T>): Promise<{ readonly result: T; r
   const result = await work();
   return { result, seconds: Number(((performance.now() - startMs) / 1000).toFixed(2)) };
 }
-
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
 
 async function measure(name: string, folder: string) {
   const { result: circuit, seconds: compileSec } = await timed(() =>

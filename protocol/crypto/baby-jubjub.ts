@@ -44,13 +44,6 @@ export function isOnCurve(point: CurvePoint): boolean {
   return (CURVE_A * xx + yy - 1n - CURVE_D * ((xx * yy) % FIELD_MODULUS)) % FIELD_MODULUS === 0n;
 }
 
-/** Whether `point` is on the curve and l times it is the identity; true for the identity itself. */
-export function isInSubgroup(point: CurvePoint): boolean {
-  if (!isOnCurve(point)) return false;
-  const { x, y, z } = multiplyExtended(toExtended(point), SUBGROUP_ORDER);
-  return x === 0n && y === z;
-}
-
 /** Whether two canonical affine points are the same. */
 export function pointsEqual(left: CurvePoint, right: CurvePoint): boolean {
   return left[0] === right[0] && left[1] === right[1];

@@ -8,19 +8,12 @@
  */
 import { babyjubjub } from '@noble/curves/misc.js';
 import { sha512 } from '@noble/hashes/sha2.js';
-import {
-  BASE8,
-  type CurvePoint,
-  IDENTITY,
-  isInSubgroup,
-  pointsEqual,
-  SUBGROUP_ORDER,
-} from './baby-jubjub.ts';
+import { BASE8, type CurvePoint, IDENTITY, isOnCurve, pointsEqual, SUBGROUP_ORDER } from './baby-jubjub.ts';
 import { isFieldElement } from './field.ts';
 import { poseidon } from './poseidon.ts';
 import { WindowTable } from './window-table.ts';
 
-export { type CurvePoint, clearCofactor, isInSubgroup, isOnCurve, SUBGROUP_ORDER } from './baby-jubjub.ts';
+export { type CurvePoint, clearCofactor, isOnCurve, SUBGROUP_ORDER } from './baby-jubjub.ts';
 
 /** A signature: the nonce point R8 and the scalar S, 0 ≤ s < SUBGROUP_ORDER. */
 export interface Signature {
@@ -75,18 +68,14 @@ export function sign(secret: bigint, message: bigint): Signature {
   return { r8, s };
 }
 
-/** On the curve, of prime order and not the identity: the keys the contract can hold. */
-export function isValidPublicKey(publicKey: CurvePoint): boolean {
-  return isInSubgroup(publicKey) && !pointsEqual(publicKey, IDENTITY);
-}
-
 /**
  * Whether `signature` is a signature of `message` by `publicKey`. Never throws: invalid keys and
  * values out of range verify nothing. For a key seen often, `createVerifier` is several times faster.
  */
 export function verify(publicKey: CurvePoint, message: bigint, signature: Signature): boolean {
-  if (!isWellFormed(message, signature) || !isValidPublicKey(publicKey)) return false;
-  return satisfies(publicKey, new WindowTable(publicKey, KEY_WINDOW_BITS), message, signature);
+  if (!isWellFormed(message, signature)) return false;
+  const table = keyTable(publicKey);
+  return table !== undefined && satisfies(publicKey, table, message, signature);
 }
 
 /**
@@ -96,11 +85,17 @@ export function verify(publicKey: CurvePoint, message: bigint, signature: Signat
  */
 export function createVerifier(publicKey: CurvePoint): Verifier {
   const key: CurvePoint = [publicKey[0], publicKey[1]];
-  if (pointsEqual(key, IDENTITY)) throw new RangeError('not a valid public key');
-  // The table refuses what is not in the prime subgroup.
-  const table = new WindowTable(key, KEY_WINDOW_BITS);
+  const table = keyTable(key);
+  if (table === undefined) throw new RangeError('not a valid public key');
   return (message, signature) =>
     isWellFormed(message, signature) && satisfies(key, table, message, signature);
+}
+
+/** The multiples of a key the contract can hold: on the curve, of prime order. Of any other point, undefined. */
+function keyTable(key: CurvePoint): WindowTable | undefined {
+  if (!isOnCurve(key) || pointsEqual(key, IDENTITY)) return undefined;
+  const table = new WindowTable(key, KEY_WINDOW_BITS);
+  return table.isInSubgroup() ? table : undefined;
 }
 
 /** S·BASE8 + factor·A = R8, of values that are well formed. */

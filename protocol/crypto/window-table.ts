@@ -19,7 +19,7 @@ export class WindowTable {
   readonly #windowBits: number;
   readonly #entries: Uint32Array;
 
-  /** @throws RangeError when the point is not in the prime subgroup, or the width not 2 to 8. */
+  /** @throws RangeError when the point is not on the curve, or the width not 2 to 8. */
   constructor(point: CurvePoint, windowBits: number) {
     if (!Number.isInteger(windowBits) || windowBits < 2 || windowBits > WINDOW_BITS_MAX) {
       throw new RangeError(`a window has 2 to ${WINDOW_BITS_MAX} bits, not ${windowBits}`);
@@ -42,11 +42,10 @@ export class WindowTable {
       const start = AT.entries / 4;
       this.#entries.set(limbs.subarray(start, start + size * POINT_LIMBS), window * size * POINT_LIMBS);
     }
-    if (!this.#isOfOrder()) throw new RangeError('a window table needs a point of the prime subgroup');
   }
 
   /** Whether l times the point is the identity; scalars here are below l, so l is taken in two parts. */
-  #isOfOrder(): boolean {
+  isInSubgroup(): boolean {
     placePoint(IDENTITY);
     this.#addToPoint(SUBGROUP_ORDER - 1n);
     this.#addToPoint(1n);

@@ -15,6 +15,7 @@ import { createRequire } from 'node:module';
 import { basename, join, relative, resolve } from 'node:path';
 import { findIntact, publish } from './artifact-store.ts';
 import { circuitSources, hashSources, mainCircuits, projectRoot } from './circuit-sources.ts';
+import { endWithProcess } from './end-with-process.ts';
 
 /** Where a compiled circuit lies. */
 export interface CompiledCircuit {
@@ -111,6 +112,7 @@ function runCompiler(script: string, parameters: string[], root: string, timeLim
     timeout: timeLimitMs,
     killSignal: 'SIGKILL',
   });
+  endWithProcess(child);
   let output = '';
   const keep = (chunk: Buffer) => {
     output = (output + chunk.toString()).slice(-OUTPUT_KEPT_CHARS);

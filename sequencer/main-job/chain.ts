@@ -53,6 +53,8 @@ export async function startLocalChain(root: string, logPath: string): Promise<Lo
     {
       cwd: root,
       stdio: ['pipe', 'pipe', 'pipe'],
+      // A group of its own: Ctrl-C reaches the job only, which ends the chain after all that needs it.
+      detached: true,
       env: { ...process.env, NO_COLOR: '1' },
     },
   );

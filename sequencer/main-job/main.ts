@@ -19,6 +19,7 @@ import { type MarketPlan, planOf } from './plan.ts';
 import { lowestMoment, portfolioLines } from './portfolio-lines.ts';
 import { serve } from './serve.ts';
 import { buildContracts, type PreparedCircuit, prepareCircuit } from './setup.ts';
+import { runToEnd, type Stops } from './stops.ts';
 import { Story } from './story.ts';
 import { WBTC } from './strategies/strategy.ts';
 import {
@@ -32,9 +33,10 @@ import {
   secondsText,
 } from './summary.ts';
 import { clock, grouped, type Terminal, terminal } from './terminal.ts';
-import { Stops, startWorld, type World } from './world.ts';
+import { startWorld, type World } from './world.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
+const FOLDER = join(ROOT, 'build/main-job');
 const REPORT_FOLDER = 'build/main-job/report';
 /** Index into UNDERLYINGS of the coin whose price is the axis. */
 const BTC = 0;
@@ -81,7 +83,7 @@ async function replay(plan: MarketPlan, market: Market, screen: Terminal): Promi
 type Figures = Record<string, number | string>;
 
 function writeFigures(figures: Figures): void {
-  writeFileSync(join(ROOT, 'build/main-job/figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
+  writeFileSync(join(FOLDER, 'figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
 }
 
 /** A part of the summary, set off from the next one; nothing without lines. */
@@ -168,6 +170,7 @@ async function run(flags: Flags, stops: Stops): Promise<number> {
   const world = await startWorld(
     {
       root: ROOT,
+      folder: FOLDER,
       circuits,
       plan,
       ownerCount: plan.cast.length + 1,
@@ -199,30 +202,8 @@ async function run(flags: Flags, stops: Stops): Promise<number> {
     screen.line('Conservation is broken: the differences above are not all zero.');
     return 1;
   }
-  if (!flags.isExiting) await serve(plan, world, market, screen, join(ROOT, 'build/main-job'));
+  if (!flags.isExiting) await serve(plan, world, market, screen, FOLDER);
   return 0;
 }
 
-const FAILED = 1;
-const INTERRUPTED = 130;
-
-/** Runs the job and ends everything it started, also when it fails or is interrupted. */
-async function main(): Promise<void> {
-  const stops = new Stops();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => {
-      console.error(`\nstopped by ${signal}`);
-      stops.run().finally(() => process.exit(INTERRUPTED));
-    });
-  }
-  let code = FAILED;
-  try {
-    code = await run(flagsOf(process.argv.slice(2)), stops);
-  } catch (error) {
-    console.error(`\n${(error as Error).stack ?? error}`);
-  }
-  await stops.run();
-  process.exit(code);
-}
-
-await main();
+await runToEnd((stops) => run(flagsOf(process.argv.slice(2)), stops));

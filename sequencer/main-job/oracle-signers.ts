@@ -76,6 +76,8 @@ async function startSigner(
   const child = spawn(process.execPath, [join(root, 'sequencer/oracle-signer/main.ts')], {
     cwd: root,
     stdio: ['pipe', 'pipe', 'inherit'],
+    // A group of its own: Ctrl-C reaches the job only.
+    detached: true,
   });
   children.push(child);
   child.stdin?.write(`${JSON.stringify(settings)}\n`);

@@ -5,6 +5,7 @@ import type { CircuitPlan } from '#contracts/deploy/deploy.ts';
 import { artifactsOf, type CircuitArtifacts } from '#prover/prove.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { developmentKey } from '#prover/setup/development-keys.ts';
+import { endWithProcess } from '#prover/setup/end-with-process.ts';
 import { exportVerifier } from '#prover/setup/export-verifier.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
 import { verifierArtifact } from './verifier-artifact.ts';
@@ -25,6 +26,7 @@ export function buildContracts(root: string): Promise<void> {
     [join(root, 'node_modules/hardhat/dist/src/cli.js'), 'build', '--quiet', '--no-tests'],
     { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } },
   );
+  endWithProcess(child);
   // The compiler's remarks are shown only when it fails.
   let output = '';
   const keep = (chunk: Buffer): void => {

@@ -26,6 +26,7 @@ import {
 import { drawSignerWallets, type OracleSigners, startOracleSigners } from './oracle-signers.ts';
 import type { MarketPlan } from './plan.ts';
 import { RoundKeeper } from './rounds.ts';
+import type { Stops } from './stops.ts';
 
 /** One worker for the batch in hand, one for the round that the next bar waits for. */
 const WORKER_COUNT = 2;
@@ -55,6 +56,8 @@ export interface World {
 
 export interface WorldSettings {
   readonly root: string;
+  /** Of the ledger and the chain's log. */
+  readonly folder: string;
   readonly circuits: Circuits;
   readonly plan: MarketPlan;
   readonly ownerCount: number;
@@ -62,25 +65,12 @@ export interface WorldSettings {
   readonly report: (text: string) => void;
 }
 
-/** What has to be ended, latest first; may be asked to at any time, also while things are being started. */
-export class Stops {
-  readonly #ends: (() => Promise<void>)[] = [];
-
-  push(end: () => Promise<void>): void {
-    this.#ends.push(end);
-  }
-
-  async run(): Promise<void> {
-    for (let end = this.#ends.pop(); end !== undefined; end = this.#ends.pop()) await end();
-  }
-}
-
 /** Starts all of it; whoever calls runs `stops` in the end, whether this succeeded or not. */
 export async function startWorld(settings: WorldSettings, stops: Stops): Promise<World> {
-  const { root, circuits, plan, ownerCount, report } = settings;
+  const { root, folder, circuits, plan, ownerCount, report } = settings;
   const pool = new ProofPool({ workerCount: WORKER_COUNT });
   stops.push(() => pool.close());
-  const chain = await startLocalChain(root, join(root, 'build/main-job/chain.log'));
+  const chain = await startLocalChain(root, join(folder, 'chain.log'));
   stops.push(() => chain.stop());
   await chain.advanceTo(plan.deployedSec);
   const roles = rolesOn(chain, ownerCount);
@@ -117,7 +107,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
   failure.promise.catch(() => undefined);
   const domain = { chainId: deployment.chainId, rollupAddress: BigInt(deployment.rollup) };
   // A new chain is a new ledger: what an earlier run left belongs to a rollup that is gone.
-  const store = await PgliteStore.openEmpty(join(root, 'build/main-job/ledger'));
+  const store = await PgliteStore.openEmpty(join(folder, 'ledger'));
   stops.push(() => store.close());
   const sequencer = await startSequencer({
     config: {

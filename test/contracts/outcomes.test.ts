@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { liquidationWord } from '#protocol/batch/words.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import {
   type BatchChoice,
@@ -11,18 +12,8 @@ import {
 const REASON = { none: 0n, positionCap: 1n, margin: 2n, liquidity: 3n };
 const withdrawal = (accountIndex: number, tokenId: number, served: bigint, isShort = false): bigint =>
   BigInt(accountIndex) | (BigInt(tokenId) << 24n) | (served << 28n) | ((isShort ? 1n : 0n) << 116n);
-const liquidation = (
-  accountIndex: number,
-  instrumentId = 4,
-  isShort = true,
-  lots = 3n,
-  cash = 90_000_000n,
-): bigint =>
-  BigInt(accountIndex) |
-  (BigInt(instrumentId) << 24n) |
-  ((isShort ? 1n : 0n) << 44n) |
-  (lots << 45n) |
-  (cash << 92n);
+const liquidation = (accountIndex: number, instrumentId = 4): bigint =>
+  liquidationWord({ accountIndex, instrumentId, isShort: true, closedLots: 3n, cashMicros: 90_000_000n });
 
 describe('MarginRollup, what the words of a batch do', () => {
   let fixture: RollupFixture;

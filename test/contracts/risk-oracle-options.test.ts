@@ -30,7 +30,7 @@ import {
   signReports,
 } from '#test/support/risk-oracle.ts';
 import { type RiskProver, riskProver } from '#test/support/risk-prover.ts';
-import { deployRollup, outcome, type RollupFixture } from '#test/support/rollup.ts';
+import { deployRollup, outcome, type RollupFixture, restoreAfterEach } from '#test/support/rollup.ts';
 
 interface Submission {
   values: RoundValuesStruct;
@@ -44,7 +44,6 @@ describe('RiskOracle: a round with futures and options, proved', function () {
   let registry: Registry;
   let domain: bigint;
   let firstTime: bigint;
-  let restore: () => Promise<void>;
 
   const deployVerifier = async ({ ethers }: HardhatConnection) => {
     const [deployer] = await ethers.getSigners();
@@ -72,13 +71,9 @@ describe('RiskOracle: a round with futures and options, proved', function () {
     });
     domain = domainWordOf(fixture.chainId, BigInt(fixture.oracleAddress), prover.circuitHash);
     firstTime = fixture.deployedAtSec + 60n;
-    restore = (await connection.networkHelpers.takeSnapshot()).restore;
   });
   after(() => prover?.close());
-  afterEach(async () => {
-    await restore();
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
-  });
+  restoreAfterEach(() => fixture);
 
   const SOUND: SurfaceValues = {
     basisPpb: [2_000_000n, -4_000_000n],

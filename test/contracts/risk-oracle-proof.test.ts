@@ -21,6 +21,7 @@ import {
   START_PRICES,
 } from '#test/support/risk-oracle.ts';
 import { type RiskProver, riskProver } from '#test/support/risk-prover.ts';
+import { restoreAfterEach } from '#test/support/rollup.ts';
 
 const FIELD_MODULUS = 21888242871839275222246405745257275088548364400416034343698204186575808495617n;
 const STALENESS_SEC = 180n;
@@ -34,7 +35,6 @@ describe('RiskOracle: proving a round', () => {
   let prover: RiskProver;
   let fixture: OracleFixture;
   let domain: bigint;
-  let restore: () => Promise<void>;
   let firstTime: bigint;
 
   const deployVerifier = async ({ ethers }: HardhatConnection) => {
@@ -49,13 +49,9 @@ describe('RiskOracle: proving a round', () => {
     fixture = await deployOracle({ verifier: deployVerifier, circuitHash: prover.circuitHash });
     domain = domainWordOf(fixture.chainId, BigInt(fixture.oracleAddress), prover.circuitHash);
     firstTime = fixture.deployedAtSec + 60n;
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
   });
   after(() => prover?.close());
-  afterEach(async () => {
-    await restore();
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
-  });
+  restoreAfterEach(() => fixture);
 
   /** Proves from nothing but the round's event and the registry. */
   const proved = async (

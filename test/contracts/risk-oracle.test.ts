@@ -15,25 +15,20 @@ import {
   START_PRICES,
   signReports,
 } from '#test/support/risk-oracle.ts';
+import { restoreAfterEach } from '#test/support/rollup.ts';
 
 const [btc, eth] = START_PRICES;
 const share = (price: bigint, ppm: bigint) => (price * ppm) / 1_000_000n;
 
 describe('RiskOracle: posting a round', () => {
   let fixture: OracleFixture;
-  let restore: () => Promise<void>;
   let firstTime: bigint;
 
   before(async () => {
     fixture = await deployOracle();
     firstTime = fixture.deployedAtSec + 60n;
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
   });
-  const reset = async () => {
-    await restore();
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
-  };
-  afterEach(reset);
+  const reset = restoreAfterEach(() => fixture);
 
   const honest = (signer: Signer, changes: Partial<RiskReport> = {}) =>
     [signer, { ...reportAt(1n, firstTime), ...changes }] as const;

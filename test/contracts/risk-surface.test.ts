@@ -17,6 +17,7 @@ import {
   START_PRICES,
   signReports,
 } from '#test/support/risk-oracle.ts';
+import { restoreAfterEach } from '#test/support/rollup.ts';
 
 const SEGMENTS = [RISK_SMALL, RISK_MORE];
 /** Blocks of bitcoin: a week, a month, a quarter, the same quarter again; of ether a month without options; and none. */
@@ -28,7 +29,6 @@ describe('RiskOracle: forwards and volatilities of a round', () => {
   let fixture: OracleFixture;
   let registry: Registry;
   let firstTime: bigint;
-  let restore: () => Promise<void>;
 
   before(async () => {
     const connection = await network.connect();
@@ -48,13 +48,8 @@ describe('RiskOracle: forwards and volatilities of a round', () => {
       settings: { instrumentLimit: 32, registry },
     });
     firstTime = fixture.deployedAtSec + 60n;
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
   });
-  const reset = async () => {
-    await restore();
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
-  };
-  afterEach(reset);
+  const reset = restoreAfterEach(() => fixture);
 
   /** Contango and a flat smile; what is not listed is reported as well, and must not matter. */
   const calm: SurfaceValues = {

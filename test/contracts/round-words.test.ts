@@ -5,7 +5,6 @@ import type { Contract } from 'ethers';
 import fc from 'fast-check';
 import { network } from 'hardhat';
 import { TERM_DAYS_MAX, termFactorsSource } from '#contracts/libraries/term-factors.ts';
-import type { BatchProof } from '#protocol/batch/batch.ts';
 import { domainWord as domainWordOf } from '#protocol/batch/words.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_OPTION_PARAMETERS, DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
@@ -32,18 +31,11 @@ import { type BlockListing, DAY_SEC, inDays, registryOf } from '#test/support/op
 import type { HardhatConnection } from '#test/support/risk-oracle.ts';
 import { ROUND_TIME_SEC } from '#test/support/risk-rounds.ts';
 import { deployTestMock } from '#test/support/rollup.ts';
+import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 
 const CIRCUIT_HASH = 77n;
 /** Room for both segments. */
 const SHAPE = { ...STANDARD_SHAPE, marketSlots: 76 };
-const NO_PROOF: BatchProof = {
-  a: [1n, 2n],
-  b: [
-    [3n, 4n],
-    [5n, 6n],
-  ],
-  c: [7n, 8n],
-};
 
 describe('BlockTerms', () => {
   let reader: Contract;
@@ -150,7 +142,7 @@ describe('RoundProofs: words of a round', function () {
       const { commitment, challenge, evaluation } = publicInputs;
       await verifiers[s].expectInputs([commitment, challenge, evaluation]);
     }
-    const proved = statements.segments.map((segment) => ({ ...segment, proof: NO_PROOF }));
+    const proved = statements.segments.map((segment) => ({ ...segment, proof: UNCHECKED_PROOF }));
     const segmentProofs = segmentProofStructs(registry, proved);
     return {
       struct: roundValuesStruct(values, hashOf(segments, segmentProofs)),

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { network } from 'hardhat';
-import type { BatchProof } from '#protocol/batch/batch.ts';
 import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
 import { type Registry, RISK_SMALL } from '#protocol/risk/registry.ts';
 import { registryOf } from '#test/support/option-registry.ts';
@@ -12,7 +11,8 @@ import {
   reportAt,
   START_PRICES,
 } from '#test/support/risk-oracle.ts';
-import { deployRollup, deployTestMock, PROOF, type RollupFixture } from '#test/support/rollup.ts';
+import { deployRollup, deployTestMock, type RollupFixture, restoreAfterEach } from '#test/support/rollup.ts';
+import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 
 /** A future, a call and its put. */
 const IDS = [100, 1_000, 1_001];
@@ -24,7 +24,6 @@ describe('a block from its expiry to its clearing, on L1', () => {
   let registry: Registry;
   let rollup: RollupFixture;
   let expirySec: bigint;
-  let restore: () => Promise<void>;
 
   /** Posts a round and has it accepted. */
   const round = async (timeSec: bigint) => {
@@ -38,7 +37,7 @@ describe('a block from its expiry to its clearing, on L1', () => {
       endHash: 5n,
       commitment: 7n,
       isSurfaceSound: true,
-      proof: PROOF as BatchProof,
+      proof: UNCHECKED_PROOF,
     };
     await fixture.oracle.proveRound(struct, [segment]);
     return values;
@@ -57,12 +56,8 @@ describe('a block from its expiry to its clearing, on L1', () => {
     });
     for (let left = 1_800n; left > 0n; left -= 180n) await round(expirySec - left);
     rollup = await deployRollup({ oracle: { connection, contract: fixture.oracle } });
-    restore = (await connection.networkHelpers.takeSnapshot()).restore;
   });
-  afterEach(async () => {
-    await restore();
-    restore = (await fixture.connection.networkHelpers.takeSnapshot()).restore;
-  });
+  restoreAfterEach(() => fixture);
 
   it('settles, is retired by the batches of its rollup, and makes room', async () => {
     const { parameters } = fixture;

@@ -5,6 +5,7 @@ import { MemoryProofJobStore, type ProofJob, StoredProofQueue } from '#prover/pr
 import { type ProofRunnerOptions, runProofJobs, UnknownCircuitError } from '#prover/proof-runner.ts';
 import { ArtifactError, type CircuitArtifacts, type CircuitProof } from '#prover/prove.ts';
 import type { CircuitInput } from '#prover/witness-calculator.ts';
+import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 import { fixtureArtifacts, productInput, rejectionOf } from './support/circuits.ts';
 
 const circuitName = 'product';
@@ -39,17 +40,7 @@ describe('proof runner', () => {
   const poolOf = (prove: (input: CircuitInput) => Promise<CircuitProof>) =>
     ({ prove: (_: CircuitArtifacts, input: CircuitInput) => prove(input) }) as unknown as ProofPool;
   const artifactsOf = () => ({ name: circuitName }) as CircuitArtifacts;
-  const proof: CircuitProof = {
-    proof: {
-      a: [1n, 2n],
-      b: [
-        [3n, 4n],
-        [5n, 6n],
-      ],
-      c: [7n, 8n],
-    },
-    publicSignals: [],
-  };
+  const proof: CircuitProof = { proof: UNCHECKED_PROOF, publicSignals: [] };
 
   it('proves what is queued; a poisoned batch is quarantined and the others go on', async () => {
     const artifacts = await fixtureArtifacts(circuitName);

@@ -11,6 +11,7 @@ import { Engine, type SubmissionResult } from '#sequencer/engine.ts';
 import { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
 import type { LedgerStore } from '#sequencer/ledger/store.ts';
 import { DOMAIN, l1, NOW_SEC, orderMessage, ROOMY, riskTable, sign, USD } from './ledger.ts';
+import { UNCHECKED_INPUTS, UNCHECKED_PROOF } from './unchecked-proof.ts';
 
 export const INSTRUMENTS: readonly Instrument[] = [1, 4, 5, 6].map((id) => ({
   id,
@@ -144,15 +145,8 @@ export class World {
         kind: 'batch-proven',
         batchNumber: number,
         attempt,
-        proof: {
-          a: [1n, 2n],
-          b: [
-            [1n, 2n],
-            [3n, 4n],
-          ],
-          c: [1n, 2n],
-        },
-        inputs: { commitment: 1n, challenge: 2n, evaluation: 3n },
+        proof: UNCHECKED_PROOF,
+        inputs: UNCHECKED_INPUTS,
       });
     }
   }

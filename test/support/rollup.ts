@@ -16,6 +16,7 @@ import { BASE8 } from '#protocol/crypto/baby-jubjub.ts';
 import { type BatchCapacity, type StateShape, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
 import { genesisState, stateRoot } from '#protocol/state.ts';
 import { compileMock } from '#test/support/compile-mock.ts';
+import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 
 export type Connection = Awaited<ReturnType<typeof network.connect>>;
 type HardhatEthersSigner = Awaited<ReturnType<Connection['ethers']['getSigners']>>[number];
@@ -23,14 +24,6 @@ type HardhatEthersSigner = Awaited<ReturnType<Connection['ethers']['getSigners']
 export const CIRCUIT_HASH = 0xc1c1n;
 export const ES_COUNT = 2n;
 export const TABLE_HASH = 0x7ab1en;
-export const PROOF: BatchSubmission['proof'] = {
-  a: [1n, 2n],
-  b: [
-    [3n, 4n],
-    [5n, 6n],
-  ],
-  c: [7n, 8n],
-};
 /** Any point of the curve outside the small subgroup serves as key. */
 export const KEY_POINT = BASE8;
 export const DAY_SEC = 86_400;
@@ -212,7 +205,7 @@ export class RollupFixture {
       },
       body: encodeBody(this.bodyWords(body, header.sizeIndex)),
       commitment: 0xc0ffeen,
-      proof: PROOF,
+      proof: UNCHECKED_PROOF,
     };
   }
 
@@ -345,14 +338,17 @@ export async function deployRollup(
   return fixture;
 }
 
-/** Hooks that give every test the state of `before`. */
-export function restoreAfterEach(fixture: () => RollupFixture): void {
+/** Hooks that give every test the state of `before`. @returns the same for the cases of one test */
+export function restoreAfterEach(fixture: () => { readonly connection: Connection }): () => Promise<void> {
   let restore: () => Promise<void>;
-  before(async () => {
+  const keep = async () => {
     ({ restore } = await fixture().connection.networkHelpers.takeSnapshot());
-  });
-  afterEach(async () => {
+  };
+  const reset = async () => {
     await restore();
-    ({ restore } = await fixture().connection.networkHelpers.takeSnapshot());
-  });
+    await keep();
+  };
+  before(keep);
+  afterEach(reset);
+  return reset;
 }

@@ -18,6 +18,7 @@ import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
 import type { ProofService } from '#sequencer/start.ts';
 import { compileMock } from './compile-mock.ts';
 import { riskTable, secretOf } from './ledger.ts';
+import { UNCHECKED_PROOF } from './unchecked-proof.ts';
 
 const CIRCUIT_HASH = 0xc1c1n;
 const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 30n, outflowFloorUnits: 2n ** 30n };
@@ -32,14 +33,7 @@ export const uncheckedProofs: ProofService = {
     const words = publicWords(batch);
     const challenge = challengeOf(COMMITMENT, words);
     return {
-      proof: {
-        a: [1n, 2n],
-        b: [
-          [3n, 4n],
-          [5n, 6n],
-        ],
-        c: [7n, 8n],
-      },
+      proof: UNCHECKED_PROOF,
       inputs: { commitment: COMMITMENT, challenge, evaluation: evaluationOf(words, challenge) },
     };
   },

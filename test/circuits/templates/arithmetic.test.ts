@@ -1,13 +1,13 @@
 /** The templates of circuits/arithmetic one by one, against their twins and at every bound. Division: divide.test.ts. */
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { distanceTo, type ListValues, LOSSES_PER_ELEMENT } from '#protocol/batch/commitment.ts';
+import { distanceTo, LOSSES_PER_ELEMENT } from '#protocol/batch/commitment.ts';
 import { FIELD_MODULUS, fieldInverse, toField } from '#protocol/crypto/field.ts';
 import { poseidonChain } from '#protocol/crypto/poseidon.ts';
 import { LOSS_BITS, TINY_SHAPE } from '#protocol/limits.ts';
 import { pack } from '#protocol/pack.ts';
 import { bestThreshold, dualKScan, kScanOf, primalKScan, worstScenarios } from '#protocol/risk/margin.ts';
-import { committedPart } from '#test/support/circuits/event-rows.ts';
+import { committedPart, NO_VALUES } from '#test/support/circuits/event-rows.ts';
 import { fieldElement, HALF, RUNS, template } from '#test/support/circuits/template.ts';
 
 const ARITHMETIC = 'circuits/arithmetic';
@@ -232,17 +232,6 @@ describe('expected shortfall', () => {
   });
   /** As the whole commitment packs them, at their place in it. */
   function committedOf(newLosses: readonly bigint[], threshold: bigint): bigint[] {
-    const none: ListValues = {
-      mark: 0n,
-      funding: 0n,
-      spotMark: 0n,
-      spotHaircut: 0n,
-      chargeIm: 0n,
-      chargeMm: 0n,
-      band: 0n,
-      penalty: 0n,
-      deltas: [0n, 0n],
-    };
     const account = {
       accountIndex: 0,
       isTouched: false,
@@ -258,8 +247,8 @@ describe('expected shortfall', () => {
       isRecordChanged: [],
       feesMicros: 0n,
       oldLosses: [],
-      oldValues: none,
-      newValues: none,
+      oldValues: NO_VALUES,
+      newValues: NO_VALUES,
       threshold,
       newLosses,
     };

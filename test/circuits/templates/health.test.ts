@@ -12,6 +12,7 @@ import { judgeAccount } from '#protocol/transition/rules.ts';
 import { judgeTransfers } from '#protocol/transition/withdrawal-rules.ts';
 import { abs, divideUp, type Lots, type Micros, max, min } from '#protocol/units.ts';
 import { valuesOf } from '#prover/witness/list-values.ts';
+import { noEvents } from '#test/support/circuits/event-rows.ts';
 import { template, type Values } from '#test/support/circuits/template.ts';
 import { batchHeader, OTHER, PERP, riskTable, SPOT, THIRD } from '#test/support/ledger.ts';
 
@@ -88,18 +89,7 @@ function cashOn(anchor: Anchor, at: AccountMargin, before: AccountMargin, allowa
 }
 
 function eventsOf(cause: Cause, treasuryMicros: bigint): AccountEvents {
-  const none: AccountEvents = {
-    accountIndex: 7,
-    orders: [],
-    cancels: [],
-    cancelAllCount: 0,
-    withdrawals: [],
-    l1Operations: [],
-    liquidations: [],
-    liquidated: undefined,
-    fundPayments: [],
-    settlements: [],
-  };
+  const none = noEvents(7);
   // Judged here are the rules of health alone: what an order or a close says is for other rows.
   const orders = [{ message: {}, execution: { isShrinking: false } }] as unknown as AccountEvents['orders'];
   const withdrawals = (tokenId: number) =>

@@ -7,7 +7,7 @@ import { refuseMessages } from '#protocol/transition/message-rules.ts';
 import { nonceWordOf } from '#protocol/transition/nonces.ts';
 import { signedMessage } from '#test/support/circuits/arbitrary-message.ts';
 import { type BusEntry, busSum, CHALLENGES } from '#test/support/circuits/bus.ts';
-import { committedPart } from '#test/support/circuits/event-rows.ts';
+import { committedPart, noEvents } from '#test/support/circuits/event-rows.ts';
 import { HALF, template } from '#test/support/circuits/template.ts';
 import { batchHeader, NOW_SEC, PERP } from '#test/support/ledger.ts';
 
@@ -112,18 +112,7 @@ function twinOutputs(message: Message, fill: Fill) {
 function isAllowed(order: OrderMessage, fill: Fill): boolean {
   const { fillLots, cashMicros, feeMicros, isShrinking } = fill;
   const execution = { signatureIndex: 0, position: 0, fillLots, cashMicros, feeMicros, isShrinking };
-  const events = {
-    accountIndex: Number(ACCOUNT),
-    orders: [{ message: order, execution }],
-    cancels: [],
-    cancelAllCount: 0,
-    withdrawals: [],
-    l1Operations: [],
-    liquidations: [],
-    liquidated: undefined,
-    fundPayments: [],
-    settlements: [],
-  };
+  const events = { ...noEvents(Number(ACCOUNT)), orders: [{ message: order, execution }] };
   const filledBefore = order.sizeLots - fillLots - fill.restLots;
   return (
     refuseMessages(events, batchHeader()) === undefined &&

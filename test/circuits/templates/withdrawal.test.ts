@@ -11,7 +11,7 @@ import type { MicrosPerLot } from '#protocol/units.ts';
 import { SIZE_MAX } from '#test/support/circuits/arbitrary-account.ts';
 import { signedMessage } from '#test/support/circuits/arbitrary-message.ts';
 import { busSum, CHALLENGES } from '#test/support/circuits/bus.ts';
-import { ACCOUNTS, committedPart } from '#test/support/circuits/event-rows.ts';
+import { ACCOUNTS, committedPart, noEvents } from '#test/support/circuits/event-rows.ts';
 import { HALF, template } from '#test/support/circuits/template.ts';
 import { batchHeader, NOW_SEC, OTHER, PERP, riskTable, SPOT } from '#test/support/ledger.ts';
 
@@ -66,18 +66,7 @@ describe('withdrawal row', () => {
   }
   function isAllowed(message: WithdrawMessage, service: Service): boolean {
     const execution = { signatureIndex: 0, position: 0, servedAmount: service.servedAmount };
-    const events = {
-      accountIndex: Number(ACCOUNT),
-      orders: [],
-      cancels: [],
-      cancelAllCount: 0,
-      withdrawals: [{ message, execution }],
-      l1Operations: [],
-      liquidations: [],
-      liquidated: undefined,
-      fundPayments: [],
-      settlements: [],
-    };
+    const events = { ...noEvents(Number(ACCOUNT)), withdrawals: [{ message, execution }] };
     const window = nonceWordOf(message.nonce) - service.newBaseWord;
     const floorBack = BigInt(message.floorBackWords);
     return (

@@ -15,9 +15,7 @@ import {
   createVerifier,
   derivePublicKey,
   deriveRegistrationPoint,
-  isInSubgroup,
   isOnCurve,
-  isValidPublicKey,
   SECRET_LIMIT,
   SECRET_MIN,
   type Signature,
@@ -40,6 +38,16 @@ const ORDER_2: CurvePoint = [0n, FIELD_MODULUS - 1n];
 const ORDER_8 = multiplyPoint(FULL_GENERATOR, SUBGROUP_ORDER);
 const secret = (1n << 255n) + 0x1234567890abcdefn;
 const publicKey = derivePublicKey(secret);
+
+function isValidKey(point: CurvePoint): boolean {
+  try {
+    createVerifier(point);
+    return true;
+  } catch (error) {
+    if (error instanceof RangeError) return false;
+    throw error;
+  }
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: circomlibjs ships no types
 type Untyped = any;
@@ -88,7 +96,7 @@ describe('baby jubjub', () => {
         expect(table.multiply(scalar), `width ${windowBits}`).to.deep.equal(multiplyPoint(publicKey, scalar));
       }
     }
-    expect(() => new WindowTable(FULL_GENERATOR, 4)).to.throw(RangeError);
+    expect(() => new WindowTable([0n, 0n], 4)).to.throw(RangeError);
   });
 
   it('tells curve, subgroup and valid keys apart', () => {
@@ -105,11 +113,9 @@ describe('baby jubjub', () => {
       [[-publicKey[0], publicKey[1]], false, false, false],
     ];
     for (const [point, curve, subgroup, key] of rows) {
-      expect([isOnCurve(point), isInSubgroup(point), isValidPublicKey(point)]).to.deep.equal([
-        curve,
-        subgroup,
-        key,
-      ]);
+      expect(isOnCurve(point)).to.equal(curve);
+      if (curve) expect(new WindowTable(point, 4).isInSubgroup()).to.equal(subgroup);
+      expect(isValidKey(point)).to.equal(key);
     }
   });
 });
@@ -119,7 +125,7 @@ describe('eddsa keys', () => {
     const property = fc.property(secrets, (any) => {
       const registered = deriveRegistrationPoint(any);
       expect(clearCofactor(registered)).to.deep.equal(derivePublicKey(any));
-      expect(isValidPublicKey(registered) && isValidPublicKey(derivePublicKey(any))).to.equal(true);
+      expect(isValidKey(registered) && isValidKey(derivePublicKey(any))).to.equal(true);
     });
     fc.assert(property, { numRuns: 10 });
   });
@@ -206,6 +212,35 @@ describe('eddsa signatures', () => {
   it('are refused for a message beyond the field', () => {
     expect(both(5n + FIELD_MODULUS, honest)).to.equal(false);
     expect(both(-5n, honest)).to.equal(false);
+  });
+
+  it('are refused, never thrown at, with any part out of place', () => {
+    const [x, y] = publicKey;
+    const points: CurvePoint[] = [
+      [0n, 0n],
+      [1n, 1n],
+      [y, x],
+      [x + FIELD_MODULUS, y],
+      [-x, y],
+      IDENTITY,
+      ORDER_2,
+      ORDER_8,
+      FULL_GENERATOR,
+      addPoints(publicKey, ORDER_8),
+      [Number.NaN, 1] as unknown as CurvePoint,
+      [] as unknown as CurvePoint,
+    ];
+    for (const point of points) {
+      expect(verify(point, 5n, honest)).to.equal(false);
+      expect(() => createVerifier(point)).to.throw(RangeError);
+      expect(both(5n, { ...honest, r8: point })).to.equal(false);
+    }
+    for (const s of [-1n, SUBGROUP_ORDER, SUBGROUP_ORDER + honest.s, 2n ** 256n, Number.NaN, undefined]) {
+      expect(both(5n, { ...honest, s: s as bigint })).to.equal(false);
+    }
+    for (const message of [-1n, FIELD_MODULUS, 2n ** 256n, 5, undefined]) {
+      expect(both(message as bigint, honest)).to.equal(false);
+    }
   });
 
   it('are refused under keys anyone could sign for, which circomlibjs accepts', () => {

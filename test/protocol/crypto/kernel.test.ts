@@ -10,7 +10,7 @@ import {
   pointsEqual,
   SUBGROUP_ORDER,
 } from '#protocol/crypto/baby-jubjub.ts';
-import { createVerifier, isValidPublicKey, type Signature, verify } from '#protocol/crypto/eddsa.ts';
+import { createVerifier, isOnCurve, type Signature, verify } from '#protocol/crypto/eddsa.ts';
 import { FIELD_MODULUS, isFieldElement, toField } from '#protocol/crypto/field.ts';
 import { kernel } from '#protocol/crypto/kernel.ts';
 import { AT, ENTRIES_MAX, POINT_BYTES } from '#protocol/crypto/kernel-code.ts';
@@ -211,7 +211,8 @@ describe('poseidon in the kernel', () => {
 /** The circuit's equation in bigints, by the arithmetic and hash that the kernel does not share. */
 function satisfiesEquation(key: CurvePoint, message: bigint, { r8, s }: Signature): boolean {
   const isInRange = [message, ...r8].every(isFieldElement) && s >= 0n && s < SUBGROUP_ORDER;
-  if (!isInRange || !isValidPublicKey(key)) return false;
+  if (!isInRange || !isOnCurve(key) || pointsEqual(key, IDENTITY)) return false;
+  if (!pointsEqual(multiplyPoint(key, SUBGROUP_ORDER), IDENTITY)) return false;
   const factor = 8n * poseidonReference([...r8, ...key, message]);
   const negated: CurvePoint = [toField(-key[0]), key[1]];
   return pointsEqual(addPoints(multiplyPoint(BASE8, s), multiplyPoint(negated, factor)), r8);

@@ -5,6 +5,7 @@ import type { EngineEvent } from '#sequencer/commands.ts';
 import { Engine } from '#sequencer/engine.ts';
 import { hashOf, testConfig, World } from '../../support/engine.ts';
 import { l1, marked, PERP, sign, USD, withdrawMessage } from '../../support/ledger.ts';
+import { UNCHECKED_INPUTS, UNCHECKED_PROOF } from '../../support/unchecked-proof.ts';
 
 const order = (world: World, hash: string) => world.engine.read((state) => state.orders.get(hash)!);
 const sizeNow = (world: World, account: number) =>
@@ -91,15 +92,8 @@ describe('reseal', () => {
       kind: 'batch-proven',
       batchNumber: batch,
       attempt: 0,
-      proof: {
-        a: [1n, 2n],
-        b: [
-          [1n, 2n],
-          [3n, 4n],
-        ],
-        c: [1n, 2n],
-      },
-      inputs: { commitment: 1n, challenge: 2n, evaluation: 3n },
+      proof: UNCHECKED_PROOF,
+      inputs: UNCHECKED_INPUTS,
     });
     expect(refusal).to.equal(undefined);
     expect((await opened.engine.read((state) => state.batches.get(batch)!)).status).to.equal('sealed');

@@ -10,16 +10,9 @@ import { LINEAR_LISTING } from '#sequencer/main-job/listing.ts';
 import { ETH_PERP, WETH } from '#sequencer/main-job/strategies/strategy.ts';
 import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
 import { CrashMarket } from '../../support/crash-market.ts';
+import { UNCHECKED_PROOF } from '../../support/unchecked-proof.ts';
 
 const TOLERANCE_MICROS = 50_000_000n;
-const noProof = {
-  a: [1n, 2n],
-  b: [
-    [1n, 2n],
-    [3n, 4n],
-  ],
-  c: [1n, 2n],
-} as const;
 
 interface Found extends VerifiedLiquidation {
   readonly accountIndex: number;
@@ -122,7 +115,7 @@ describe('the crash of 2021-05-19, replayed on the engine', function () {
     const place = { sizeIndex: 0, acceptedIndex: 0n, pendingEnd: 0n };
     const batches = market.sealed.map((batch, i) => ({
       batchNumber: i + 1,
-      submission: submissionOf(batch, place, 1n, noProof),
+      submission: submissionOf(batch, place, 1n, UNCHECKED_PROOF),
       capacity: batch.capacity,
       operations: batch.content.l1Operations.map(({ operation }) => operation),
       l1TxHash: '0x',

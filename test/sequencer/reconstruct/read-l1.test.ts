@@ -1,22 +1,19 @@
 import { expect } from 'chai';
 import type { JsonRpcProvider } from 'ethers';
 import { recordAllDelayed } from '#client/delayed-claims.ts';
+import type { LiquidationExecution } from '#protocol/batch/batch.ts';
+import { liquidationWord } from '#protocol/batch/words.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import { L1Reader } from '#sequencer/reconstruct/read-l1.ts';
 import { deployRollup, type RollupFixture, USDC, WBTC } from '#test/support/rollup.ts';
 
-const liquidation = (
+const row = (
   accountIndex: number,
   instrumentId: number,
   isShort: boolean,
-  lots: bigint,
-  cash: bigint,
-) =>
-  BigInt(accountIndex) |
-  (BigInt(instrumentId) << 24n) |
-  ((isShort ? 1n : 0n) << 44n) |
-  (lots << 45n) |
-  (cash << 92n);
+  closedLots: bigint,
+  cashMicros: bigint,
+): LiquidationExecution => ({ accountIndex, instrumentId, isShort, closedLots, cashMicros });
 
 describe('reading L1', () => {
   let fixture: RollupFixture;
@@ -38,36 +35,26 @@ describe('reading L1', () => {
     const first = Number(await fixture.rollup.batchNumber()) + 1;
     await fixture.deposit(fixture.signers[1], 2, 1, 5n);
     const most = [2n ** 47n - 1n, 2n ** 88n - 1n] as const;
-    await fixture.submit({
-      body: { liquidations: [liquidation(1, 4, true, 3n, 70n), liquidation(2, 2 ** 20 - 1, false, ...most)] },
-    });
+    const [short, largest, long] = [
+      row(1, 4, true, 3n, 70n),
+      row(2, 2 ** 20 - 1, false, ...most),
+      row(2, 5, false, 1n, 0n),
+    ];
+    await fixture.submit({ body: { liquidations: [short, largest].map(liquidationWord) } });
     await fixture.submit();
-    await fixture.submit({ body: { liquidations: [liquidation(2, 5, false, 1n, 0n)] } });
+    await fixture.submit({ body: { liquidations: [liquidationWord(long)] } });
     const nothing = { quoteMicros: 0n, spotLots: [0n, 0n, 0n] };
     const pending = { quoteMicros: 0n, spotLots: [5n, 0n, 0n] };
-    const row = (
-      accountIndex: number,
-      instrumentId: number,
-      isShort: boolean,
-      lots: bigint,
-      cash: bigint,
-    ) => ({
-      accountIndex,
-      instrumentId,
-      isShort,
-      closedLots: lots,
-      cashMicros: cash,
-    });
     expect(await reader.liquidations()).to.deep.equal(
       new Map([
         [
           first,
           [
-            { ...row(1, 4, true, 3n, 70n), pending: nothing },
-            { ...row(2, 2 ** 20 - 1, false, ...most), pending },
+            { ...short, pending: nothing },
+            { ...largest, pending },
           ],
         ],
-        [first + 2, [{ ...row(2, 5, false, 1n, 0n), pending }]],
+        [first + 2, [{ ...long, pending }]],
       ]),
     );
     const batches = await reader.batches();

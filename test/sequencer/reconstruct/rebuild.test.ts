@@ -29,15 +29,8 @@ import {
   USD,
   withdrawal,
 } from '../../support/ledger.ts';
+import { UNCHECKED_PROOF } from '../../support/unchecked-proof.ts';
 
-const noProof = {
-  a: [1n, 2n],
-  b: [
-    [1n, 2n],
-    [3n, 4n],
-  ],
-  c: [1n, 2n],
-} as const;
 const slots = new Map([
   [SPOT, 0],
   [PERP, 1],
@@ -73,7 +66,7 @@ function chainOf(
 
 function acceptedOf(batch: SealedBatch, batchNumber: number): AcceptedBatch {
   const place = { sizeIndex: 0, acceptedIndex: 0n, pendingEnd: 0n };
-  const submission: BatchSubmission = submissionOf(batch, place, 1n, noProof);
+  const submission: BatchSubmission = submissionOf(batch, place, 1n, UNCHECKED_PROOF);
   const operations = batch.content.l1Operations.map(({ operation }) => operation);
   return { batchNumber, submission, capacity: ROOMY, operations, l1TxHash: `0x${batchNumber}` };
 }

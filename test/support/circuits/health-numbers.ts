@@ -1,6 +1,7 @@
 /** Cases of circuits/row/health.circom alone, by numbers that can be worked by hand. */
 import { type ListValues, listValues } from '#protocol/batch/commitment.ts';
 import { LIQUIDATION_TOLERANCE_MICROS } from '#protocol/limits.ts';
+import { NO_VALUES } from './event-rows.ts';
 import { template } from './template.ts';
 
 export const health = template('circuits/row/health.circom', 'AccountHealth()');
@@ -51,17 +52,6 @@ export interface Numbers {
   readonly pricesUsable?: number;
   readonly isFundExhausted?: number;
 }
-const NONE: ListValues = {
-  mark: 0n,
-  funding: 0n,
-  spotMark: 0n,
-  spotHaircut: 0n,
-  chargeIm: 0n,
-  chargeMm: 0n,
-  band: 0n,
-  penalty: 0n,
-  deltas: [0n, 0n],
-};
 export const K = 3n;
 export const healthInput = (n: Numbers) => ({
   k: K,
@@ -69,8 +59,8 @@ export const healthInput = (n: Numbers) => ({
   isFundExhausted: n.isFundExhausted ?? 0,
   oldCashStarMicros: n.oldCash ?? 0n,
   newCashStarMicros: n.newCash ?? 0n,
-  oldValues: listValues({ ...NONE, ...n.old }),
-  newValues: listValues({ ...NONE, ...n.new }),
+  oldValues: listValues({ ...NO_VALUES, ...n.old }),
+  newValues: listValues({ ...NO_VALUES, ...n.new }),
   oldScanLow: n.oldScanLow ?? 0n,
   newScanLow: n.newScanLow ?? 0n,
   newScanUp: n.newScanUp ?? 0n,
