@@ -1,9 +1,9 @@
 /**
  * How long whole risk tables take to prove, every place of them listed, by each prover, and what memory that takes; then
  * what follows from it: seconds of a strike and of a round, the largest listing that a minute proves, and a real chain.
- * Prints JSON.
+ * Prints JSON, and each measurement on the error stream as it is made.
  *
- *     node bench/risk-proving.ts [ballast | snarkjs | rapidsnark]…      all by default
+ *     node bench/risk-proving.ts [--runs 3] [ballast | snarkjs | rapidsnark]…      all by default
  *
  * rapidsnark only where BALLAST_RAPIDSNARK names its binary. Each measurement runs in a process of its own, so that the
  * peak of memory is its own too.
@@ -11,9 +11,11 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import os from 'node:os';
+import { parseArgs } from 'node:util';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { RISK_64, RISK_MORE, RISK_SMALL, type SegmentGeometry } from '#protocol/risk/registry.ts';
 import { artifactsOf, openPointMaker, PROVER_VARIABLE, RAPIDSNARK_VARIABLE } from '#prover/prove.ts';
+import { requireProgram } from '#prover/rapidsnark.ts';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { developmentKey } from '#prover/setup/development-keys.ts';
 import { R1csFile } from '#prover/setup/r1cs.ts';
@@ -32,8 +34,7 @@ const SEGMENTS: Record<string, readonly SegmentGeometry[]> = {
 };
 const BACKENDS = ['ballast', 'snarkjs', 'rapidsnark'];
 const PRICE = { btc: 97_123_456_789n, eth: 3_312_345_678n };
-const RUNS = 3;
-const MEASURE = '--measure';
+const RUNS_DEFAULT = '3';
 
 const rounded = (seconds: number): number => Math.round(1000 * seconds) / 1000;
 
@@ -45,7 +46,7 @@ async function timed<T>(use: () => Promise<T>): Promise<[T, number]> {
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
-async function measure(name: string, backend: string) {
+async function measure(name: string, backend: string, runs: number) {
   const segments = SEGMENTS[name];
   const [circuit, compileSeconds] = await timed(() => compileCircuit(`circuits/main/${name}.circom`));
   const file = new R1csFile(circuit.r1csPath);
@@ -68,10 +69,15 @@ async function measure(name: string, backend: string) {
   );
   const release = await holdCurve();
   const proofSeconds: number[] = [];
+  // On a shared machine the share of its cores this process got matters.
+  const proofCpuSeconds: number[] = [];
   let isVerified = true;
-  for (let run = 0; run <= RUNS; run++) {
+  for (let run = 0; run <= runs; run++) {
+    const cpu = process.cpuUsage();
     const [{ proof, publicSignals }, seconds] = await timed(() => maker.make(witness));
+    const used = process.cpuUsage(cpu);
     proofSeconds.push(seconds);
+    proofCpuSeconds.push(rounded((used.user + used.system) / 1e6));
     isVerified &&= await verifyPoints(artifacts.verificationKey, publicSignals, proof);
   }
   await maker.close();
@@ -93,13 +99,14 @@ async function measure(name: string, backend: string) {
     proofSeconds: median(proofSeconds.slice(1)),
     proofSecondsMin: Math.min(...proofSeconds.slice(1)),
     proofSecondsMax: Math.max(...proofSeconds.slice(1)),
+    // All threads of this process; an outside prover's are not in it, nor is its memory.
+    proofCpuSeconds: backend === 'rapidsnark' ? null : median(proofCpuSeconds.slice(1)),
     /** Witness and proof: with its key open, what a segment of a round takes. */
     segmentSeconds: rounded(segmentSeconds),
     constraintsPerStrike: Math.round(file.header.constraintCount / strikes),
     secondsPerStrike: rounded(segmentSeconds / strikes),
-    runs: RUNS,
+    runs,
     isVerified,
-    // Of this process: an outside prover's own memory is not in it.
     peakMemoryMB: Math.round(process.resourceUsage().maxRSS / 1024),
   };
 }
@@ -107,11 +114,13 @@ async function measure(name: string, backend: string) {
 type Measured = Awaited<ReturnType<typeof measure>>;
 
 function measureApart(name: string, backend: string): Measured {
-  const { status, stdout } = spawnSync(process.execPath, [import.meta.filename, MEASURE, name, backend], {
+  const parameters = ['--runs', values.runs, '--measure', name, backend];
+  const { status, stdout } = spawnSync(process.execPath, [import.meta.filename, ...parameters], {
     stdio: ['ignore', 'pipe', 'inherit'],
     encoding: 'utf8',
   });
   if (status !== 0) throw new Error(`the benchmark of ${name} by ${backend} ended with ${status}`);
+  console.error(`${backend} ${name} ${stdout.trim()}`);
   return JSON.parse(stdout);
 }
 
@@ -121,20 +130,43 @@ function judge(backend: string) {
     return `not configured: ${RAPIDSNARK_VARIABLE} names no binary`;
   const names = Object.keys(SEGMENTS);
   const circuits = Object.fromEntries(names.map((name) => [name, measureApart(name, backend)]));
-  const seconds = Object.fromEntries(names.map((name) => [name, circuits[name].segmentSeconds]));
-  return { circuits, ...consequences(seconds) };
+  const secondsBy = (seconds: (measured: Measured) => number) =>
+    consequences(Object.fromEntries(names.map((name) => [name, seconds(circuits[name])])));
+  return {
+    circuits,
+    asMeasured: secondsBy(({ segmentSeconds }) => segmentSeconds),
+    // What a busy machine hides: the CPU time of the proof, shared evenly by all cores. An idle one comes near it.
+    atAllCores:
+      backend === 'rapidsnark'
+        ? null
+        : secondsBy(
+            ({ witnessSeconds, proofCpuSeconds }) =>
+              witnessSeconds + (proofCpuSeconds ?? 0) / os.cpus().length,
+          ),
+  };
 }
 
 const loadAverage = () => os.loadavg().map((load) => Math.round(100 * load) / 100);
 
-const [first, ...rest] = process.argv.slice(2);
-if (first === MEASURE) {
-  console.log(JSON.stringify(await measure(rest[0], rest[1])));
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: RUNS_DEFAULT },
+    // How this script calls itself.
+    measure: { type: 'boolean', default: false },
+  },
+});
+if (values.measure) {
+  const [name, backend] = positionals;
+  console.log(JSON.stringify(await measure(name, backend, Number(values.runs))));
   process.exit();
 }
-const wanted = first === undefined ? BACKENDS : [first, ...rest];
+const wanted = positionals.length === 0 ? BACKENDS : positionals;
 for (const backend of wanted)
   if (!BACKENDS.includes(backend)) throw new RangeError(`no such prover: ${backend}`);
+// A wrong path is told before minutes of other work, not after.
+const binary = process.env[RAPIDSNARK_VARIABLE];
+if (wanted.includes('rapidsnark') && binary) await requireProgram(binary);
 const loadBefore = loadAverage();
 const results = Object.fromEntries(wanted.map((backend) => [backend, judge(backend)]));
 console.log(

@@ -65,7 +65,8 @@ export async function openRapidsnark(
   };
 }
 
-async function requireProgram(path: string): Promise<void> {
+/** @throws ProverPathError when the path names no executable file */
+export async function requireProgram(path: string): Promise<void> {
   try {
     // A folder may be executable too, in its own sense.
     if (!(await stat(path)).isFile()) throw new ProverPathError(`${path} is not a file`);
