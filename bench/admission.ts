@@ -104,7 +104,7 @@ async function fundedEngine(): Promise<Engine> {
     timeSec: NOW_SEC,
     operations: operations.map((operation, queueIndex) => ({ queueIndex, operation })),
     confirmedQueueEnd: operations.length,
-    tables: [{ index: 0, table, acceptedAtSec: NOW_SEC }],
+    tables: [{ index: 0, table, quotes: [], acceptedAtSec: NOW_SEC }],
     numbers: undefined,
   });
   while ((await engine.read((state) => state.l1Queue.length + (state.open?.actions.length ?? 0))) > 0) {

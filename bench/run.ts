@@ -6,6 +6,7 @@ import { join } from 'node:path';
 const SCRIPTS = [
   'screen.ts',
   'admission.ts',
+  'what-if.ts',
   'batch-gas.ts',
   'round-gas.ts',
   'setup.ts',

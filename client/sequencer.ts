@@ -11,6 +11,13 @@ import type { SignedMessages } from '#protocol/message.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import { lots, microsPerLot } from '#protocol/units.ts';
 import { ApiRefusal, type HttpClient } from './http.ts';
+import { integer, integers, type Json, list, object } from './json.ts';
+import {
+  type ListedInstrument,
+  listedInstrumentOf,
+  type PortfolioRisk,
+  portfolioRiskOf,
+} from './risk-answers.ts';
 import { type OrderOptions, submissionBody } from './wire.ts';
 
 /** What became of one message of a submission. */
@@ -26,26 +33,6 @@ export interface BookSide {
   readonly limitMicrosPerLot: bigint;
   readonly totalLots: bigint;
 }
-
-type Json = Record<string, unknown>;
-
-function integer(body: Json, field: string): bigint {
-  const text = body[field];
-  if (typeof text === 'number' && Number.isSafeInteger(text)) return BigInt(text);
-  if (typeof text !== 'string' || !/^(0|-?[1-9][0-9]*)$/.test(text)) {
-    throw new InputError(field, text, 'expected a decimal integer');
-  }
-  return BigInt(text);
-}
-
-function list(body: Json, field: string): unknown[] {
-  const value = body[field];
-  if (!Array.isArray(value)) throw new InputError(field, value, 'expected a list');
-  return value;
-}
-
-const integers = (body: Json, field: string): bigint[] =>
-  list(body, field).map((_, i) => integer(body[field] as Json, String(i)));
 
 function rowOfJson(body: Json): RiskRow {
   const price = (field: string) => microsPerLot(integer(body, field));
@@ -105,6 +92,38 @@ export class SequencerClient {
       throw new InputError('tableHash', stated, 'the table that came with it has another hash');
     }
     return table;
+  }
+
+  /** Every instrument, with mark, implied volatility and Greeks of one lot at the last accepted round. */
+  async instruments(): Promise<readonly ListedInstrument[]> {
+    const body = (await this.#http.get('/v1/instruments')) as Json;
+    return list(body, 'instruments').map((instrument) => listedInstrumentOf(instrument as Json));
+  }
+
+  /**
+   * Margin, scenario losses and Greeks of a portfolio that nobody need hold, at the last accepted round.
+   * @throws ApiRefusal unknown-instrument, invalid-request (an instrument twice, spot below 0), not-found (no round yet)
+   */
+  async whatIf(
+    cashMicros: bigint,
+    positions: readonly { readonly instrumentId: number; readonly sizeLots: bigint }[],
+  ): Promise<PortfolioRisk> {
+    const body = {
+      cashMicros: cashMicros.toString(),
+      positions: positions.map(({ instrumentId, sizeLots }) => ({
+        instrumentId,
+        sizeLots: sizeLots.toString(),
+      })),
+    };
+    const answer = (await this.#http.post('/v1/margin/what-if', body)) as Json;
+    return portfolioRiskOf(answer, answer, object(answer, 'greeks'));
+  }
+
+  /** The same of an account; undefined while it cannot be judged: no round, or one that does not list what it holds. */
+  async accountRisk(accountIndex: number): Promise<PortfolioRisk | undefined> {
+    const body = (await this.#http.get(`/v1/accounts/${accountIndex}`)) as Json;
+    if (body.margin === null) return undefined;
+    return portfolioRiskOf(body, object(body, 'margin'), object(body, 'greeks'));
   }
 
   /** Aggregated book, best first. */

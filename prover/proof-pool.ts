@@ -6,6 +6,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ArtifactError, type CircuitArtifacts, type CircuitProof } from './prove.ts';
+import { ProverPathError } from './rapidsnark.ts';
 import type { CircuitInput } from './witness-calculator.ts';
 import type { WorkerFailure, WorkerReply, WorkerRequest } from './worker.ts';
 
@@ -171,6 +172,8 @@ export class ProofPool {
       job.reject(new PoisonedJobError('no-witness', job.attempts, message));
     } else if (name === 'ArtifactError') {
       job.reject(new ArtifactError(message));
+    } else if (name === 'ProverPathError') {
+      job.reject(new ProverPathError(message));
     } else {
       this.#retry(job, 'backend-failed', `${name}: ${message}`);
     }

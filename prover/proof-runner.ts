@@ -31,7 +31,7 @@ export class UnknownCircuitError extends Error {
 /**
  * Runs until `signal` aborts and the jobs in flight have ended. Close the pool to end them at once:
  * they go back to the queue untried.
- * @throws UnknownCircuitError, ArtifactError or the store's error, when the fault is on this side;
+ * @throws UnknownCircuitError, ArtifactError, ProverPathError or the store's error, when the fault is on this side;
  *   the job has been given back where that was possible.
  */
 export async function runProofJobs(options: ProofRunnerOptions, signal: AbortSignal): Promise<void> {

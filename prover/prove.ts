@@ -77,7 +77,8 @@ export function artifactsOf(circuit: CompiledCircuit, key: ProvingKey): CircuitA
 /**
  * Opens rapidsnark where the environment names its binary, otherwise our own prover (prover/groth16), or
  * snarkjs where the environment says so or the machine lacks what ours needs.
- * @throws ArtifactError when a file does not have its recorded hash; RangeError for an unknown prover.
+ * @throws ArtifactError when a file does not have its recorded hash; ProverPathError when what is named as
+ *   rapidsnark cannot be run; RangeError for an unknown prover.
  */
 export async function openBackend(
   artifacts: CircuitArtifacts,

@@ -3,7 +3,7 @@
  * with a fraction of its memory. Files pass through a private folder that is removed at the end.
  */
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, constants, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { PointMaker } from './prove.ts';
@@ -13,11 +13,17 @@ export class BackendError extends Error {
   override readonly name = 'BackendError';
 }
 
+/** What is configured as the outside prover is no program: this machine is set up wrongly, no job is at fault. */
+export class ProverPathError extends Error {
+  override readonly name = 'ProverPathError';
+}
+
 const OUTPUT_KEPT_CHARS = 2_000;
 
 /**
  * @param zkey written to the private folder once, so that the program reads the bytes we checked.
- * @throws BackendError for circuits without public signals, on which rapidsnark fails.
+ * @throws ProverPathError when the path names no executable file; BackendError for circuits without public
+ *   signals, on which rapidsnark fails.
  */
 export async function openRapidsnark(
   binary: string,
@@ -25,6 +31,7 @@ export async function openRapidsnark(
   publicCount: number,
 ): Promise<PointMaker> {
   if (publicCount === 0) throw new BackendError('rapidsnark cannot prove circuits without public signals');
+  await requireProgram(binary);
   const folder = await mkdtemp(join(tmpdir(), 'ballast-rapidsnark-'));
   const [zkeyPath, witnessPath, proofPath, publicPath] = [
     'key.zkey',
@@ -56,6 +63,20 @@ export async function openRapidsnark(
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** @throws ProverPathError when the path names no executable file */
+export async function requireProgram(path: string): Promise<void> {
+  try {
+    // A folder may be executable too, in its own sense.
+    if (!(await stat(path)).isFile()) throw new ProverPathError(`${path} is not a file`);
+    await access(path, constants.X_OK);
+  } catch (cause) {
+    if (cause instanceof ProverPathError) throw cause;
+    const isAbsent = ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
+    const problem = isAbsent ? 'does not exist' : 'cannot be executed';
+    throw new ProverPathError(`${path} ${problem}`, { cause });
+  }
 }
 
 function run(binary: string, parameters: string[]): Promise<void> {

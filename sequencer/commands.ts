@@ -4,6 +4,7 @@
  */
 import type { PublicKey } from '#protocol/account.ts';
 import type { BatchProof, L1Operation, L1Outcome, PublicInputs } from '#protocol/batch/batch.ts';
+import type { OptionQuote } from '#protocol/display/greeks.ts';
 import type { Rejection } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { SignedMessages } from '#protocol/message.ts';
@@ -37,6 +38,8 @@ export interface L1Numbers {
 export interface AcceptedTable {
   readonly index: number;
   readonly table: RiskTable;
+  /** What the round priced its options with. For display: no rule reads it. */
+  readonly quotes: readonly OptionQuote[];
   /** L1 time of acceptance: batches from this time on must use it. */
   readonly acceptedAtSec: bigint;
 }

@@ -1,12 +1,15 @@
 /** What anyone may see of the engine's state, as plain values. Other users' orders are shown only as book levels. */
 
-import { sizeOf } from '#protocol/account.ts';
+import { type Account, sizeOf } from '#protocol/account.ts';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
+import { instrumentGreeks, portfolioGreeks } from '#protocol/display/greeks.ts';
 import { invariant } from '#protocol/errors.ts';
 import { leafElements } from '#protocol/leaf.ts';
-import { heldInstruments, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import type { StateShape } from '#protocol/limits.ts';
+import { heldInstruments, holdingsOf, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
 import { rowOf, tableHash } from '#protocol/risk/table.ts';
 import { stateRoot } from '#protocol/state.ts';
+import type { AcceptedTable } from './commands.ts';
 import { remainingOf } from './orders.ts';
 import type { BatchEntry, EngineState, MessageRecord, OrderRecord } from './state.ts';
 
@@ -55,12 +58,37 @@ export function messageView(state: EngineState, record: MessageRecord) {
   };
 }
 
+/** What a portfolio is judged by at a round; and for display what it is sensitive to. All it holds is listed. */
+export function portfolioView(account: Account, { table, quotes }: AcceptedTable, shape: StateShape) {
+  const margin = marginOf(account, table, shape);
+  const { positions, byUnderlying } = portfolioGreeks(holdingsOf(account, table), quotes);
+  return {
+    margin: {
+      cashMicros: margin.cash,
+      equityMicros: margin.equity,
+      quoteBalanceMicros: margin.quoteBalance,
+      haircutSpotMicros: margin.haircutSpot,
+      initialMarginMicros: margin.initialMarginMicrosUp,
+      maintenanceMarginMicros: margin.maintenanceMarginMicrosUp,
+      scenarioLossMicros: margin.losses,
+      health: margin.health,
+    },
+    greeks: {
+      positions: positions.map((position) => ({
+        ...position,
+        impliedVolPpm: position.impliedVolPpm ?? null,
+      })),
+      byUnderlying,
+    },
+  };
+}
+
 export function accountView(state: EngineState, accountIndex: number) {
   const account = state.account(accountIndex);
-  const table = state.table?.table;
   const { shape } = state.config;
-  const isValued = table !== undefined && unlistedHolding(account, table) === undefined;
-  const margin = isValued ? marginOf(account, table, shape) : undefined;
+  const isValued = state.table !== undefined && unlistedHolding(account, state.table.table) === undefined;
+  const portfolio =
+    state.table !== undefined && isValued ? portfolioView(account, state.table, shape) : undefined;
   return {
     accountIndex,
     publicKey: account.publicKey,
@@ -76,19 +104,33 @@ export function accountView(state: EngineState, accountIndex: number) {
       instrumentId,
       sizeLots: sizeOf(account, instrumentId),
     })),
-    roundNumber: table?.roundNumber ?? null,
-    margin:
-      margin === undefined
-        ? null
-        : {
-            cashMicros: margin.cash,
-            equityMicros: margin.equity,
-            quoteBalanceMicros: margin.quoteBalance,
-            haircutSpotMicros: margin.haircutSpot,
-            initialMarginMicros: margin.initialMarginMicrosUp,
-            maintenanceMarginMicros: margin.maintenanceMarginMicrosUp,
-            health: margin.health,
-          },
+    roundNumber: state.table?.table.roundNumber ?? null,
+    margin: portfolio?.margin ?? null,
+    greeks: portfolio?.greeks ?? null,
+  };
+}
+
+/** Every instrument with what the last accepted round says of one lot of it. */
+export function instrumentsView(state: EngineState) {
+  const { makerFeePpm, takerFeePpm, orderMinMicros, instruments } = state.config;
+  const accepted = state.table;
+  const riskOf = (instrumentId: number) => {
+    const row = accepted === undefined ? undefined : rowOf(accepted.table, instrumentId);
+    if (accepted === undefined || row === undefined) return null;
+    const { impliedVolPpm, ...greeks } = instrumentGreeks(row, accepted.quotes);
+    return {
+      markMicrosPerLot: row.mark,
+      isSettled: row.isSettled,
+      impliedVolPpm: impliedVolPpm ?? null,
+      ...greeks,
+    };
+  };
+  return {
+    makerFeePpm,
+    takerFeePpm,
+    orderMinMicros,
+    roundNumber: accepted?.table.roundNumber ?? null,
+    instruments: instruments.map((instrument) => ({ ...instrument, risk: riskOf(instrument.id) })),
   };
 }
 

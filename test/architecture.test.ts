@@ -116,6 +116,14 @@ describe('architecture', () => {
     allowed('client/sign.ts', "import { sha256 } from '@noble/hashes/sha2.js';");
   });
 
+  it('lets no rule read what is computed for display, in floating point', () => {
+    const displayed = /['"](?:#protocol\/|\.{1,2}\/(?:\.\.\/)*)display\//;
+    const readers = texts().filter(
+      ({ path, text }) => /^(protocol|circuits|prover|contracts)\//.test(path) && displayed.test(text),
+    );
+    expect(readers.map(({ path }) => path)).to.deep.equal([]);
+  });
+
   it(`keeps every file within ${LINES_MAX} lines`, () => {
     const tooLong = texts()
       .filter(({ path, text }) => MEASURED.test(path) && !isGenerated(path, text))

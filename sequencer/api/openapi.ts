@@ -32,7 +32,7 @@ const RESOURCES: readonly Resource[] = [
   {
     method: 'get',
     path: '/v1/accounts/{index}',
-    summary: 'An account: leaf, positions, margin, open orders',
+    summary: 'An account: leaf, positions, margin, scenario losses and Greeks',
     params: accountParams,
   },
   {
@@ -48,12 +48,17 @@ const RESOURCES: readonly Resource[] = [
     params: instrumentParams,
     query: bookQuery,
   },
-  { method: 'get', path: '/v1/instruments', summary: 'Instruments, fees and the least order' },
+  {
+    method: 'get',
+    path: '/v1/instruments',
+    summary:
+      'Instruments with mark, implied volatility and Greeks at the round in force; fees; the least order',
+  },
   { method: 'get', path: '/v1/round', summary: 'The risk table in force, with its hash' },
   {
     method: 'post',
     path: '/v1/margin/what-if',
-    summary: 'Margin of any portfolio at the round in force',
+    summary: 'Margin, scenario losses and Greeks of any portfolio at the round in force',
     body: whatIf,
   },
   { method: 'get', path: '/v1/batches', summary: 'Sealed batches, newest first', query: batchesQuery },

@@ -3,20 +3,22 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { emptyAccount } from '#protocol/account.ts';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { FIRST_DERIVATIVE_ID } from '#protocol/limits.ts';
-import { marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import { unlistedHolding } from '#protocol/risk/margin.ts';
+import { rowOf } from '#protocol/risk/table.ts';
 import { isUserIndex } from '#protocol/state.ts';
 import type { Lots, Micros } from '#protocol/units.ts';
 import type { Engine } from '../engine.ts';
 import { decode } from '../ledger/codec.ts';
 import type { LedgerStore } from '../ledger/store.ts';
-import type { EngineState } from '../state.ts';
 import {
   accountView,
   batchView,
   healthView,
+  instrumentsView,
   liquidationView,
   messageView,
   orderView,
+  portfolioView,
   roundView,
   settlementsView,
 } from '../views.ts';
@@ -75,13 +77,6 @@ export function registerRoutes(app: FastifyInstance, context: ApiContext): void 
 function found<T>(value: T | undefined, message: string): T {
   return value ?? refuse('not-found', message);
 }
-
-const instrumentsView = (state: EngineState) => ({
-  makerFeePpm: state.config.makerFeePpm,
-  takerFeePpm: state.config.takerFeePpm,
-  orderMinMicros: state.config.orderMinMicros,
-  instruments: state.config.instruments,
-});
 
 async function postMessages(request: FastifyRequest, context: ApiContext): Promise<unknown> {
   const body = parseWith(submission, request.body);
@@ -216,7 +211,8 @@ async function postWhatIf(request: FastifyRequest, engine: Engine): Promise<unkn
   const body = parseWith(whatIf, request.body);
   return engine.read((state) => {
     const { shape } = state.config;
-    const table = found(state.table, 'no round was accepted yet').table;
+    const accepted = found(state.table, 'no round was accepted yet');
+    const { table } = accepted;
     const sizes = new Map(body.positions.map((p) => [p.instrumentId, BigInt(p.sizeLots)]));
     if (sizes.size !== body.positions.length) {
       refuse('invalid-request', 'positions: each instrument may appear once');
@@ -225,8 +221,7 @@ async function postWhatIf(request: FastifyRequest, engine: Engine): Promise<unkn
     const spot = [1, 2, 3].map((id) => (sizes.get(id) ?? 0n) as Lots);
     if (spot.some((lots) => lots < 0n)) refuse('invalid-request', 'positions: spot is never negative');
     const funding = derivatives.reduce((sum, [id, size]) => {
-      const row = table.rows.find(({ instrumentId }) => instrumentId === id);
-      return sum + size * (row?.fundingIndex ?? 0n);
+      return sum + size * (rowOf(table, id)?.fundingIndex ?? 0n);
     }, 0n);
     const account = {
       ...emptyAccount(shape),
@@ -237,18 +232,8 @@ async function postWhatIf(request: FastifyRequest, engine: Engine): Promise<unkn
     const unlisted = unlistedHolding(account, table);
     if (unlisted !== undefined)
       refuse('unknown-instrument', 'the round does not list it', { instrumentId: unlisted });
-    const margin = marginOf(account, table, shape);
-    return {
-      roundNumber: table.roundNumber,
-      scenarioLossMicros: margin.losses,
-      equityMicros: margin.equity,
-      cashMicros: margin.cash,
-      quoteBalanceMicros: margin.quoteBalance,
-      haircutSpotMicros: margin.haircutSpot,
-      initialMarginMicros: margin.initialMarginMicrosUp,
-      maintenanceMarginMicros: margin.maintenanceMarginMicrosUp,
-      health: margin.health,
-    };
+    const { margin, greeks } = portfolioView(account, accepted, shape);
+    return { roundNumber: table.roundNumber, ...margin, greeks };
   });
 }
 

@@ -2,7 +2,12 @@
 import { type Instrument, type InstrumentKind, UNDERLYINGS } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_REGISTRY, defaultSegments } from '#protocol/risk/default-registry.ts';
-import { marketSlotsById, type Registry, type RegistryEntry } from '#protocol/risk/registry.ts';
+import {
+  marketSlotsById,
+  type Registry,
+  type RegistryEntry,
+  type SegmentGeometry,
+} from '#protocol/risk/registry.ts';
 import { lots } from '#protocol/units.ts';
 import { TICK_MICROS_PER_LOT, WBTC } from './strategies/strategy.ts';
 
@@ -57,9 +62,9 @@ export class Listing {
   /** By instrument id. */
   readonly marketSlots: ReadonlyMap<number, number>;
 
-  constructor(registry: Registry) {
+  constructor(registry: Registry, segments: readonly SegmentGeometry[] = defaultSegments(STANDARD_SHAPE)) {
     this.registry = registry;
-    this.marketSlots = marketSlotsById(registry, defaultSegments(STANDARD_SHAPE));
+    this.marketSlots = marketSlotsById(registry, segments);
     this.instruments = registry.flatMap((entry) =>
       entry === undefined ? [] : instrumentsOf(entry, this.marketSlots),
     );

@@ -1,5 +1,5 @@
 /** Live prices: what anyone can see of the market now, dated instruments included. */
-import { blackGreeks } from '#client/black76.ts';
+import { blackGreeks } from '#protocol/display/black76.ts';
 import type { Instrument } from '#protocol/instrument.ts';
 import { markPerLotNearest } from '#protocol/risk/linear-price.ts';
 import { timeToExpirySec, YEAR_SEC } from '#protocol/risk/terms.ts';

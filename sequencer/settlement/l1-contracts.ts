@@ -4,8 +4,8 @@ import { L1_KIND, type L1Kind, type L1Operation } from '#protocol/batch/batch.ts
 import { accountWordCount } from '#protocol/batch/calldata.ts';
 import type { BatchSize } from '#protocol/batch/sizes.ts';
 import { domainWord as domainWordOf, L1_OPERATION_LAYOUT } from '#protocol/batch/words.ts';
+import { optionQuotes } from '#protocol/display/greeks.ts';
 import { InputError, invariant } from '#protocol/errors.ts';
-import type { RiskTable } from '#protocol/instrument.ts';
 import type { StateShape } from '#protocol/limits.ts';
 import type { SigningDomain } from '#protocol/message.ts';
 import { unpack } from '#protocol/pack.ts';
@@ -20,7 +20,7 @@ import {
   roundValuesFromStruct,
 } from '#protocol/risk/oracle-structs.ts';
 import type { Registry, SegmentGeometry } from '#protocol/risk/registry.ts';
-import { buildRiskTable } from '#protocol/risk/round.ts';
+import { buildRiskTable, type RiskRoundInputs } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
 import type { AcceptedTable, L1Numbers, QueuedL1Operation } from '../commands.ts';
 
@@ -172,16 +172,17 @@ export class L1Contracts {
     const tables: AcceptedTable[] = [];
     for (let index = from; index < count; index++) {
       const accepted = await oracle.acceptedTable(index, { blockTag: block });
-      const table = await this.#table(oracle, accepted.roundNumber, block);
+      const inputs = await this.#inputs(oracle, accepted.roundNumber, block);
+      const table = buildRiskTable(inputs, this.#shape);
       const hash = tableHash(table, this.#shape);
       if (hash !== accepted.tableHash)
         throw new InputError('tableHash', hash, `L1 accepted ${accepted.tableHash}`);
-      tables.push({ index, table, acceptedAtSec: accepted.acceptedAtSec });
+      tables.push({ index, table, quotes: optionQuotes(inputs), acceptedAtSec: accepted.acceptedAtSec });
     }
     return tables;
   }
 
-  async #table(oracle: Contract, roundNumber: bigint, block: number): Promise<RiskTable> {
+  async #inputs(oracle: Contract, roundNumber: bigint, block: number): Promise<RiskRoundInputs> {
     const [posted] = await this.#logs(oracle, 'RoundPosted', [roundNumber], this.#firstBlock, block);
     invariant(posted !== undefined, 'an accepted round was posted');
     const values = posted.round as unknown as RoundValuesStruct;
@@ -193,7 +194,7 @@ export class L1Contracts {
     );
     const registry = await this.#registry(this.#parameters, values.registryHash, block);
     const segments = await this.#segmentsOf(this.#parameters);
-    return buildRiskTable(riskRoundInputs(roundValuesFromStruct(values), registry, segments), this.#shape);
+    return riskRoundInputs(roundValuesFromStruct(values), registry, segments);
   }
 
   async #registry(parameters: Contract, registryHash: string, block: number): Promise<Registry> {

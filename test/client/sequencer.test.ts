@@ -8,7 +8,7 @@ import { tableHash } from '#protocol/risk/table.ts';
 import { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
 import { type Sequencer, startSequencer } from '#sequencer/start.ts';
 import { testConfig } from '../support/engine.ts';
-import { keyOf, l1, NOW_SEC, orderMessage, PERP, riskTable, sign, USD } from '../support/ledger.ts';
+import { keyOf, l1, NOW_SEC, orderMessage, PERP, QUOTES, riskTable, sign, USD } from '../support/ledger.ts';
 
 describe('client of the sequencer API', () => {
   let sequencer: Sequencer;
@@ -36,7 +36,7 @@ describe('client of the sequencer API', () => {
       timeSec: NOW_SEC,
       operations,
       confirmedQueueEnd: operations.length,
-      tables: [{ index: 0, table, acceptedAtSec: NOW_SEC }],
+      tables: [{ index: 0, table, quotes: QUOTES, acceptedAtSec: NOW_SEC }],
       numbers: undefined,
     });
     client = new SequencerClient(httpClient(sequencer.url ?? ''), TINY_SHAPE);

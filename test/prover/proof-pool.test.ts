@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { PoisonedJobError, PoolClosedError, ProofPool } from '#prover/proof-pool.ts';
 import { ArtifactError, type CircuitArtifacts, verifyProof } from '#prover/prove.ts';
+import { ProverPathError } from '#prover/rapidsnark.ts';
 import { isRunning } from '#test/support/processes.ts';
 import {
   fixtureArtifacts,
@@ -100,6 +101,14 @@ describe('proof pool', () => {
     pool = new ProofPool({ workerCount: 1, environment });
     const error = (await rejectionOf(pool.prove(quick, productInput(3n, 7n)))) as PoisonedJobError;
     expect([error.reason, error.attempts]).to.deep.equal(['backend-failed', 3]);
+  });
+
+  it('blames a wrong path to the outside prover on the path, at the first try', async () => {
+    const environment = { ...process.env, BALLAST_RAPIDSNARK: '/nowhere/rapidsnark' };
+    pool = new ProofPool({ workerCount: 1, environment });
+    const error = await rejectionOf(pool.prove(quick, productInput(3n, 7n)));
+    expect(error).to.be.instanceOf(ProverPathError);
+    expect(error.message).to.equal('/nowhere/rapidsnark does not exist');
   });
 
   it('blames a damaged key on the key, not on the job', async () => {

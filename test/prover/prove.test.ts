@@ -12,7 +12,7 @@ import {
   RAPIDSNARK_VARIABLE,
   verifyProof,
 } from '#prover/prove.ts';
-import { BackendError } from '#prover/rapidsnark.ts';
+import { BackendError, ProverPathError } from '#prover/rapidsnark.ts';
 import { holdCurve } from '#prover/snarkjs.ts';
 import { WitnessError } from '#prover/witness-calculator.ts';
 import {
@@ -175,10 +175,40 @@ describe('prove', () => {
       expect(error).to.be.instanceOf(BackendError);
       expect(error.message).to.contain('code 3').and.to.contain('out of memory');
       await backend.close();
+    });
 
-      const absent = await openBackend(artifacts, { [RAPIDSNARK_VARIABLE]: join(folder, 'absent') });
-      expect(await rejectionOf(absent.prove(signedChainInput(1n)))).to.be.instanceOf(BackendError);
-      await absent.close();
+    it('is refused when it is opened, if its path names no program, with the path and what is wrong', async () => {
+      const before = leftovers();
+      const plain = join(folder, 'plain');
+      writeFileSync(plain, 'no program');
+      chmodSync(plain, 0o644);
+      const paths: [string, string][] = [
+        [join(folder, 'absent'), 'does not exist'],
+        [folder, 'is not a file'],
+        [plain, 'cannot be executed'],
+        [join(plain, 'inside'), 'does not exist'],
+      ];
+      for (const [path, problem] of paths) {
+        const error = await rejectionOf(openBackend(artifacts, { [RAPIDSNARK_VARIABLE]: path }));
+        expect(error).to.be.instanceOf(ProverPathError);
+        expect(error.message).to.equal(`${path} ${problem}`);
+      }
+      expect(leftovers()).to.deep.equal(before);
+    });
+
+    it('fails as a backend if its file is executable and yet no program', async () => {
+      const path = join(folder, 'garbage');
+      writeFileSync(path, Uint8Array.of(0x7f, 0x45, 0x4c, 0x46, 0));
+      chmodSync(path, 0o755);
+      const backend = await openBackend(artifacts, { [RAPIDSNARK_VARIABLE]: path });
+      expect(await rejectionOf(backend.prove(signedChainInput(1n)))).to.be.instanceOf(BackendError);
+      await backend.close();
+    });
+
+    it('is not configured by an empty variable', async () => {
+      const backend = await openBackend(artifacts, { [RAPIDSNARK_VARIABLE]: '' });
+      expect(backend.name).to.not.equal('rapidsnark');
+      await backend.close();
     });
   });
 });

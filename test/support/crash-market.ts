@@ -14,7 +14,7 @@ import { initialOracleState, type OracleState } from '#protocol/risk/oracle-stat
 import type { Registry } from '#protocol/risk/registry.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { signedHashOf } from '#protocol/signing.ts';
-import type { Command, EngineEvent } from '#sequencer/commands.ts';
+import type { AcceptedTable, Command, EngineEvent } from '#sequencer/commands.ts';
 import { ENGINE_DEFAULTS } from '#sequencer/config.ts';
 import { applyCommand } from '#sequencer/core.ts';
 import type { CastMember } from '#sequencer/main-job/cast.ts';
@@ -123,13 +123,13 @@ export class CrashMarket {
   #round({ oracleBar }: Step): void {
     const round = planRound(this.#registry, this.#oracle, oracleBar);
     this.#oracle = round.state;
-    this.#accept(round.table);
+    this.#accept(round);
   }
 
   /** An L1 block in which the oracle has this table proved. */
-  #accept(table: RiskTable): void {
+  #accept({ table, quotes }: Pick<AcceptedTable, 'table' | 'quotes'>): void {
     const index = (this.state.table?.index ?? -1) + 1;
-    this.#l1Block([], table.timeSec, [{ index, table, acceptedAtSec: table.timeSec }]);
+    this.#l1Block([], table.timeSec, [{ index, table, quotes, acceptedAtSec: table.timeSec }]);
     const time = new Date(Number(table.timeSec) * 1000).toISOString().slice(11, 16);
     this.#log(`${time} round ${table.roundNumber}`);
   }
@@ -143,7 +143,7 @@ export class CrashMarket {
       if (!rowOf(round.table, futureId)?.isSettled) continue;
       const { table } = round;
       const before = this.#accounts();
-      this.#accept(table);
+      this.#accept(round);
       const ids = table.rows.filter((row) => row.isSettled).map((row) => row.instrumentId);
       this.#retireAll(ids);
       this.#afterExpiry({ table, before, after: this.#accounts() });

@@ -1,6 +1,7 @@
 /** An engine in memory over the small world of `ledger.ts`, with L1 played by hand. */
 import type { L1Operation } from '#protocol/batch/batch.ts';
 import type { BatchSize } from '#protocol/batch/sizes.ts';
+import type { OptionQuote } from '#protocol/display/greeks.ts';
 import type { Rejection } from '#protocol/errors.ts';
 import type { Instrument, RiskTable } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
@@ -10,7 +11,7 @@ import { ENGINE_DEFAULTS, type EngineConfig } from '#sequencer/config.ts';
 import { Engine, type SubmissionResult } from '#sequencer/engine.ts';
 import { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
 import type { LedgerStore } from '#sequencer/ledger/store.ts';
-import { DOMAIN, l1, NOW_SEC, orderMessage, ROOMY, riskTable, sign, USD } from './ledger.ts';
+import { DOMAIN, l1, NOW_SEC, orderMessage, QUOTES, ROOMY, riskTable, sign, USD } from './ledger.ts';
 import { UNCHECKED_INPUTS, UNCHECKED_PROOF } from './unchecked-proof.ts';
 
 export const INSTRUMENTS: readonly Instrument[] = [1, 4, 5, 6].map((id) => ({
@@ -81,7 +82,7 @@ export class World {
   async l1Block(
     operations: readonly L1Operation[] = [],
     tables: readonly RiskTable[] = [],
-    change: { timeSec?: bigint; confirmed?: boolean } = {},
+    change: { timeSec?: bigint; confirmed?: boolean; quotes?: readonly OptionQuote[] } = {},
   ): Promise<void> {
     this.timeSec = change.timeSec ?? this.timeSec;
     const queued = operations.map((operation) => ({ queueIndex: this.#queueIndex++, operation }));
@@ -92,7 +93,12 @@ export class World {
       timeSec: this.timeSec,
       operations: queued,
       confirmedQueueEnd: change.confirmed === false ? this.#queueIndex - queued.length : this.#queueIndex,
-      tables: tables.map((table) => ({ index: this.#tableIndex++, table, acceptedAtSec: this.timeSec })),
+      tables: tables.map((table) => ({
+        index: this.#tableIndex++,
+        table,
+        quotes: change.quotes ?? QUOTES,
+        acceptedAtSec: this.timeSec,
+      })),
       numbers: undefined,
     });
     if (refusal !== undefined) throw new Error(refusal.message);

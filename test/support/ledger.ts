@@ -6,6 +6,7 @@ import { expect } from 'chai';
 import type { Account, PublicKey } from '#protocol/account.ts';
 import type { BatchHeader, L1Kind, L1Operation, PendingDeposits } from '#protocol/batch/batch.ts';
 import { derivePublicKey } from '#protocol/crypto/eddsa.ts';
+import type { OptionQuote } from '#protocol/display/greeks.ts';
 import type { Rejection, Result } from '#protocol/errors.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, type StateShape, TINY_SHAPE } from '#protocol/limits.ts';
@@ -113,6 +114,18 @@ export function riskTable(
     ...change,
   };
 }
+
+/** What `riskTable` says nothing of: with what its option was priced. */
+export const QUOTES: readonly OptionQuote[] = [
+  {
+    instrumentId: THIRD,
+    kind: 'call',
+    forwardMicrosPerLot: perLot(1_000n * USD),
+    strikeMicrosPerLot: perLot(1_000n * USD),
+    timeSec: 2_592_000n,
+    volPpm: 600_000n,
+  },
+];
 
 /** The perp's mark moved to `dollars`; everything else of its row scales. */
 export const marked = (dollars: bigint, id: number = PERP): RiskTable =>

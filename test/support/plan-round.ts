@@ -1,4 +1,5 @@
 /** The rounds of a market plan without signers: what the honest would report, and the table it makes. */
+import { type OptionQuote, optionQuotes } from '#protocol/display/greeks.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS, defaultSegments } from '#protocol/risk/default-registry.ts';
@@ -24,15 +25,13 @@ export function planRound(
   registry: Registry,
   oracle: OracleState,
   { closeSec: timeSec, closeMicros: indexMicros }: Bar,
-): { readonly state: OracleState; readonly table: RiskTable } {
+): { readonly state: OracleState; readonly table: RiskTable; readonly quotes: readonly OptionQuote[] } {
   const blocks = blockListings(registry, SEGMENTS);
   const surface = surfaceReport(CHAINS, blocks, indexMicros, timeSec);
   const medians = { timeSec, indexMicros, premiumPpm: [0n, 0n], ...surface };
   const { state, values } = applyRound(oracle, medians, DEFAULT_UNDERLYING_PARAMETERS, 1, blocks);
-  return {
-    state,
-    table: buildRiskTable(riskRoundInputs(values, registry, SEGMENTS), STANDARD_SHAPE),
-  };
+  const inputs = riskRoundInputs(values, registry, SEGMENTS);
+  return { state, table: buildRiskTable(inputs, STANDARD_SHAPE), quotes: optionQuotes(inputs) };
 }
 
 /** The table of this step's prices, were it the first round of its oracle. */

@@ -17,7 +17,7 @@ import type { AcceptedTable } from '#sequencer/commands.ts';
 import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
 import type { ProofService } from '#sequencer/start.ts';
 import { compileMock } from './compile-mock.ts';
-import { riskTable, secretOf } from './ledger.ts';
+import { QUOTES, riskTable, secretOf } from './ledger.ts';
 import { UNCHECKED_PROOF } from './unchecked-proof.ts';
 
 const CIRCUIT_HASH = 0xc1c1n;
@@ -149,7 +149,7 @@ export class TestContracts extends L1Contracts {
       const rows = this.#known.find((table) => tableHash(table, TINY_SHAPE) === accepted.tableHash);
       if (rows === undefined) throw new Error('not a table that was accepted');
       const { roundNumber, roundTimeSec: timeSec, acceptedAtSec } = accepted;
-      tables.push({ index, table: { ...rows, roundNumber, timeSec }, acceptedAtSec });
+      tables.push({ index, table: { ...rows, roundNumber, timeSec }, quotes: QUOTES, acceptedAtSec });
     }
     return tables;
   }

@@ -2,9 +2,9 @@
  * Black's formula of 1976 at a rate of 0 in double precision: price, Greeks and implied volatility, for display only.
  * Marks and margin are those of `protocol/risk`, in exact integers; nothing here enters them.
  *
- * Prices are in any one unit, the same for forward, strike and result: dollars per lot everywhere in this room.
+ * Prices are in any one unit, the same for forward, strike and result: micros per lot everywhere in this room.
  */
-import { accept, type Result, reject } from '#protocol/errors.ts';
+import { accept, type Result, reject } from '../errors.ts';
 
 export type OptionKind = 'call' | 'put';
 
