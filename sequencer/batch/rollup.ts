@@ -9,7 +9,7 @@ import { largestSize, smallestFitting } from '#protocol/batch/sizes.ts';
 import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/open-batch.ts';
-import type { Operation } from '#protocol/transition/operation.ts';
+import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import type { LiquidationNumbers } from '../commands.ts';
 import { closeDeadOrders, closeExpiredOrders } from '../orders.ts';
@@ -72,11 +72,21 @@ export function recordAction(state: EngineState, action: BatchAction): void {
  * Puts one operation into the open batch; where it does not fit, seals and tries the next. The caller
  * records the action. A refusal other than for room is final and leaves the batch as it was.
  */
-export function inBatch(state: EngineState, lane: Lane, operation: Operation): Result<void> {
+export const inBatch = (state: EngineState, lane: Lane, operation: Operation): Result<void> =>
+  putIn(state, lane, (batch) => batch.execute(operation));
+
+/** As `inBatch`, of liquidations that pass only together. */
+export const togetherInBatch = (
+  state: EngineState,
+  lane: Lane,
+  operations: readonly LiquidateOperation[],
+): Result<void> => putIn(state, lane, (batch) => batch.executeTogether(operations));
+
+function putIn(state: EngineState, lane: Lane, put: (batch: OpenBatch) => Result<OpenBatch>): Result<void> {
   for (;;) {
     const opened = openBatch(state, lane);
     if (!opened.ok) return opened;
-    const done = opened.value.batch.execute(operation);
+    const done = put(opened.value.batch);
     if (done.ok) {
       opened.value.batch = done.value;
       return accept(undefined);
