@@ -40,7 +40,8 @@ function headerOf(state: EngineState, table: NonNullable<EngineState['table']>):
   };
 }
 
-function openBatch(state: EngineState, lane: Lane): Result<OpenEntry> {
+/** @param accountsNeeded by what the batch is opened for */
+function openBatch(state: EngineState, lane: Lane, accountsNeeded = ACCOUNTS_OF_A_TRADE): Result<OpenEntry> {
   if (state.open !== undefined) return accept(state.open);
   const refusal = backlogRefusal(state, lane);
   if (refusal !== undefined) return refusal;
@@ -58,7 +59,9 @@ function openBatch(state: EngineState, lane: Lane): Result<OpenEntry> {
   };
   state.emit({ kind: 'batch-opened', batchNumber: state.open.number, timeSec: header.timeSec });
   closeExpiredOrders(state, header.timeSec);
-  includeWaiting(state, Math.max(1, capacity.accounts - ACCOUNTS_OF_A_TRADE));
+  // Something waiting always fits beside a trade; what needs more accounts than one goes first.
+  const isTrade = accountsNeeded <= ACCOUNTS_OF_A_TRADE;
+  includeWaiting(state, Math.max(isTrade ? 1 : 0, capacity.accounts - accountsNeeded));
   return accept(state.open);
 }
 
@@ -80,11 +83,21 @@ export const togetherInBatch = (
   state: EngineState,
   lane: Lane,
   operations: readonly LiquidateOperation[],
-): Result<void> => putIn(state, lane, (batch) => batch.executeTogether(operations));
+): Result<void> => {
+  const accounts = new Set(
+    operations.flatMap(({ accountIndex, against }) => [accountIndex, against.signed.accountIndex]),
+  );
+  return putIn(state, lane, (batch) => batch.executeTogether(operations), accounts.size);
+};
 
-function putIn(state: EngineState, lane: Lane, put: (batch: OpenBatch) => Result<OpenBatch>): Result<void> {
+function putIn(
+  state: EngineState,
+  lane: Lane,
+  put: (batch: OpenBatch) => Result<OpenBatch>,
+  accountsNeeded = ACCOUNTS_OF_A_TRADE,
+): Result<void> {
   for (;;) {
-    const opened = openBatch(state, lane);
+    const opened = openBatch(state, lane, accountsNeeded);
     if (!opened.ok) return opened;
     const done = put(opened.value.batch);
     if (done.ok) {

@@ -5,6 +5,7 @@
  */
 import { type Account, sizeOf } from '#protocol/account.ts';
 import type { PendingDeposits } from '#protocol/batch/batch.ts';
+import { largestSize } from '#protocol/batch/sizes.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { SPOT_SLOTS } from '#protocol/limits.ts';
 import {
@@ -18,6 +19,7 @@ import {
 import { rowOf } from '#protocol/risk/table.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
+import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import { divideUp, type Lots, type Micros, max, min } from '#protocol/units.ts';
 import { inBatch, recordAction, togetherInBatch } from '../batch/rollup.ts';
 import { feeMicrosDown, tradeableLots } from '../book/matching.ts';
@@ -194,6 +196,13 @@ const combinations = (legs: readonly Leg[]): (readonly Leg[])[] => [
   ...(legs.length > 2 ? [legs] : []),
 ];
 
+/** Whether an empty batch has the rows for all these legs; of signatures there is one for each order at most. */
+function fitBatch(state: EngineState, legs: readonly Leg[]): boolean {
+  const { accounts, signatures, messages, liquidations } = largestSize(state.config.sizes).capacity;
+  const makers = new Set(legs.map(({ maker }) => maker.signed.accountIndex));
+  return makers.size < accounts && legs.length <= Math.min(signatures, messages, liquidations);
+}
+
 const nameOf = (legs: readonly Leg[]): string => legs.map(({ row }) => row.instrumentId).join(' ');
 
 /** The legs whose closing together helps most. @param refused combinations that did not pass */
@@ -209,7 +218,7 @@ function bestJointStep(
   const before = distance(marginOf(account, table, shape, pending), reason);
   let best: JointStep | undefined;
   for (const legs of combinations(closableLegs(state, accountIndex, account, search))) {
-    if (refused.has(nameOf(legs))) continue;
+    if (refused.has(nameOf(legs)) || !fitBatch(state, legs)) continue;
     const lotsMax = jointLotsMax(account, legs);
     const closed = withAllClosed(account, legs, lotsMax);
     const gain = distance(marginOf(closed, table, shape, pending), reason) - before;
@@ -313,7 +322,7 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
       continue;
     }
     if (legs.some(({ maker }) => maker.closed !== undefined)) continue;
-    if (BACKLOG_CODES.includes(done.code)) return;
+    if (BACKLOG_CODES.includes(done.code) && !(joint !== undefined && isBatchConflict(done))) return;
     const unfit = legs.find(({ maker }) => maker.signed.accountIndex === done.data.accountIndex);
     if (unfit !== undefined) closeOrder(state, unfit.maker, 'no-longer-passes', done);
     else if (joint === undefined) excluded.add(legs[0].row.instrumentId);
