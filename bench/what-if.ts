@@ -19,6 +19,7 @@ import {
   chainMarket,
   mixedPositions,
 } from '#test/support/option/chain-portfolio.ts';
+import { median } from './median.ts';
 
 const RUNS = 5;
 const RUN_MS = 3_000;
@@ -84,7 +85,6 @@ async function runApart(load: Load): Promise<Run> {
   return (await json(child.stdout)) as Run;
 }
 
-const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 async function measure(load: Omit<Load, 'ms'>) {
   await runApart({ ...load, ms: WARM_UP_MS });

@@ -13,6 +13,10 @@ abstract contract SettlementWindows {
     /// @param settlementMicros index price of one coin: the block's rows stand at it from this round on
     event BlockSettled(uint256 indexed blockPlace, uint256 indexed futureId, uint256 settlementMicros);
 
+    /// @notice A round may be a little ahead of L1, a settlement may not: a batch is never earlier than its table was accepted,
+    /// so none of them trades what that table settles.
+    error SettledBeforeExpiry(uint256 blockPlace, uint256 expirySec, uint256 nowSec);
+
     /// @dev Moves the windows on and fills in what is settled; a settled block is no longer listed for what follows in the
     /// round: nothing is said of its prices any more.
     /// @return isWaiting some block is expired and not settled
@@ -25,7 +29,12 @@ abstract contract SettlementWindows {
             if (window.expirySec != listing.expirySec || window.settlementMicros == 0) {
                 window = SettlementWindow.afterRound(window, listing.expirySec, _stepOf(listing.underlying, values));
                 settlementWindows[b] = window;
-                if (window.settlementMicros != 0) emit BlockSettled(b, listing.futureId, window.settlementMicros);
+                if (window.settlementMicros != 0) {
+                    if (block.timestamp < listing.expirySec) {
+                        revert SettledBeforeExpiry(b, listing.expirySec, block.timestamp);
+                    }
+                    emit BlockSettled(b, listing.futureId, window.settlementMicros);
+                }
             }
             values.settlementMicros[b] = window.settlementMicros;
             if (window.settlementMicros != 0) listing.expirySec = 0;

@@ -18,5 +18,6 @@ export const PARAMETERS_READER = 'function parameters() view returns (address)';
 export const PARAMETERS_ABI: readonly string[] = [
   `event RegistryChanged(bytes32 indexed registryHash, ${INSTRUMENT_TUPLE}[] instruments)`,
   'event BlockCleared(uint256 indexed blockPlace)',
+  'function rollup() view returns (address)',
   'function segments() view returns (tuple(uint8 linear, uint8 blocks, uint8 strikesPerBlock)[])',
 ];

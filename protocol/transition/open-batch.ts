@@ -21,7 +21,7 @@ import {
   refuseLiquidationPrices,
   refuseOpenInterest,
 } from './market-rules.ts';
-import type { Operation } from './operation.ts';
+import type { LiquidateOperation, Operation } from './operation.ts';
 import { withPenalty } from './record.ts';
 import { recordOperation } from './record-operation.ts';
 import { batchFull, isBatchConflict, needsNewBatch } from './refusals.ts';
@@ -104,6 +104,23 @@ export class OpenBatch {
     if (next.ok) return next;
     if (operation.kind === 'l1') return this.#laterRefusal(next, operation.operation.accountIndex);
     return operation.kind === 'settle' ? this.#laterRefusal(next, operation.accountIndex) : next;
+  }
+
+  /**
+   * The batch with all these liquidations, judged once they are all in it; refused as by `execute`. Of a hedge either leg
+   * alone would raise the margin of the account, together they lower it.
+   */
+  executeTogether(operations: readonly LiquidateOperation[]): Result<OpenBatch> {
+    let { content } = this;
+    const accountIndexes = new Set<number>();
+    for (const operation of operations) {
+      const sofar = new OpenBatch(this.start, this.capacity, content, this.#rows);
+      const recorded = recordOperation(sofar, operation);
+      if (!recorded.ok) return recorded;
+      ({ content } = recorded.value);
+      for (const index of recorded.value.accountIndexes) accountIndexes.add(index);
+    }
+    return this.#rebuilt(content, [...accountIndexes], false);
   }
 
   /** Rows it needs so far, of each kind. */

@@ -9,7 +9,7 @@ import { largestSize, smallestFitting } from '#protocol/batch/sizes.ts';
 import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/open-batch.ts';
-import type { Operation } from '#protocol/transition/operation.ts';
+import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import type { LiquidationNumbers } from '../commands.ts';
 import { closeDeadOrders, closeExpiredOrders } from '../orders.ts';
@@ -40,7 +40,8 @@ function headerOf(state: EngineState, table: NonNullable<EngineState['table']>):
   };
 }
 
-function openBatch(state: EngineState, lane: Lane): Result<OpenEntry> {
+/** @param accountsNeeded by what the batch is opened for */
+function openBatch(state: EngineState, lane: Lane, accountsNeeded = ACCOUNTS_OF_A_TRADE): Result<OpenEntry> {
   if (state.open !== undefined) return accept(state.open);
   const refusal = backlogRefusal(state, lane);
   if (refusal !== undefined) return refusal;
@@ -58,7 +59,9 @@ function openBatch(state: EngineState, lane: Lane): Result<OpenEntry> {
   };
   state.emit({ kind: 'batch-opened', batchNumber: state.open.number, timeSec: header.timeSec });
   closeExpiredOrders(state, header.timeSec);
-  includeWaiting(state, Math.max(1, capacity.accounts - ACCOUNTS_OF_A_TRADE));
+  // Something waiting always fits beside a trade; what needs more accounts than one goes first.
+  const isTrade = accountsNeeded <= ACCOUNTS_OF_A_TRADE;
+  includeWaiting(state, Math.max(isTrade ? 1 : 0, capacity.accounts - accountsNeeded));
   return accept(state.open);
 }
 
@@ -72,11 +75,31 @@ export function recordAction(state: EngineState, action: BatchAction): void {
  * Puts one operation into the open batch; where it does not fit, seals and tries the next. The caller
  * records the action. A refusal other than for room is final and leaves the batch as it was.
  */
-export function inBatch(state: EngineState, lane: Lane, operation: Operation): Result<void> {
+export const inBatch = (state: EngineState, lane: Lane, operation: Operation): Result<void> =>
+  putIn(state, lane, (batch) => batch.execute(operation));
+
+/** As `inBatch`, of liquidations that pass only together. */
+export const togetherInBatch = (
+  state: EngineState,
+  lane: Lane,
+  operations: readonly LiquidateOperation[],
+): Result<void> => {
+  const accounts = new Set(
+    operations.flatMap(({ accountIndex, against }) => [accountIndex, against.signed.accountIndex]),
+  );
+  return putIn(state, lane, (batch) => batch.executeTogether(operations), accounts.size);
+};
+
+function putIn(
+  state: EngineState,
+  lane: Lane,
+  put: (batch: OpenBatch) => Result<OpenBatch>,
+  accountsNeeded = ACCOUNTS_OF_A_TRADE,
+): Result<void> {
   for (;;) {
-    const opened = openBatch(state, lane);
+    const opened = openBatch(state, lane, accountsNeeded);
     if (!opened.ok) return opened;
-    const done = opened.value.batch.execute(operation);
+    const done = put(opened.value.batch);
     if (done.ok) {
       opened.value.batch = done.value;
       return accept(undefined);

@@ -5,6 +5,7 @@
  */
 import { type Account, sizeOf } from '#protocol/account.ts';
 import type { PendingDeposits } from '#protocol/batch/batch.ts';
+import { largestSize } from '#protocol/batch/sizes.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { SPOT_SLOTS } from '#protocol/limits.ts';
 import {
@@ -18,8 +19,9 @@ import {
 import { rowOf } from '#protocol/risk/table.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
-import { type Lots, type Micros, max, min } from '#protocol/units.ts';
-import { inBatch, recordAction } from '../batch/rollup.ts';
+import { isBatchConflict } from '#protocol/transition/refusals.ts';
+import { divideUp, type Lots, type Micros, max, min } from '#protocol/units.ts';
+import { inBatch, recordAction, togetherInBatch } from '../batch/rollup.ts';
 import { feeMicrosDown, tradeableLots } from '../book/matching.ts';
 import type { RestingOrder } from '../book/order-book.ts';
 import { closeDeadOrders, closeOrder, fillOrder, orderOf } from '../orders.ts';
@@ -83,25 +85,33 @@ function counterparty(
   return isInBand ? best : undefined;
 }
 
-interface Step {
+/** A position that an order inside the band would close, and how much of it at most. */
+interface Leg {
   readonly row: RiskRow;
   readonly maker: OrderRecord;
   readonly priceMicrosPerLot: bigint;
   readonly lotsMax: bigint;
+}
+
+interface Step extends Leg {
   readonly gain: bigint;
 }
 
-/** The closable position whose closing helps most, measured over the lots its counterparty takes. */
-function bestStep(
+interface Search {
+  readonly table: RiskTable;
+  readonly reason: 1 | 2;
+  readonly pending: PendingDeposits;
+  readonly excluded: ReadonlySet<number>;
+}
+
+/** Positions that can be closed now. Orders that can trade nothing any more are closed on the way. */
+function closableLegs(
   state: EngineState,
   accountIndex: number,
   account: Account,
-  context: { table: RiskTable; reason: 1 | 2; pending: PendingDeposits; excluded: ReadonlySet<number> },
-): Step | undefined {
-  const { table, reason, pending, excluded } = context;
-  const { shape } = state.config;
-  const before = distance(marginOf(account, table, shape, pending), reason);
-  let best: Step | undefined;
+  { table, reason, excluded }: Search,
+): Leg[] {
+  const legs: Leg[] = [];
   for (const instrumentId of heldInstruments(account)) {
     const row = rowOf(table, instrumentId);
     if (row === undefined || excluded.has(instrumentId) || (reason === 2 && !row.isSpot)) continue;
@@ -109,46 +119,136 @@ function bestStep(
     if (resting === undefined) continue;
     const maker = orderOf(state, resting.hash);
     const lotsMax = min(magnitude(sizeOf(account, instrumentId)), tradeableLots(state, maker));
-    if (lotsMax === 0n) {
-      closeOrder(state, maker, 'no-longer-passes');
-      continue;
-    }
-    const price = resting.limitMicrosPerLot;
-    const after = distance(marginOf(withClosed(account, row, lotsMax, price), table, shape, pending), reason);
-    const gain = after - before;
-    if (gain > 0n && (best === undefined || gain > best.gain)) {
-      best = { row, maker, priceMicrosPerLot: price, lotsMax, gain };
-    }
+    if (lotsMax === 0n) closeOrder(state, maker, 'no-longer-passes');
+    else legs.push({ row, maker, priceMicrosPerLot: resting.limitMicrosPerLot, lotsMax });
+  }
+  return legs;
+}
+
+/** The closable position whose closing helps most, measured over the lots its counterparty takes. */
+function bestStep(
+  state: EngineState,
+  accountIndex: number,
+  account: Account,
+  search: Search,
+): Step | undefined {
+  const { table, reason, pending } = search;
+  const { shape } = state.config;
+  const before = distance(marginOf(account, table, shape, pending), reason);
+  let best: Step | undefined;
+  for (const leg of closableLegs(state, accountIndex, account, search)) {
+    const closed = withClosed(account, leg.row, leg.lotsMax, leg.priceMicrosPerLot);
+    const gain = distance(marginOf(closed, table, shape, pending), reason) - before;
+    if (gain > 0n && (best === undefined || gain > best.gain)) best = { ...leg, gain };
   }
   return best;
 }
 
 /** The fewest lots after which the account is covered again, or all the counterparty takes. */
-function lotsNeeded(account: Account, step: Step, isEnough: (account: Account) => boolean): bigint {
+function lotsNeeded(account: Account, step: Leg, isEnough: (account: Account) => boolean): bigint {
   const { row, priceMicrosPerLot, lotsMax } = step;
   const covers = (lots: bigint) => isEnough(withClosed(account, row, lots, priceMicrosPerLot));
-  if (!covers(lotsMax)) return lotsMax;
+  return covers(lotsMax) ? leastWhere(covers, lotsMax) : lotsMax;
+}
+
+/** The least number from 1 on that passes, where `most` does. */
+function leastWhere(passes: (count: bigint) => boolean, most: bigint): bigint {
   let low = 0n;
-  let high = lotsMax;
+  let high = most;
   while (high - low > 1n) {
     const middle = (low + high) / 2n;
-    if (covers(middle)) high = middle;
+    if (passes(middle)) high = middle;
     else low = middle;
   }
   return high;
 }
 
+/** Legs that help only together: of a hedge, either alone would raise the margin of the account. */
+interface JointStep {
+  readonly legs: readonly Leg[];
+  /** Of each leg, at most: the same share of every position, as far as all counterparties go. */
+  readonly lotsMax: readonly bigint[];
+  readonly gain: bigint;
+}
+
+/** The same share of every position that the legs name: as much as the scarcest counterparty takes of its own. */
+function jointLotsMax(account: Account, legs: readonly Leg[]): bigint[] {
+  const shares = legs.map((leg) => ({
+    size: magnitude(sizeOf(account, leg.row.instrumentId)),
+    lots: leg.lotsMax,
+  }));
+  const scarcest = shares.reduce((a, b) => (b.lots * a.size < a.lots * b.size ? b : a));
+  return shares.map(({ size, lots }) => min(lots, divideUp(size * scarcest.lots, scarcest.size)));
+}
+
+/** `steps` of so many as the largest leg has lots; every leg shrinks by a lot at least. */
+const jointLots = ({ lotsMax }: Pick<JointStep, 'lotsMax'>, steps: bigint): bigint[] => {
+  const stepsMax = lotsMax.reduce(max);
+  return lotsMax.map((lots) => divideUp(lots * steps, stepsMax));
+};
+
+const withAllClosed = (account: Account, legs: readonly Leg[], lots: readonly bigint[]): Account =>
+  legs.reduce((sofar, leg, i) => withClosed(sofar, leg.row, lots[i], leg.priceMicrosPerLot), account);
+
+/** Every two, and all. */
+const combinations = (legs: readonly Leg[]): (readonly Leg[])[] => [
+  ...legs.flatMap((leg, i) => legs.slice(i + 1).map((other) => [leg, other])),
+  ...(legs.length > 2 ? [legs] : []),
+];
+
+/** Whether an empty batch has the rows for all these legs; of signatures there is one for each order at most. */
+function fitBatch(state: EngineState, legs: readonly Leg[]): boolean {
+  const { accounts, signatures, messages, liquidations } = largestSize(state.config.sizes).capacity;
+  const makers = new Set(legs.map(({ maker }) => maker.signed.accountIndex));
+  return makers.size < accounts && legs.length <= Math.min(signatures, messages, liquidations);
+}
+
+const nameOf = (legs: readonly Leg[]): string => legs.map(({ row }) => row.instrumentId).join(' ');
+
+/** The legs whose closing together helps most. @param refused combinations that did not pass */
+function bestJointStep(
+  state: EngineState,
+  accountIndex: number,
+  account: Account,
+  search: Search,
+  refused: ReadonlySet<string>,
+): JointStep | undefined {
+  const { table, reason, pending } = search;
+  const { shape } = state.config;
+  const before = distance(marginOf(account, table, shape, pending), reason);
+  let best: JointStep | undefined;
+  for (const legs of combinations(closableLegs(state, accountIndex, account, search))) {
+    if (refused.has(nameOf(legs)) || !fitBatch(state, legs)) continue;
+    const lotsMax = jointLotsMax(account, legs);
+    const closed = withAllClosed(account, legs, lotsMax);
+    const gain = distance(marginOf(closed, table, shape, pending), reason) - before;
+    if (gain > 0n && (best === undefined || gain > best.gain)) best = { legs, lotsMax, gain };
+  }
+  return best;
+}
+
+/** The fewest lots of each leg after which the account is covered again, or all that is taken. */
+function jointLotsNeeded(
+  account: Account,
+  step: JointStep,
+  isEnough: (account: Account) => boolean,
+): bigint[] {
+  const covers = (steps: bigint) => isEnough(withAllClosed(account, step.legs, jointLots(step, steps)));
+  const stepsMax = step.lotsMax.reduce(max);
+  return jointLots(step, covers(stepsMax) ? leastWhere(covers, stepsMax) : stepsMax);
+}
+
 function bookLiquidation(
   state: EngineState,
   operation: LiquidateOperation,
-  step: Step,
+  { maker }: Leg,
   isShort: boolean,
 ): void {
   const { lots, priceMicrosPerLot, accountIndex, instrumentId, reason, feeMicros } = operation;
   const tradeId = ++state.tradeCount;
   const cashMicros = lots * priceMicrosPerLot;
   const batchNumber = state.open?.number ?? 0;
-  const makerHash = step.maker.hash;
+  const makerHash = maker.hash;
   recordAction(state, { kind: 'liquidate', operation, tradeId, makerHash });
   state.emit({
     kind: 'liquidation',
@@ -162,8 +262,28 @@ function bookLiquidation(
     makerHash,
     tradeId,
   });
-  fillOrder(state, step.maker, { tradeId, batchNumber, lots, cashMicros, feeMicros });
-  closeDeadOrders(state, step.maker.signed.accountIndex);
+  fillOrder(state, maker, { tradeId, batchNumber, lots, cashMicros, feeMicros });
+  closeDeadOrders(state, maker.signed.accountIndex);
+}
+
+function operationOf(
+  state: EngineState,
+  accountIndex: number,
+  { row, maker, priceMicrosPerLot }: Leg,
+  lots: bigint,
+  { reason, pending }: Search,
+): LiquidateOperation {
+  return {
+    kind: 'liquidate',
+    accountIndex,
+    instrumentId: row.instrumentId,
+    lots,
+    priceMicrosPerLot,
+    reason,
+    pending,
+    against: { signed: maker.signed, position: maker.position },
+    feeMicros: feeMicrosDown(lots * priceMicrosPerLot, state.config.makerFeePpm),
+  };
 }
 
 /** Closes what is needed of one account. Ends when covered, out of counterparties, or out of room. */
@@ -172,38 +292,41 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
   for (const hash of [...(state.openOrders.get(accountIndex)?.values() ?? [])]) {
     closeOrder(state, orderOf(state, hash), 'liquidated');
   }
-  const { shape, makerFeePpm } = state.config;
+  const { shape } = state.config;
   const excluded = new Set<number>();
-  // Every turn closes lots, removes an order, or excludes an instrument.
+  const refused = new Set<string>();
+  // Every turn closes lots, removes an order, or excludes an instrument or a combination of some.
   for (;;) {
     const account = state.account(accountIndex);
     const pending = pendingNow(state, accountIndex);
     const isEnough = (a: Account) => isCovered(marginOf(a, table, shape, pending), reason);
     if (heldInstruments(account).length === 0 || isEnough(account)) return;
-    const step = bestStep(state, accountIndex, account, { table, reason, pending, excluded });
-    if (step === undefined) return;
-    const lots = lotsNeeded(account, step, isEnough);
-    const operation: LiquidateOperation = {
-      kind: 'liquidate',
-      accountIndex,
-      instrumentId: step.row.instrumentId,
-      lots,
-      priceMicrosPerLot: step.priceMicrosPerLot,
-      reason,
-      pending,
-      against: { signed: step.maker.signed, position: step.maker.position },
-      feeMicros: feeMicrosDown(lots * step.priceMicrosPerLot, makerFeePpm),
-    };
-    const isShort = sizeOf(account, step.row.instrumentId) < 0n;
-    const done = inBatch(state, 'protected', operation);
-    if (done.ok) bookLiquidation(state, operation, step, isShort);
-    else if (step.maker.closed !== undefined) continue;
-    else if (BACKLOG_CODES.includes(done.code)) return;
-    else if (done.data.accountIndex === step.maker.signed.accountIndex) {
-      closeOrder(state, step.maker, 'no-longer-passes', done);
-    } else {
-      excluded.add(step.row.instrumentId);
+    const search: Search = { table, reason, pending, excluded };
+    const step = bestStep(state, accountIndex, account, search);
+    const joint =
+      step === undefined
+        ? bestJointStep(state, accountIndex, account, { ...search, excluded: new Set() }, refused)
+        : undefined;
+    const legs: readonly Leg[] = step === undefined ? (joint?.legs ?? []) : [step];
+    if (legs.length === 0) return;
+    const lots =
+      joint === undefined
+        ? legs.map((leg) => lotsNeeded(account, leg, isEnough))
+        : jointLotsNeeded(account, joint, isEnough);
+    const operations = legs.map((leg, i) => operationOf(state, accountIndex, leg, lots[i], search));
+    const done = togetherInBatch(state, 'protected', operations);
+    if (done.ok) {
+      for (const [i, leg] of legs.entries()) {
+        bookLiquidation(state, operations[i], leg, sizeOf(account, leg.row.instrumentId) < 0n);
+      }
+      continue;
     }
+    if (legs.some(({ maker }) => maker.closed !== undefined)) continue;
+    if (BACKLOG_CODES.includes(done.code) && !(joint !== undefined && isBatchConflict(done))) return;
+    const unfit = legs.find(({ maker }) => maker.signed.accountIndex === done.data.accountIndex);
+    if (unfit !== undefined) closeOrder(state, unfit.maker, 'no-longer-passes', done);
+    else if (joint === undefined) excluded.add(legs[0].row.instrumentId);
+    else refused.add(nameOf(legs));
   }
 }
 

@@ -101,7 +101,8 @@ export class L1Contracts {
 
   /**
    * Compares our batch sizes with the contract's, by place: a proof of another circuit, or words for another shape of
-   * the state, would only be refused when money waits for them.
+   * the state, would only be refused when money waits for them. So would a batch that retires an instrument, and all after
+   * it, if the registry were not bound to this rollup.
    * @throws InputError at the first difference
    */
   async requireDeployed(sizes: readonly BatchSize[], domain: SigningDomain): Promise<void> {
@@ -115,6 +116,14 @@ export class L1Contracts {
       if (word === domainWord && kinds.every((kind) => deployed[kind] === BigInt(capacity[kind]))) continue;
       throw new InputError(`sizes[${i}]`, capacity.name, `it is not the contract's size ${i}`);
     }
+    const bound = await this.boundRollup();
+    if (bound !== (await this.rollup.getAddress()))
+      throw new InputError('rollup', bound, 'the registry is not bound to it: its governor has to do that');
+  }
+
+  /** Whose word on what nobody holds the registry takes. */
+  async boundRollup(): Promise<string> {
+    return (await this.#parametersOf(await this.#oracleContract())).rollup();
   }
 
   /** Queue entries queued in a range of blocks, in order of index. */
@@ -186,15 +195,20 @@ export class L1Contracts {
     const [posted] = await this.#logs(oracle, 'RoundPosted', [roundNumber], this.#firstBlock, block);
     invariant(posted !== undefined, 'an accepted round was posted');
     const values = posted.round as unknown as RoundValuesStruct;
+    const parameters = await this.#parametersOf(oracle);
     // The oracle announces its first registry in its constructor, before the rollup exists.
+    const registry = await this.#registry(parameters, values.registryHash, block);
+    const segments = await this.#segmentsOf(parameters);
+    return riskRoundInputs(roundValuesFromStruct(values), registry, segments);
+  }
+
+  async #parametersOf(oracle: Contract): Promise<Contract> {
     this.#parameters ??= new Contract(
       await oracle.parameters(),
       PARAMETERS_ABI as InterfaceAbi,
       this.provider,
     );
-    const registry = await this.#registry(this.#parameters, values.registryHash, block);
-    const segments = await this.#segmentsOf(this.#parameters);
-    return riskRoundInputs(roundValuesFromStruct(values), registry, segments);
+    return this.#parameters;
   }
 
   async #registry(parameters: Contract, registryHash: string, block: number): Promise<Registry> {

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { network } from 'hardhat';
 import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
 import { type Registry, RISK_SMALL } from '#protocol/risk/registry.ts';
+import { L1Contracts } from '#sequencer/settlement/l1-contracts.ts';
 import { registryOf } from '#test/support/option-registry.ts';
 import {
   DAY_SEC,
@@ -12,6 +13,7 @@ import {
   START_PRICES,
 } from '#test/support/risk-oracle.ts';
 import { deployRollup, deployTestMock, type RollupFixture, restoreAfterEach } from '#test/support/rollup.ts';
+import { sizesOf } from '#test/support/settlement.ts';
 import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 
 /** A future, a call and its put. */
@@ -79,6 +81,22 @@ describe('a block from its expiry to its clearing, on L1', () => {
     expect(
       (await parameters.instruments()).every(({ expirySec: sec }: { expirySec: bigint }) => sec === 0n),
     ).to.equal(true);
+  });
+
+  it('is run by no sequencer before its registry is bound: the first retirement would stop it for ever', async () => {
+    const contracts = new L1Contracts(
+      fixture.connection.ethers.provider as never,
+      await rollup.rollup.getAddress(),
+      { shape: rollup.shape, tokenCount: 1, firstBlock: 0 },
+    );
+    const { domain, sizes } = sizesOf(fixture.chainId, await rollup.rollup.getAddress(), rollup.capacities);
+    let refusal: unknown;
+    await contracts.requireDeployed(sizes, domain).catch((error) => {
+      refusal = error;
+    });
+    expect(String(refusal)).to.include('not bound');
+    await fixture.parameters.bindRollup(rollup.rollup);
+    await contracts.requireDeployed(sizes, domain);
   });
 
   it('keeps its places while the rollup is not bound: the batch that says so is refused', async () => {

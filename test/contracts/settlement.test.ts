@@ -20,6 +20,7 @@ import {
   type OracleFixture,
   postHonestRound,
   reportAt,
+  signReports,
 } from '#test/support/risk-oracle.ts';
 import { type Look, settlementOf } from '#test/support/settlement-rounds.ts';
 
@@ -132,6 +133,23 @@ describe('RiskOracle: settlement of expiry blocks', function () {
       [0n, 0n],
       [0n, 0n, 0n, 0n],
     ]);
+  });
+
+  // A batch between the two times would trade, reduce-only flags or not, at limits signed before the price was known.
+  it('settles no round that is ahead of L1 while L1 has not reached the expiry', async () => {
+    await everyMinute(expirySec - 1_860n, expirySec - 1n);
+    const report = reportAt(state.lastRound + 1n, expirySec, BARS[31].closeMicros, [0n, 0n], SURFACE);
+    const { reports, signatures } = await signReports(
+      fixture,
+      fixture.signers.slice(0, 3).map((signer) => [signer, report] as const),
+    );
+    const { time } = fixture.connection.networkHelpers;
+    await time.setNextBlockTimestamp(expirySec - 1n);
+    await expect(fixture.oracle.postRound(reports, signatures))
+      .to.be.revertedWithCustomError(fixture.oracle, 'SettledBeforeExpiry')
+      .withArgs(0n, expirySec, expirySec - 1n);
+    await time.setNextBlockTimestamp(expirySec);
+    await expect(fixture.oracle.postRound(reports, signatures)).to.emit(fixture.oracle, 'BlockSettled');
   });
 
   it('says the same price in every later round, whatever the market does and is said of the block', async () => {

@@ -141,6 +141,11 @@ export class TestContracts extends L1Contracts {
     this.#known = known;
   }
 
+  /** The stub has no registry. */
+  override boundRollup(): Promise<string> {
+    return this.rollup.getAddress();
+  }
+
   override async tables(from: number, block: number): Promise<AcceptedTable[]> {
     const count = Number(await this.#oracle.acceptedCount({ blockTag: block }));
     const tables: AcceptedTable[] = [];

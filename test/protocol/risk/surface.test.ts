@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { FORWARD_MICROS_MAX, FORWARD_MICROS_MIN, leastVolPpmUp } from '#protocol/risk/option/domain.ts';
 import { forwardMoves, underlyingMoves } from '#protocol/risk/option/moves.ts';
 import { priceStrike } from '#protocol/risk/option/option-row.ts';
+import { medianDown } from '#protocol/risk/oracle-state.ts';
 import { isBlockSound, surfaceTolerance } from '#protocol/risk/surface.ts';
 
 const FORWARD = 102_400_000n;
@@ -50,6 +51,27 @@ describe('soundness of a surface', () => {
       const broken = sound.map((call, j) => (j === i ? { ...call, mark: call.mark + 100n } : call));
       expect(isBlockSound(0n, broken), `call ${i}`).to.equal(false);
     }
+  });
+
+  // A known limit: medians are taken value by value, so one signer of three chooses between the honest two at each strike.
+  it('is lost to one crossing signer where two honest ones differ by a point and a half of volatility', () => {
+    const forward = forwardMoves(97_000_000n, 30n * 86_400n, 41_943n);
+    const strikes = [95_060_000n, 97_000_000n, 98_940_000n];
+    const surfaceOf = (vols: readonly bigint[]) =>
+      strikes.map((strike, i) => {
+        const volsPpm = { same: vols[i], up: vols[i], down: vols[i] };
+        return {
+          strike,
+          mark: priceStrike({ strike, volsPpm }, forward, underlyingMoves(41_943n)).call.mark,
+        };
+      });
+    const [low, high, crossing] = [Array(3).fill(600_000n), Array(3).fill(615_000n), [1n, 8_000_000n, 1n]];
+    for (const honest of [low, high]) {
+      expect(isBlockSound(forward.forward, surfaceOf(honest))).to.equal(true);
+    }
+    const medians = strikes.map((_, i) => medianDown([low[i], high[i], crossing[i]]));
+    expect(medians).to.deep.equal([600_000n, 615_000n, 600_000n]);
+    expect(isBlockSound(forward.forward, surfaceOf(medians))).to.equal(false);
   });
 
   // Else the formula's own error could void a round of honest reports.

@@ -1,10 +1,11 @@
 import { expect } from 'chai';
 import { sizeOf } from '#protocol/account.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
+import type { MicrosPerLot } from '#protocol/units.ts';
 import type { EngineEvent } from '#sequencer/commands.ts';
 import { liquidationView } from '#sequencer/views.ts';
 import { hashOf, World } from '../../support/engine.ts';
-import { l1, marked, OTHER, PERP, ROOMY, SPOT, USD } from '../../support/ledger.ts';
+import { l1, marked, OTHER, PERP, ROOMY, SPOT, settledAt, THIRD, USD } from '../../support/ledger.ts';
 
 /** Events of one kind that `act` causes. */
 async function eventsOf<K extends EngineEvent['kind']>(world: World, kind: K, act: () => Promise<void>) {
@@ -93,6 +94,75 @@ describe('liquidation', () => {
       });
     });
     expect(events).to.deep.equal([]);
+  });
+
+  /** Account 1 long 10 of PERP and short 10 of OTHER, which move alike; 3 quotes both at `dollars` and 100. */
+  async function hedgedWorld(dollars: bigint, lots = 10n): Promise<World> {
+    const world = await World.open();
+    await world.fund({ 1: 250n, 2: 100_000n, 3: 100_000n });
+    hashOf(await world.order(2, 'sell', 10n, 100n));
+    hashOf(await world.order(1, 'buy', 10n, 100n));
+    hashOf(await world.order(2, 'buy', 10n, 100n, { instrumentId: OTHER }));
+    hashOf(await world.order(1, 'sell', 10n, 100n, { instrumentId: OTHER }));
+    await world.settle();
+    hashOf(await world.order(3, 'buy', lots, dollars));
+    hashOf(await world.order(3, 'sell', lots, 100n, { instrumentId: OTHER }));
+    return world;
+  }
+
+  it('closes both legs of a hedge, of which either alone would raise the margin', async () => {
+    const world = await hedgedWorld(76n);
+    // At 76 equity is 10 and MM 48.96; with one leg less the other alone asks for 130 or more.
+    const events = await eventsOf(world, 'liquidation', () => world.round(marked(76n)));
+    expect(events.map(({ instrumentId, isShort }) => [instrumentId, isShort])).to.deep.equal([
+      [PERP, false],
+      [OTHER, true],
+    ]);
+    expect(events[0].closedLots).to.equal(events[1].closedLots);
+    expect((await marginNow(world, 1)).health).to.not.equal('liquidatable');
+    expect(await world.engine.read((state) => state.isLiquidationDue)).to.equal(false);
+    await world.settle();
+  });
+
+  it('closes as much of a hedge as its counterparties take', async () => {
+    const world = await hedgedWorld(76n, 4n);
+    const events = await eventsOf(world, 'liquidation', () => world.round(marked(76n)));
+    expect(events.map(({ closedLots }) => closedLots)).to.deep.equal([4n, 4n]);
+    expect([await sizeNow(world, 1), await sizeNow(world, 1, OTHER)]).to.deep.equal([6n, -6n]);
+    expect(await world.engine.read((state) => state.isLiquidationDue)).to.equal(true);
+  });
+
+  it('finds room for a hedge and both its counterparties while settlements wait', async () => {
+    const world = await World.open({ capacity: { ...ROOMY, accounts: 3 } });
+    await world.fund({ 1: 250n, 2: 100_000n, 3: 100_000n, 4: 100_000n, 5: 1_000n, 6: 1_000n });
+    const trade = async (buyer: number, seller: number, lots: bigint, instrumentId: number) => {
+      hashOf(await world.order(seller, 'sell', lots, 100n, { instrumentId }));
+      hashOf(await world.order(buyer, 'buy', lots, 100n, { instrumentId }));
+    };
+    await trade(1, 2, 10n, PERP);
+    await trade(2, 1, 10n, OTHER);
+    await trade(5, 6, 1n, THIRD);
+    await world.settle();
+    hashOf(await world.order(3, 'buy', 10n, 76n));
+    hashOf(await world.order(4, 'sell', 10n, 100n, { instrumentId: OTHER }));
+    const round = settledAt({ [THIRD]: 100n }, { [PERP]: { mark: (76n * USD) as MicrosPerLot } });
+    const events = await eventsOf(world, 'liquidation', () => world.round(round));
+    expect(events).to.have.length(2);
+    expect(events[0].batchNumber).to.equal(events[1].batchNumber);
+    await world.settle();
+    expect(await sizeNow(world, 5, THIRD)).to.equal(0n);
+  });
+
+  it('leaves a hedge alone while nobody takes one of its legs', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 250n, 2: 100_000n, 3: 100_000n });
+    hashOf(await world.order(2, 'sell', 10n, 100n));
+    hashOf(await world.order(1, 'buy', 10n, 100n));
+    hashOf(await world.order(2, 'buy', 10n, 100n, { instrumentId: OTHER }));
+    hashOf(await world.order(1, 'sell', 10n, 100n, { instrumentId: OTHER }));
+    await world.settle();
+    hashOf(await world.order(3, 'buy', 10n, 76n));
+    expect(await eventsOf(world, 'liquidation', () => world.round(marked(76n)))).to.deep.equal([]);
   });
 
   it('does nothing in a jump round and resumes in the next', async () => {
