@@ -26,8 +26,8 @@ contract MarginRollup is L1Operations {
     uint256 private constant UNPROVED_SEC_MAX = 10 minutes;
 
     uint256 private constant OPERATION_WORDS = 4;
-    /// @dev BatchWords.STATEMENT_PREFIX + HEADER_WORDS, as a number because a sum is computed at every use.
-    uint256 private constant FIRST_EVENT = 17;
+    /// @dev For unchecked blocks: elsewhere the sum would be checked again at every use.
+    uint256 private constant FIRST_EVENT = BatchWords.STATEMENT_PREFIX + HEADER_WORDS;
     /// @dev No account: indices have 24 bits.
     uint256 private constant NO_ACCOUNT = type(uint256).max;
 
@@ -312,7 +312,7 @@ contract MarginRollup is L1Operations {
         L1Queue.Bounds memory bounds = _queue.bounds;
         if (count == 0) return bounds.head;
         for (uint256 i = 0; i < count; ++i) {
-            uint256 outcomeWord = statement[FIRST_EVENT + OPERATION_WORDS * i + 3];
+            uint256 outcomeWord = statement[_outcomeAt(i)];
             (uint256 word, uint256 feeUnits) = _queue.remove(bounds.head);
             bool isAllowed;
             (isAllowed, movements[i]) = _applyOperation(word, EventWords.outcome(outcomeWord));
@@ -401,6 +401,13 @@ contract MarginRollup is L1Operations {
 
     function _isDepositOf(uint256 word, uint256 accountIndex) private pure returns (bool) {
         return L1Queue.kindOf(word) == L1Queue.DEPOSIT && L1Queue.accountOf(word) == accountIndex;
+    }
+
+    function _outcomeAt(uint256 operation) private pure returns (uint256) {
+        // Fewer than 2^32 operations cannot overflow.
+        unchecked {
+            return FIRST_EVENT + OPERATION_WORDS * operation + 3;
+        }
     }
 
     function _withdrawalsAt(BatchSize memory size) private pure returns (uint256) {
