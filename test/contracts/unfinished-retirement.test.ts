@@ -68,6 +68,16 @@ describe('MarginRollup, a retirement that the registry was not told of', () => {
     expect([await bounds(), await told()]).to.deep.equal([[tail, tail], [ID]]);
   });
 
+  it('costs a batch that serves the queue next to nothing: the registry is paid for by who has it told', async () => {
+    const gasOf = async (retirement: bigint): Promise<number> => {
+      await request();
+      const sent = await fixture.submit({ body: { outcomes: [outcome(true)], retirement } });
+      return Number((await sent.wait())?.gasUsed);
+    };
+    const without = await gasOf(0n);
+    expect((await gasOf(BigInt(ID))) - without).to.be.within(1, 1_500);
+  });
+
   it('outlives whatever else is written beside it, and takes nothing of that away', async () => {
     await fixture.submit(BATCH);
     await request();
