@@ -3,9 +3,9 @@
  * data, which would be the price if it were higher. Rollup, vault and oracle are the real ones. The verifier is a real
  * one that does all its work and then says yes (6 gas more), and the proof is points of its key, as gas does not
  * depend on the proof; the oracle's own proofs are taken unseen, as a batch only reads what was accepted. Seven of nine
- * words of an account are full, which is the worst case of data. Prints JSON.
+ * words of an account are full, which is the worst case of data. A batch that retires an instrument leaves the registry's
+ * part to a transaction of its own, which is measured too. Prints JSON.
  */
-import { network } from 'hardhat';
 import type { BatchProof } from '#protocol/batch/batch.ts';
 import { accountWordCount, encodeSubmitBatch } from '#protocol/batch/calldata.ts';
 import {
@@ -15,21 +15,17 @@ import {
   STANDARD_SHAPE,
   TINY_SHAPE,
 } from '#protocol/limits.ts';
-import { DEFAULT_REGISTRY } from '#protocol/risk/default-registry.ts';
-import { instrumentStruct } from '#protocol/risk/oracle-structs.ts';
-import { deployOracle, type OracleFixture, postHonestRound, reportAt } from '#test/support/risk-oracle.ts';
+import { EXPIRING_IDS, ExpiringBlock } from '#test/support/expiring-block.ts';
 import { riskProver } from '#test/support/risk-prover.ts';
 import {
   type BodyChoice,
   deployRollup,
-  deployTestMock,
   outcome,
   type RollupFixture,
   USDC,
   WBTC,
   WETH,
 } from '#test/support/rollup.ts';
-import { UNCHECKED_PROOF } from '#test/support/unchecked-proof.ts';
 import { pointsOf, yesVerifier } from './yes-verifier.ts';
 
 const FULL_WORD = BigInt(`0x${'a7'.repeat(31)}`);
@@ -53,22 +49,6 @@ function touchedAccounts(count: number): bigint[] {
   return Array.from({ length: count }, (_, account) => [BigInt(account + 2), ...row.slice(1)]).flat();
 }
 
-/** Posts and proves the next round, so that it is the newest table. */
-async function acceptRound({ oracle, connection }: OracleFixture): Promise<void> {
-  const { lastRound } = await oracle.clock();
-  const timeSec = BigInt(await connection.networkHelpers.time.latest()) + 1n;
-  const { struct } = await postHonestRound(prices, reportAt(lastRound + 1n, timeSec));
-  const listed = DEFAULT_REGISTRY.map(instrumentStruct);
-  const segment = {
-    listed,
-    endHash: lastRound + 1n,
-    commitment: 1n,
-    isSurfaceSound: true,
-    proof: UNCHECKED_PROOF,
-  };
-  await oracle.proveRound(struct, [segment]);
-}
-
 async function measure(
   fixture: RollupFixture,
   name: string,
@@ -76,7 +56,7 @@ async function measure(
   proof: BatchProof,
   sizeIndex = 0,
 ): Promise<Row> {
-  await acceptRound(prices);
+  await block.round(BigInt(await fixture.nowSec()) + 1n);
   const choice = { body, sizeIndex, feesMicros: 12_345n, hasTrades: true };
   const submission = { ...(await fixture.submission(choice)), proof };
   const input = encodeSubmitBatch(submission);
@@ -87,10 +67,10 @@ async function measure(
   return { name, calldataBytes: input.length, paidGas, floorGas };
 }
 
-const connection = await network.connect();
-const permissive = await deployTestMock(connection, 'PermissiveVerifier');
-const prices = await deployOracle({ connection, verifier: () => permissive.getAddress() });
-await acceptRound(prices);
+const block = await ExpiringBlock.deploy();
+await block.watch();
+await block.round(block.expirySec);
+const { connection, oracle, parameters } = block.fixture;
 const prover = await riskProver('circuits/main/risk-tiny.circom', TINY_SHAPE);
 const verifier = await yesVerifier(prover);
 const fixture = await deployRollup({
@@ -98,9 +78,10 @@ const fixture = await deployRollup({
   capacity: SMALL_BATCH,
   larger: [{ capacity: MEDIUM_BATCH, circuitHash: MEDIUM_CIRCUIT_HASH }],
   tokens: [USDC, WBTC, WETH].map((token) => ({ ...token, outflowFloorUnits: 4n })),
-  oracle: { connection, contract: prices.oracle },
+  oracle: { connection, contract: oracle },
   verifier,
 });
+await parameters.bindRollup(fixture.rollup);
 const proof = pointsOf(prover.key.verificationKey);
 
 const [owner, other] = fixture.signers;
@@ -164,12 +145,17 @@ rows.push(
 const liquidated: number[] = [];
 for (const signer of fixture.signers.slice(2, 4)) liquidated.push(await fixture.open(signer));
 await fixture.serveQueue();
-const everyRow = async (name: string, served: readonly [bigint, bigint], sizeIndex = 0) => {
+const everyRow = async (
+  name: string,
+  served: readonly [bigint, bigint],
+  { sizeIndex = 0, retirement = 0n } = {},
+) => {
   await queueDeposits();
   const body = {
     outcomes: [outcome(true, 500_000_000n), outcome(true, 50n)],
     withdrawals: withdrawals(...served),
     liquidations: liquidationsOf(liquidated, fixture.capacities[sizeIndex]),
+    retirement,
     accounts,
   };
   rows.push(await measure(fixture, name, body, proof, sizeIndex));
@@ -177,26 +163,50 @@ const everyRow = async (name: string, served: readonly [bigint, bigint], sizeInd
 await everyRow('every row used: 2 deposits, 2 withdrawals, 4 liquidations', [6_000_000n, 1n]);
 await everyRow('the same with withdrawals beyond the outflow limit', [1_000_000_000n, 100n]);
 rows.push(await measure(fixture, 'medium: trades only', { accounts }, proof, 1));
-await everyRow('medium, every row used: 2 deposits, 2 withdrawals, 16 liquidations', [6_000_000n, 1n], 1);
+await everyRow('medium, every row used: 2 deposits, 2 withdrawals, 16 liquidations', [6_000_000n, 1n], {
+  sizeIndex: 1,
+});
+/** The transaction by which anyone has the registry told. */
+const finishRetirement = async (name: string) => {
+  const sent = await fixture.as(other).finishRetirement();
+  const input = Buffer.from(sent.data.slice(2), 'hex');
+  const paidGas = Number((await sent.wait()).gasUsed);
+  const tokens = input.reduce((sum, byte) => sum + (byte === 0 ? 1 : 4), 0);
+  rows.push({ name, calldataBytes: input.length, paidGas, floorGas: TRANSACTION_GAS + 10 * tokens });
+};
+const [future, call, put] = EXPIRING_IDS.map(BigInt);
+rows.push(await measure(fixture, 'trades and a retirement', { retirement: future, accounts }, proof));
+await finishRetirement('finishing the retirement of a future');
+await everyRow('every row used and a retirement', [6_000_000n, 1n], { retirement: call });
+await finishRetirement('finishing the retirement of a call');
+await everyRow('medium, every row used and a retirement', [6_000_000n, 1n], {
+  sizeIndex: 1,
+  retirement: put,
+});
+await finishRetirement('finishing the retirement of a put');
 // Two owners, three tokens, no slot of a deposit to give back.
-await fixture.deposit(owner, first, 2, 50n);
-await fixture.serveQueue();
-await fixture
-  .as(owner)
-  .requestWithdrawal(first, 0, 300_000_000n, { value: await fixture.rollup.queueFeeWei() });
-await fixture.as(other).requestWithdrawal(second, 1, 40n, { value: await fixture.rollup.queueFeeWei() });
-rows.push(
-  await measure(
-    fixture,
-    'every row used: 2 forced withdrawals, 2 withdrawals, all beyond the outflow limit, 4 liquidations',
-    {
-      outcomes: [outcome(true, 300_000_000n), outcome(true, 40n)],
-      withdrawals: [BigInt(first) | (2n << 24n) | (45n << 28n), BigInt(second) | (1n << 24n) | (20n << 28n)],
-      liquidations: liquidationsOf(liquidated),
-      accounts,
-    },
-    proof,
-  ),
-);
+const allBeyondLimit = async (name: string, share: bigint, retirement = 0n) => {
+  await fixture.deposit(owner, first, 2, 50n);
+  await fixture.serveQueue();
+  const [dollars, lots, left] = [300_000_000n / share, 40n / share, 20n / share];
+  const request = async (signer: typeof owner, account: number, tokenId: number, units: bigint) => {
+    const value = await fixture.rollup.queueFeeWei();
+    await fixture.as(signer).requestWithdrawal(account, tokenId, units, { value });
+  };
+  await request(owner, first, 0, dollars);
+  await request(other, second, 1, lots);
+  const body = {
+    outcomes: [outcome(true, dollars), outcome(true, lots)],
+    withdrawals: [BigInt(first) | (2n << 24n) | (45n << 28n), BigInt(second) | (1n << 24n) | (left << 28n)],
+    liquidations: liquidationsOf(liquidated),
+    retirement,
+    accounts,
+  };
+  rows.push(await measure(fixture, name, body, proof));
+};
+const DEAREST =
+  'every row used: 2 forced withdrawals, 2 withdrawals, all beyond the outflow limit, 4 liquidations';
+await allBeyondLimit(DEAREST, 1n);
+await allBeyondLimit(`the same and a retirement`, 2n, future);
 await prover.close();
 console.log(JSON.stringify({ question: 'L1 gas of a batch', hardfork: 'osaka', rows }, null, 2));

@@ -85,7 +85,6 @@ async function runApart(load: Load): Promise<Run> {
   return (await json(child.stdout)) as Run;
 }
 
-
 async function measure(load: Omit<Load, 'ms'>) {
   await runApart({ ...load, ms: WARM_UP_MS });
   const [rates, cpuRates, middles, tails]: number[][] = [[], [], [], []];

@@ -26,8 +26,8 @@ contract MarginRollup is L1Operations {
     uint256 private constant UNPROVED_SEC_MAX = 10 minutes;
 
     uint256 private constant OPERATION_WORDS = 4;
-    /// @dev BatchWords.STATEMENT_PREFIX + HEADER_WORDS, as a number because a sum is computed at every use.
-    uint256 private constant FIRST_EVENT = 17;
+    /// @dev For unchecked blocks: elsewhere the sum would be checked again at every use.
+    uint256 private constant FIRST_EVENT = BatchWords.STATEMENT_PREFIX + HEADER_WORDS;
     /// @dev No account: indices have 24 bits.
     uint256 private constant NO_ACCOUNT = type(uint256).max;
 
@@ -93,6 +93,22 @@ contract MarginRollup is L1Operations {
             revert InvalidBatchProof(batchNumber + 1);
         }
         _apply(header, size, statement);
+    }
+
+    // RETIREMENT
+
+    /// @notice Tells the registry which settled instrument a batch proved to be held by nobody. For anyone and at any
+    /// time, also in a frozen rollup; until then no other batch can retire.
+    function finishRetirement() external {
+        uint256 instrumentId = _queue.bounds.retiredInstrument;
+        if (instrumentId == 0) revert NothingRetired();
+        _queue.bounds.retiredInstrument = 0;
+        IRegistryHolder(address(oracle)).parameters().retire(instrumentId);
+    }
+
+    /// @notice What finishRetirement would tell, 0 for nothing.
+    function unfinishedRetirement() external view returns (uint256 instrumentId) {
+        return _queue.bounds.retiredInstrument;
     }
 
     // SUBMITTER
@@ -290,29 +306,34 @@ contract MarginRollup is L1Operations {
         (batchNumber, batchTimeSec, acceptedIndex) = (number, header.batchTimeSec, header.acceptedIndex);
         stateRoot = header.newStateRoot;
         uint256[] memory movements = new uint256[](header.l1OperationCount + size.withdrawals);
-        uint64 newQueueHead = _applyOperations(header.l1OperationCount, statement, movements);
+        uint256 newQueueHead = _applyQueue(header.l1OperationCount, statement[_retirementAt(size)], statement, movements);
         bool hasMovements = _applyWithdrawals(header.l1OperationCount, size, statement, movements);
         _tellLiquidations(number, size, statement);
         uint256 incomeMicros = uint256(header.feesMicros) + header.penaltiesMicros;
         if (hasMovements || incomeMicros + header.fundPaymentsMicros > 0) {
             vault.book(movements, incomeMicros, header.fundPaymentsMicros);
         }
-        uint256 retiredInstrument = statement[_retirementAt(size)];
-        if (retiredInstrument != 0) IRegistryHolder(address(oracle)).parameters().retire(retiredInstrument);
         emit BatchAccepted(number, header.newStateRoot, header.batchTimeSec, header.acceptedIndex, newQueueHead);
     }
 
+    /// @dev What the batch retires is only noted: the registry is told in a transaction of its own.
     /// @param movements gets what each operation means for the vault; zero for nothing
     /// @return newHead of the queue
-    function _applyOperations(
+    function _applyQueue(
         uint256 count,
+        uint256 retirementWord,
         uint256[] memory statement,
         uint256[] memory movements
-    ) private returns (uint64 newHead) {
+    ) private returns (uint256 newHead) {
         L1Queue.Bounds memory bounds = _queue.bounds;
-        if (count == 0) return bounds.head;
+        if (retirementWord != 0) {
+            if (bounds.retiredInstrument != 0) revert RetirementUnfinished(bounds.retiredInstrument);
+            bounds.retiredInstrument = EventWords.retiredInstrument(retirementWord);
+        } else if (count == 0) {
+            return bounds.head;
+        }
         for (uint256 i = 0; i < count; ++i) {
-            uint256 outcomeWord = statement[FIRST_EVENT + OPERATION_WORDS * i + 3];
+            uint256 outcomeWord = statement[_outcomeAt(i)];
             (uint256 word, uint256 feeUnits) = _queue.remove(bounds.head);
             bool isAllowed;
             (isAllowed, movements[i]) = _applyOperation(word, EventWords.outcome(outcomeWord));
@@ -401,6 +422,13 @@ contract MarginRollup is L1Operations {
 
     function _isDepositOf(uint256 word, uint256 accountIndex) private pure returns (bool) {
         return L1Queue.kindOf(word) == L1Queue.DEPOSIT && L1Queue.accountOf(word) == accountIndex;
+    }
+
+    function _outcomeAt(uint256 operation) private pure returns (uint256) {
+        // Fewer than 2^32 operations cannot overflow.
+        unchecked {
+            return FIRST_EVENT + OPERATION_WORDS * operation + 3;
+        }
     }
 
     function _withdrawalsAt(BatchSize memory size) private pure returns (uint256) {

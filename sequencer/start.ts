@@ -66,7 +66,7 @@ export interface Sequencer {
   syncL1(): Promise<void>;
   /** Seals the open batch now. */
   seal(): Promise<void>;
-  /** Sends every proved batch that L1 can take; resolves when nothing is left to send now. */
+  /** Sends every proved batch that L1 can take and tells the registry what they retired; resolves when nothing is left to send now. */
   submit(): Promise<void>;
   /** Resolves when every sealed batch has its proof. */
   proven(): Promise<void>;
@@ -175,7 +175,7 @@ class RunningSequencer implements Sequencer {
     for (;;) {
       const outcome = await this.#submitter.submitNext();
       if (outcome.kind === 'waiting') return;
-      if (outcome.kind === 'submitted') continue;
+      if (outcome.kind === 'submitted' || outcome.kind === 'retired') continue;
       if (!isMissedWindow(outcome.rejection)) {
         this.#report(new Error(`${outcome.rejection.message} ${JSON.stringify(outcome.rejection.data)}`));
         return;

@@ -115,6 +115,10 @@ interface IMarginRollup {
     error BadOutcome(uint64 queueIndex, uint256 outcomeWord);
     error OutcomeWithoutOperation(uint256 outcomeWord);
     error UnknownAccount(uint256 accountIndex);
+    /// @notice The registry knows of every instrument that a batch retired.
+    error NothingRetired();
+    /// @notice The registry must be told of this one first: finishRetirement.
+    error RetirementUnfinished(uint256 instrumentId);
     error NoFees(address payee);
     error NoWaitingOperation(uint64 queueIndex);
 }

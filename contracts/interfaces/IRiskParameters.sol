@@ -10,6 +10,6 @@ interface IRiskParameters {
     function isSigner(address account) external view returns (bool);
 
     /// @notice Nobody holds this settled instrument any more: its place may be used again once that is so of all its block.
-    /// @dev Only of the bound rollup, when a batch proved it. Saying it twice changes nothing.
+    /// @dev Only of the bound rollup, once a batch proved it. Saying it twice changes nothing.
     function retire(uint256 instrumentId) external;
 }

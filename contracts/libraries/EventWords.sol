@@ -45,6 +45,12 @@ library EventWords {
         return word & ACCOUNT_MASK;
     }
 
+    /// @notice instrumentId:20
+    function retiredInstrument(uint256 word) internal pure returns (uint24 instrumentId) {
+        _requireWidth(word, 20);
+        return uint24(word);
+    }
+
     /// @notice An amount at its token's place in a pending word: quote:80 · lots1:47 · lots2:47 · lots3:47
     function pending(uint256 tokenId, uint256 amount) internal pure returns (uint256) {
         return tokenId == 0 ? amount : amount << (80 + 47 * (tokenId - 1));

@@ -37,13 +37,16 @@ library L1Queue {
     /// @dev One storage slot.
     struct Bounds {
         /// @dev Index of the oldest waiting operation; equals `tail` when none waits.
-        uint64 head;
-        uint64 tail;
+        uint48 head;
+        uint48 tail;
         uint40 lastDueNetSec;
         /// @dev L1 time at which the queue stopped for good; 0 while it runs. Here because it is read with the rest.
         uint40 frozenAtSec;
         /// @dev Fees of served operations, which the submitter has not taken yet. Here because a batch writes it anyway.
         uint48 earnedFeeUnits;
+        /// @dev What a batch retired and the registry was not told yet; 0 for nothing. Here because a batch that serves
+        /// the queue writes it anyway: what the registry does with it would not fit in the gas of a full one.
+        uint24 retiredInstrument;
     }
 
     struct Queue {
@@ -88,7 +91,8 @@ library L1Queue {
         due = uint40(block.timestamp - pausedSec + DEADLINE_SEC);
         uint40 spaced = queue.bounds.lastDueNetSec + uint40(DUE_SPACING_SEC);
         if (due < spaced) due = spaced;
-        index = queue.bounds.tail;
+        uint48 tail = queue.bounds.tail;
+        index = tail;
         queue.entries[index] = Entry({
             word: word,
             dueNetSec: due,
@@ -96,7 +100,7 @@ library L1Queue {
             pausedBeforeSec: uint32(pausedSec),
             feeUnits: uint32(feeUnits(queue))
         });
-        queue.bounds.tail = index + 1;
+        queue.bounds.tail = tail + 1;
         queue.bounds.lastDueNetSec = due;
     }
 

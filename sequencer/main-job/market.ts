@@ -109,7 +109,7 @@ export class Market {
   /**
    * The last half hour of an expiry, in which nobody trades: the oracle speaks, and only the round that settles the
    * block is proved. Then every position becomes cash, whatever nobody holds any more is retired on L1, and the block
-   * is emptied for the next expiry.
+   * is emptied for the next expiry once the registry knows.
    */
   async expire(expiry: PlannedExpiry): Promise<void> {
     const { chain, rounds, sequencer } = this.#world;
@@ -124,6 +124,7 @@ export class Market {
     await sequencer.syncL1();
     await this.#retireAll(round.table);
     await this.#waitUntil((_, notFinal) => notFinal === 0);
+    await this.#untilRegistryKnows();
     await rounds.clearBlock(block.blockPlace);
     await chain.mine(1);
     await sequencer.syncL1();
@@ -158,6 +159,13 @@ export class Market {
       await chain.mine(1);
       await sequencer.syncL1();
     }
+  }
+
+  /** The sequencer tells it by itself, when it has no batch to send. */
+  async #untilRegistryKnows(): Promise<void> {
+    const { contracts, failed } = this.#world;
+    while ((await contracts.unfinishedRetirement('latest')) !== 0)
+      await Promise.race([failed, new Promise((resolve) => setTimeout(resolve, WAIT_MS))]);
   }
 
   /** An account for whoever reads the terminal. */

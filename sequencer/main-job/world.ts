@@ -45,6 +45,8 @@ export interface World {
   readonly roles: Roles;
   readonly deployment: Deployment;
   readonly domain: SigningDomain;
+  /** What the sequencer reads of the contracts. */
+  readonly contracts: L1Contracts;
   readonly oracles: OracleSigners;
   readonly rounds: RoundKeeper;
   readonly sequencer: Sequencer;
@@ -109,6 +111,11 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
   // A new chain is a new ledger: what an earlier run left belongs to a rollup that is gone.
   const store = await PgliteStore.openEmpty(join(folder, 'ledger'));
   stops.push(() => store.close());
+  const contracts = new L1Contracts(chain.provider, deployment.rollup, {
+    shape: STANDARD_SHAPE,
+    tokenCount: deployment.tokens.length,
+    firstBlock: deployment.l1Block,
+  });
   const sequencer = await startSequencer({
     config: {
       ...ENGINE_DEFAULTS,
@@ -133,11 +140,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
         }),
     },
     l1: {
-      contracts: new L1Contracts(chain.provider, deployment.rollup, {
-        shape: STANDARD_SHAPE,
-        tokenCount: deployment.tokens.length,
-        firstBlock: deployment.l1Block,
-      }),
+      contracts,
       signer: roles.submitter,
       // A chain of one node on this machine has no reorganisations.
       depths: { round: 0, deposit: 0, final: 0 },
@@ -156,6 +159,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     roles,
     deployment,
     domain,
+    contracts,
     oracles,
     rounds,
     sequencer,

@@ -34,6 +34,8 @@ export const ROLLUP_ABI = [
   'function stateRoot() view returns (uint256)',
   'function queueBounds() view returns (uint64 head, uint64 tail)',
   'function accountWords() view returns (uint256)',
+  'function unfinishedRetirement() view returns (uint256 instrumentId)',
+  'function finishRetirement()',
   'function batchSize(uint256) view returns (tuple(address verifier, uint16 accounts, uint16 l1Operations, uint16 withdrawals, uint16 liquidations, uint256 circuitHash))',
   'error NotSubmitter(address caller)',
   'error NotTopLevelCall(address caller)',
@@ -56,6 +58,11 @@ export const ROLLUP_ABI = [
   'error BadOutcome(uint64 queueIndex, uint256 outcomeWord)',
   'error ServedBeyondLiquidity(uint256 tokenId, uint256 servedUnits, uint256 availableUnits)',
   'error ShortWithLiquidityLeft(uint256 tokenId, uint256 servedUnits, uint256 availableUnits)',
+  'error RetirementUnfinished(uint256 instrumentId)',
+  'error NothingRetired()',
+  'error NotRollup(address caller)',
+  'error NotExpired(uint256 id)',
+  'error UnknownInstrument(uint256 id)',
 ];
 const VAULT_ABI = [
   'function conservation(uint256) view returns (tuple(uint256 heldUnits, uint256 claimsUnits, uint256 queuedUnits, int256 liquidUnits, uint256 fundBookedMicros, uint256 fundHeldMicros))',
@@ -158,6 +165,11 @@ export class L1Contracts {
 
   async stateRoot(block: number | 'latest'): Promise<bigint> {
     return this.rollup.stateRoot({ blockTag: block });
+  }
+
+  /** What an accepted batch retired and the registry was not told yet; 0 for nothing. */
+  async unfinishedRetirement(block: number | 'latest'): Promise<number> {
+    return Number(await this.rollup.unfinishedRetirement({ blockTag: block }));
   }
 
   async accepted(batchNumber: number, toBlock: number): Promise<AcceptedBatchEvent | undefined> {

@@ -24,10 +24,14 @@ export interface SubmitterOptions {
   readonly pollMs: number;
 }
 
-/** What one turn did. 'refused' carries the contract's error; 'waiting' means there is nothing to send yet. */
+/**
+ * What one turn did. 'refused' carries the contract's error; 'waiting' means there is nothing to send yet; 'retired' that
+ * the registry knows what the last retiring batch said.
+ */
 export type SubmissionOutcome =
   | { readonly kind: 'waiting' }
   | { readonly kind: 'submitted'; readonly batchNumber: number; readonly l1TxHash: string }
+  | { readonly kind: 'retired'; readonly instrumentId: number }
   | { readonly kind: 'refused'; readonly batchNumber: number; readonly rejection: Rejection };
 
 /** The batch itself is right, its moment has passed: executed again at the newest round it will be taken. */
@@ -43,6 +47,8 @@ export const isMissedWindow = (rejection: Rejection): boolean =>
   WINDOW_ERRORS.includes(String(rejection.data.error));
 
 const GAS_MARGIN_PERCENT = 120n;
+/** It always does the same, 77,000 at most; a node that estimates behind what is pending would call a second one void. */
+const FINISHING_GAS = 120_000n;
 /** A replacement must raise both fees by at least 10 %. */
 const FEE_BUMP_PERCENT = 125n;
 const FEE_BUMPS_MAX = 6;
@@ -52,6 +58,10 @@ export class BatchSubmitter {
   readonly #store: LedgerStore;
   readonly #l1: L1Contracts;
   readonly #options: SubmitterOptions;
+  /** The last that finished a retirement. It may wait under a nonce that another transaction needs. */
+  #finishing: Transaction | undefined;
+  /** A dearer one waits under its nonce, as an earlier life may have left it. */
+  #isOutbid = false;
 
   constructor(engine: Engine, store: LedgerStore, l1: L1Contracts, options: SubmitterOptions) {
     this.#engine = engine;
@@ -60,12 +70,17 @@ export class BatchSubmitter {
     this.#options = options;
   }
 
-  /** Sends the next batch if it is proved and L1 has all before it. @throws L1Conflict */
+  /**
+   * Sends the next batch if it is proved and L1 has all before it. The registry is told of a retirement when no batch is
+   * ready, for batches have a window; or when the next one retires as well, for L1 would not take it before.
+   * @throws L1Conflict
+   */
   async submitNext(): Promise<SubmissionOutcome> {
     // All of one block: our own batch, mined between two questions, would look like another's, or like one too late.
     const block = await this.#l1.provider.getBlockNumber();
     const accepted = await this.#l1.batchNumber(block);
     const root = await this.#l1.stateRoot(block);
+    const unfinished = await this.#l1.unfinishedRetirement(block);
     const batchNumber = accepted + 1;
     const entry = await this.#engine.read((state) => {
       const last = state.batches.get(accepted);
@@ -74,12 +89,14 @@ export class BatchSubmitter {
       }
       return state.batches.get(batchNumber);
     });
-    if (entry === undefined || entry.proof === undefined || entry.status === 'sealed')
-      return { kind: 'waiting' };
+    const isReady = entry !== undefined && entry.proof !== undefined && entry.status !== 'sealed';
+    if (unfinished !== 0 && (!isReady || entry.sealed?.content.retiredInstrument !== 0))
+      return this.#finishRetirement(unfinished, batchNumber);
+    if (!isReady) return { kind: 'waiting' };
     const sent = await this.#lookForOwn(entry);
     if (sent?.kind === 'mined') return this.#finish(entry, sent.receipt);
     const input = hexlify(encodeSubmitBatch(this.#submission(entry)));
-    const refusal = await this.#preflight(entry, input, block);
+    const refusal = await this.#preflight(`batch ${batchNumber}`, batchNumber, input, block);
     // What waits may yet be taken, unless its moment has passed at a block that has not taken it: then it never will.
     if (refusal !== undefined && (sent === undefined || isMissedWindow(refusal))) {
       return { kind: 'refused', batchNumber, rejection: refusal };
@@ -87,6 +104,37 @@ export class BatchSubmitter {
     const receipt = await this.#send(entry, input, sent?.intents ?? []);
     if (receipt === undefined) return { kind: 'waiting' };
     return this.#finish(entry, receipt);
+  }
+
+  /**
+   * Has the registry told of a retired instrument. No transaction is written down: any of them, a stranger's too, may be the one
+   * that does it, and L1 says whether it was done.
+   */
+  async #finishRetirement(instrumentId: number, batchNumber: number): Promise<SubmissionOutcome> {
+    const data = this.#l1.rollup.interface.encodeFunctionData('finishRetirement');
+    // The nonce comes first: should an earlier one of ours be mined while we ask, ours of now cannot be.
+    const nonce = await this.#minedNonces();
+    if ((await this.#l1.unfinishedRetirement('latest')) !== instrumentId)
+      return { kind: 'retired', instrumentId };
+    const what = `the end of the retirement of ${instrumentId}`;
+    const rejection = await this.#preflight(what, batchNumber, data, 'latest');
+    if (rejection?.data.error === 'NothingRetired') return { kind: 'retired', instrumentId };
+    if (rejection !== undefined) return { kind: 'refused', batchNumber, rejection };
+    // Nothing here is urgent: its price rises with what blocks ask for, or above what waits in its place.
+    const { maxFeePerGas } = await this.#l1.provider.getFeeData();
+    const isEnough =
+      this.#finishing?.nonce === nonce && (this.#finishing.maxFeePerGas ?? 0n) >= (maxFeePerGas ?? 0n);
+    if (!isEnough || this.#isOutbid) {
+      const replaced = await this.#waitingUnder(nonce, batchNumber);
+      this.#finishing = await this.#signed(data, FINISHING_GAS, nonce, replaced);
+    }
+    invariant(this.#finishing !== undefined, 'there is one to send');
+    this.#isOutbid = (await this.#broadcast(this.#finishing.serialized)) === 'outbid';
+    // Not longer than for one receipt: a batch that becomes ready meanwhile goes first.
+    const isTold = await this.#poll(async () =>
+      (await this.#l1.unfinishedRetirement('latest')) === instrumentId ? undefined : true,
+    );
+    return isTold === true ? { kind: 'retired', instrumentId } : { kind: 'waiting' };
   }
 
   #submission(entry: BatchEntry) {
@@ -101,7 +149,12 @@ export class BatchSubmitter {
   }
 
   /** Asks the contract as it was after a block, without sending. */
-  async #preflight(entry: BatchEntry, data: string, blockTag: number): Promise<Rejection | undefined> {
+  async #preflight(
+    what: string,
+    batchNumber: number,
+    data: string,
+    blockTag: number | 'latest',
+  ): Promise<Rejection | undefined> {
     const { rollup, provider } = this.#l1;
     try {
       await provider.call({
@@ -116,8 +169,8 @@ export class BatchSubmitter {
       if (raw === undefined) throw error;
       // Empty where the contract said nothing, such as out of gas.
       const parsed = raw === '0x' ? null : rollup.interface.parseError(raw);
-      return reject('l1-refused', `L1 would refuse batch ${entry.number}: ${parsed?.name ?? raw}`, {
-        batchNumber: entry.number,
+      return reject('l1-refused', `L1 would refuse ${what}: ${parsed?.name ?? raw}`, {
+        batchNumber,
         error: parsed?.name ?? raw,
         ...Object.fromEntries(
           (parsed?.fragment.inputs ?? []).map((input, i) => [input.name, String(parsed?.args[i])]),
@@ -136,7 +189,7 @@ export class BatchSubmitter {
   > {
     const { provider } = this.#l1;
     // The count comes first: what is mined later still counts as open here, or has its receipt below.
-    const minedNonces = await provider.getTransactionCount(await this.#options.signer.getAddress(), 'latest');
+    const minedNonces = await this.#minedNonces();
     const all = await this.#store.intentsOf(entry.number);
     const intents = all.filter((row) => row.attempt === entry.attempt);
     for (const { txHash } of intents) {
@@ -154,48 +207,48 @@ export class BatchSubmitter {
     data: string,
     earlier: readonly SettlementIntentRow[],
   ): Promise<TransactionReceipt | undefined> {
-    let current = dearestOf(earlier) ?? (await this.#sign(entry, data, await this.#withdrawnAttempt(entry)));
+    let current = dearestOf(earlier.map(transactionOf));
+    if (current === undefined) {
+      const nonce = await this.#minedNonces();
+      current = await this.#sign(entry, data, nonce, await this.#waitingUnder(nonce, entry.number));
+    }
     // Of several with one nonce, an earlier life's among them, any may be the one that is mined.
     const hashes = [...earlier.map(({ txHash }) => txHash), current.hash];
     for (let bumps = 0; ; bumps++) {
       await this.#broadcast(current.serialized);
       const receipt = await this.#receiptOf(hashes);
       if (receipt !== undefined) return receipt;
-      if (bumps === FEE_BUMPS_MAX) return undefined;
-      current = await this.#sign(entry, data, current);
+      // Its nonce may have gone to what it was to replace: then no price brings it into a block.
+      if (bumps === FEE_BUMPS_MAX || (await this.#minedNonces()) > current.nonce) return undefined;
+      current = await this.#sign(entry, data, current.nonce, current);
       hashes.push(current.hash);
     }
   }
 
-  /** A transaction of this batch before it was sealed again that may still wait somewhere: it is replaced. */
-  async #withdrawnAttempt(entry: BatchEntry): Promise<Transaction | undefined> {
-    const minedNonces = await this.#l1.provider.getTransactionCount(
-      await this.#options.signer.getAddress(),
-      'latest',
-    );
-    const intents = await this.#store.intentsOf(entry.number);
-    return dearestOf(intents.filter((row) => row.l1Nonce === minedNonces));
+  /**
+   * What may still wait somewhere under the next nonce and is replaced: a transaction of this batch before it was sealed
+   * again, or one that finishes a retirement.
+   */
+  async #waitingUnder(nonce: number, batchNumber: number): Promise<Transaction | undefined> {
+    const intents = await this.#store.intentsOf(batchNumber);
+    const own = this.#finishing === undefined ? [] : [this.#finishing];
+    return dearestOf([...intents.map(transactionOf), ...own].filter((one) => one.nonce === nonce));
   }
 
-  async #sign(entry: BatchEntry, data: string, replaced?: Transaction): Promise<Transaction> {
-    const { signer } = this.#options;
-    const { provider, rollup } = this.#l1;
-    const from = await signer.getAddress();
-    const to = await rollup.getAddress();
-    const fees = await provider.getFeeData();
-    const bump = (fee: bigint | null | undefined) => ((fee ?? 0n) * FEE_BUMP_PERCENT) / 100n;
-    const max = (a: bigint, b: bigint) => (a > b ? a : b);
-    const request: TransactionRequest = {
-      type: 2,
-      to,
-      data,
-      chainId: (await provider.getNetwork()).chainId,
-      nonce: replaced?.nonce ?? (await provider.getTransactionCount(from, 'latest')),
-      gasLimit: ((await provider.estimateGas({ from, to, data })) * GAS_MARGIN_PERCENT) / 100n,
-      maxFeePerGas: max(fees.maxFeePerGas ?? 0n, bump(replaced?.maxFeePerGas)),
-      maxPriorityFeePerGas: max(fees.maxPriorityFeePerGas ?? 0n, bump(replaced?.maxPriorityFeePerGas)),
-    };
-    const transaction = Transaction.from(await signer.signTransaction(request));
+  async #minedNonces(): Promise<number> {
+    return this.#l1.provider.getTransactionCount(await this.#options.signer.getAddress(), 'latest');
+  }
+
+  /** Signs and writes down. */
+  async #sign(
+    entry: BatchEntry,
+    data: string,
+    nonce: number,
+    replaced: Transaction | undefined,
+  ): Promise<Transaction> {
+    // Behind its own earlier transaction an estimate may fail, and it would be the same.
+    const gasLimit = replaced?.data === data ? replaced.gasLimit : await this.#estimate(data);
+    const transaction = await this.#signed(data, gasLimit, nonce, replaced);
     invariant(transaction.hash !== null, 'a signed transaction has a hash');
     await this.#store.putIntent({
       batchNumber: entry.number,
@@ -207,28 +260,69 @@ export class BatchSubmitter {
     return transaction;
   }
 
+  async #estimate(data: string): Promise<bigint> {
+    const from = await this.#options.signer.getAddress();
+    const to = await this.#l1.rollup.getAddress();
+    return ((await this.#l1.provider.estimateGas({ from, to, data })) * GAS_MARGIN_PERCENT) / 100n;
+  }
+
+  async #signed(
+    data: string,
+    gasLimit: bigint,
+    nonce: number,
+    replaced: Transaction | undefined,
+  ): Promise<Transaction> {
+    const { signer } = this.#options;
+    const { provider, rollup } = this.#l1;
+    const fees = await provider.getFeeData();
+    const bump = (fee: bigint | null | undefined) => ((fee ?? 0n) * FEE_BUMP_PERCENT) / 100n;
+    const max = (a: bigint, b: bigint) => (a > b ? a : b);
+    const request: TransactionRequest = {
+      type: 2,
+      to: await rollup.getAddress(),
+      data,
+      chainId: (await provider.getNetwork()).chainId,
+      nonce,
+      gasLimit,
+      maxFeePerGas: max(fees.maxFeePerGas ?? 0n, bump(replaced?.maxFeePerGas)),
+      maxPriorityFeePerGas: max(fees.maxPriorityFeePerGas ?? 0n, bump(replaced?.maxPriorityFeePerGas)),
+    };
+    return Transaction.from(await signer.signTransaction(request));
+  }
+
   /** A node that knows the transaction, or its nonce as used, says so by an error: the receipt decides then. */
-  async #broadcast(rawTx: string): Promise<void> {
+  async #broadcast(rawTx: string): Promise<'sent' | 'outbid'> {
     try {
       await this.#l1.provider.broadcastTransaction(rawTx);
     } catch (error) {
       const code = (error as { code?: string }).code;
       const message = (error as Error).message;
+      const isOutbid =
+        code === 'REPLACEMENT_UNDERPRICED' || /replacement transaction underpriced/i.test(message);
+      if (isOutbid) return 'outbid';
       const isKnown =
-        code === 'NONCE_EXPIRED' ||
-        code === 'REPLACEMENT_UNDERPRICED' ||
-        /already known|known transaction|nonce too low/i.test(message);
+        code === 'NONCE_EXPIRED' || /already known|known transaction|nonce too low/i.test(message);
       if (!isKnown) throw error;
     }
+    return 'sent';
   }
 
   async #receiptOf(hashes: readonly (string | null)[]): Promise<TransactionReceipt | undefined> {
-    const { receiptTimeoutMs, pollMs } = this.#options;
-    for (let waitedMs = 0; waitedMs <= receiptTimeoutMs; waitedMs += pollMs) {
+    return this.#poll(async () => {
       for (const hash of hashes) {
         const receipt = hash === null ? null : await this.#l1.provider.getTransactionReceipt(hash);
         if (receipt !== null) return receipt;
       }
+      return undefined;
+    });
+  }
+
+  /** Asks until there is an answer, as long as one waits for a receipt. */
+  async #poll<T>(ask: () => Promise<T | undefined>): Promise<T | undefined> {
+    const { receiptTimeoutMs, pollMs } = this.#options;
+    for (let waitedMs = 0; waitedMs <= receiptTimeoutMs; waitedMs += pollMs) {
+      const answer = await ask();
+      if (answer !== undefined) return answer;
       await new Promise((resolve) => setTimeout(resolve, pollMs));
     }
     return undefined;
@@ -245,15 +339,15 @@ export class BatchSubmitter {
   }
 }
 
+const transactionOf = ({ rawTx }: SettlementIntentRow): Transaction => Transaction.from(rawTx);
+
 /** The one that replaced the others: only more than its fee can replace it again. */
-function dearestOf(intents: readonly SettlementIntentRow[]): Transaction | undefined {
+function dearestOf(transactions: readonly Transaction[]): Transaction | undefined {
   const feeOf = (transaction: Transaction): bigint => transaction.maxFeePerGas ?? 0n;
-  return intents
-    .map(({ rawTx }) => Transaction.from(rawTx))
-    .reduce<Transaction | undefined>(
-      (dearest, one) => (dearest === undefined || feeOf(one) > feeOf(dearest) ? one : dearest),
-      undefined,
-    );
+  return transactions.reduce<Transaction | undefined>(
+    (dearest, one) => (dearest === undefined || feeOf(one) > feeOf(dearest) ? one : dearest),
+    undefined,
+  );
 }
 
 /** The bytes a call reverted with; undefined when it failed for another reason. */

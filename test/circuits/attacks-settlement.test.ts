@@ -35,6 +35,15 @@ const converted = ledger.settle(start, [convert(1)], header);
 const retiring = (instrumentId: number, table = header.table): Attack => ({
   batch: forge(converted, { ...ledger.open(converted, { table }).content, retiredInstrument: instrumentId }),
 });
+/** The perp is retired and L1 may not have told the registry: a trade that opens it again, with or without another retirement. */
+const reopening = (retiredInstrument: number): Attack => {
+  const emptied = ledger.settle(converted, [convert(2)], header);
+  const { content } = ledger.run(ledger.open(emptied), ledger.match(1, 2, 4n, 100n));
+  // The leaves are those of a round in which it traded: the twin makes none in this.
+  const batch = forge(emptied, content);
+  const settled = { ...content.header, table: header.table };
+  return { batch: { ...batch, content: { ...content, header: settled, retiredInstrument } } };
+};
 const FIND_IN_ROW =
   'SettlementRow: signal isInstrument[INSTRUMENTS] <== FindKey(INSTRUMENTS)(instrumentIds, instrumentId, isUsed);';
 const ORDER = 'Batch: RangeCheck(ACCOUNT_INDEX_BITS() + INSTRUMENT_ID_BITS())(';
@@ -190,6 +199,14 @@ describe('attacks on retirements', function () {
         ...retiring(0),
         signals: (s) => s.set('retiredInstrument', BigInt(OTHER) - (1n << 30n)),
       }),
+    ],
+    'a fill in an instrument that an earlier batch retired': [
+      'InstrumentRow: isReduceOnly * openingFills === 0;',
+      () => reopening(0),
+    ],
+    'a fill in an instrument that the same batch retires': [
+      'InstrumentRow: isReduceOnly * openingFills === 0;',
+      () => reopening(PERP),
     ],
     'a retirement that the commitment does not tell': [
       'Batch: evaluation === words.evaluation;',

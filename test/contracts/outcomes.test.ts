@@ -235,16 +235,6 @@ describe('MarginRollup, what the words of a batch do', () => {
     });
   });
 
-  describe('a retirement', () => {
-    it('is told to the registry of the oracle, and no batch without one tells anything', async () => {
-      await fixture.submit({ body: { withdrawals: [withdrawal(second, 1, 20n)] } });
-      expect(await fixture.oracle.retired()).to.deep.equal([]);
-      await fixture.submit({ body: { retirement: 77n } });
-      await fixture.submit({ body: { liquidations: [liquidation(second)], retirement: (1n << 20n) - 1n } });
-      expect(await fixture.oracle.retired()).to.deep.equal([77n, (1n << 20n) - 1n]);
-    });
-  });
-
   describe('liquidations', () => {
     it('are told in an event with what was pending', async () => {
       await fixture.deposit(fixture.signers[1], second, 1, 2n);

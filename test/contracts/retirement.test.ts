@@ -124,7 +124,7 @@ describe('RiskParameters: what expired and nobody holds', () => {
     for (const id of [0, 7, 1_004, 99_999]) await refusal(rollup.retire(id), 'UnknownInstrument', [id]);
   });
 
-  it('may be retired twice: a batch is not refused for saying so again', async () => {
+  it('may be retired twice: no rollup is stuck for saying so again', async () => {
     await expired();
     await retireAll([1_000, 1_000]);
     await expect(rollup.retire(1_000)).not.to.emit(governor, 'InstrumentRetired');

@@ -204,6 +204,27 @@ export class L1World {
     await queued.wait();
   }
 
+  /** What the registry, which is the oracle here, was told. */
+  async retired(): Promise<number[]> {
+    return (await this.#oracle.retired()).map(Number);
+  }
+
+  async refuseRetirements(isRefusing: boolean): Promise<void> {
+    await (await this.#oracle.refuseRetirements(isRefusing)).wait();
+  }
+
+  /** As anyone may. @param priorityFee so that it comes early in its block, which is not waited for */
+  async finishRetirement(signer: Signer, priorityFee?: bigint): Promise<void> {
+    const rollup = this.#rollup.connect(signer) as Contract;
+    if (priorityFee === undefined) {
+      await (await rollup.finishRetirement()).wait();
+      return;
+    }
+    const fees = { maxPriorityFeePerGas: priorityFee, maxFeePerGas: 3n * priorityFee };
+    // No estimate: a node makes it behind what is pending.
+    await rollup.finishRetirement({ ...fees, gasLimit: 200_000n });
+  }
+
   async #fee(): Promise<bigint> {
     return (await this.#rollup.queueFeeWei()) * 2n;
   }

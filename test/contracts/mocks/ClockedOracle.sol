@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: GPL-3.0-only
 pragma solidity ^0.8.28;
 
+import {IInstrumentRegistry} from "../../../contracts/interfaces/IInstrumentRegistry.sol";
 import {IRiskOracle} from "../../../contracts/interfaces/IRiskOracle.sol";
 
 /// @title An oracle that takes any table, at the time of the block it comes in: as the real one, it never looks back.
-contract ClockedOracle is IRiskOracle {
+/// It is its own registry.
+contract ClockedOracle is IRiskOracle, IInstrumentRegistry {
     AcceptedTable[] private _tables;
+    IInstrumentRegistry public immutable parameters = IInstrumentRegistry(address(this));
+    uint256[] private _retired;
+    bool private _isRefusing;
+
+    error NotExpired(uint256 id);
 
     /// @notice The next round, with prices of now.
     function accept(uint80 marginWord, uint256 tableHash) external {
@@ -20,6 +27,19 @@ contract ClockedOracle is IRiskOracle {
                 tableHash: tableHash
             })
         );
+    }
+
+    function refuseRetirements(bool isRefusing) external {
+        _isRefusing = isRefusing;
+    }
+
+    function retire(uint256 instrumentId) external {
+        if (_isRefusing) revert NotExpired(instrumentId);
+        _retired.push(instrumentId);
+    }
+
+    function retired() external view returns (uint256[] memory) {
+        return _retired;
     }
 
     function priceStatus(uint256 index) external view returns (PriceStatus memory status) {

@@ -320,6 +320,25 @@ describe('a retirement', () => {
     refusal(executeBatch(start, { ...content, retiredInstrument: 99 }, ROOMY), 'instrument-not-listed');
   });
 
+  it('is for ever: nothing opens the instrument again, before its place is free or in the batch itself', () => {
+    const header = at(107n);
+    const retiring = run(open(start, header), convert(1), convert(2));
+    refusal(retiring.execute(match(3, 1, 1n, 107n)), 'reduce-only');
+    const state = retiring.seal().state;
+    for (const isReduceOnly of [false, true]) {
+      const side = (accountIndex: number, name: 'buy' | 'sell') =>
+        order(accountIndex, { side: name, sizeLots: 4n, isReduceOnly });
+      refusal(open(state, header).execute(trade(side(1, 'buy'), side(2, 'sell'), 4n, 107n)), 'reduce-only');
+    }
+    // Nor does a finished batch that says so.
+    const { content } = run(open(state), match(1, 2, 4n, 100n));
+    const messages = content.messages.map((row) => ({ ...row, isShrinking: true }));
+    const forged = { ...content, messages, header: { ...content.header, table: header.table } };
+    refusal(executeBatch(state, forged, ROOMY), 'instrument-expired');
+    refusal(executeBatch(state, { ...forged, retiredInstrument: PERP }, ROOMY), 'instrument-expired');
+    expect(run(open(state, header), retire(PERP)).seal().state.openInterest[1]).to.equal(0n);
+  });
+
   it('of two emptied by one batch leaves the second for the next', () => {
     const held = settle(start, [match(1, 2, 4n, 100n, OTHER)]);
     const table = settledAt({ [PERP]: 107n, [OTHER]: 95n });
