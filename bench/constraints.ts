@@ -60,7 +60,11 @@ async function rowCounts() {
       ...[treeDepth, derivativeSlots, recordSlots, nonceWords, scenarios, DIGIT_BITS],
     ),
     signature: await templateCount('circuits/row/signature.circom', 'SignatureRow'),
-    message: await templateCount('circuits/row/message.circom', 'MessageRow', signatures, DIGIT_BITS),
+    message: await templateCount(
+      'circuits/row/message.circom',
+      'MessageRow',
+      ...[signatures, instruments, DIGIT_BITS],
+    ),
     instrument: await templateCount('circuits/row/instrument.circom', 'InstrumentRow', scenarios, COUNT_BITS),
     withdrawal: await templateCount(
       'circuits/row/withdrawal.circom',

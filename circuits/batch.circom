@@ -149,6 +149,8 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     signal input messageIsShrinking[MESSAGES];
     signal input messageIsContinued[MESSAGES];
     signal input messageIsRaising[MESSAGES];
+    signal input messageInstrumentIndex[MESSAGES];
+    signal input messageCapRoomLots[MESSAGES];
     signal input withdrawalContent[WITHDRAWALS];
     signal input withdrawalSignatureIndex[WITHDRAWALS];
     signal input withdrawalPlace[WITHDRAWALS];
@@ -264,7 +266,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     }
     component messages[MESSAGES];
     for (var m = 0; m < MESSAGES; m++) {
-        messages[m] = MessageRow(SIGNATURES, DIGIT_BITS);
+        messages[m] = MessageRow(SIGNATURES, INSTRUMENTS, DIGIT_BITS);
         messages[m].message <== messageContent[m];
         messages[m].signatureIndex <== messageSignatureIndex[m];
         messages[m].place <== messagePlace[m];
@@ -277,6 +279,9 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         messages[m].isShrinking <== messageIsShrinking[m];
         messages[m].isContinued <== messageIsContinued[m];
         messages[m].isRaising <== messageIsRaising[m];
+        messages[m].instrumentIndex <== messageInstrumentIndex[m];
+        messages[m].capRoomLots <== messageCapRoomLots[m];
+        for (var i = 0; i < INSTRUMENTS; i++) { messages[m].capWords[i] <== instruments[i].capWord; }
         messages[m].signatureIsUsed <== signatureIsUsed;
         messages[m].signatureAccount <== signatureAccountIndex;
         messages[m].signatureRoot <== signatureRoot;

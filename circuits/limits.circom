@@ -8,8 +8,10 @@ function SIZE_BITS() { return 47; }
 function INTEREST_BITS() { return 48; }
 function PRICE_BITS() { return 40; }
 function AMOUNT_BITS() { return 88; }
-function ORDER_CASH_BITS() { return 72; }
-function ORDER_FEE_BITS() { return 51; }
+function ORDER_CASH_BITS() { return 60; }
+function ORDER_FEE_BITS() { return 48; }
+function ORDER_BETTER_BITS() { return 64; }
+function ORDER_FEE_ROOM_BITS() { return 72; }
 function TIME_BITS() { return 32; }
 function EPOCH_BITS() { return 32; }
 function NONCE_WORD_BITS() { return 35; }

@@ -29,9 +29,14 @@ export const ES_COUNT_BITS = 6;
 /** Public word 8: k, then the unit of size of each underlying in whole dollars. */
 export const ES_COUNT_WORD_BITS = 8;
 export const ADD_ON_UNIT_BITS = 36;
-/** Cash and fee of one order row in one batch ($4.7e15, $2.2e9): beyond any fill that the caps on open interest allow. */
-export const ORDER_CASH_BITS = 72;
-export const ORDER_FEE_BITS = 51;
+/**
+ * One order in one batch: its cash and fee ($1.1e12, $2.8e8), how much better than at its limit it is filled ($1.8e13) and how
+ * far its fee stays below its cap, in millionths of a micro ($4.7e9 filled at a cap of 100 %). A fill beyond is refused.
+ */
+export const ORDER_CASH_BITS = 60;
+export const ORDER_FEE_BITS = 48;
+export const ORDER_BETTER_BITS = 64;
+export const ORDER_FEE_ROOM_BITS = 72;
 export const MARKET_SLOT_BITS = 7;
 export const ROW_COUNT_BITS = 7; // rows of one kind in a batch
 

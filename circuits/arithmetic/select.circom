@@ -53,6 +53,37 @@ template Selected(COUNT) {
     value <== sum;
 }
 
+// Proves       value = values[index].
+// Guarantees   index < 2^(bits of COUNT − 1), and value is 0 at a place past the list.
+template Chosen(COUNT) {
+    var BITS = 0;
+    while ((1 << BITS) < COUNT) { BITS++; }
+    signal input values[COUNT];
+    signal input index;
+    signal output value;
+
+    // Of 2^BITS values every bit keeps one half, the lowest first.
+    signal bits[BITS];
+    signal kept[BITS + 1][1 << BITS];
+    for (var i = 0; i < COUNT; i++) { kept[0][i] <== values[i]; }
+    for (var i = COUNT; i < (1 << BITS); i++) { kept[0][i] <== 0; }
+    var sum = 0;
+    for (var b = 0; b < BITS; b++) {
+        bits[b] <-- (index >> b) & 1;
+        bits[b] * (bits[b] - 1) === 0;
+        sum += bits[b] * (1 << b);
+        for (var i = 0; i < (1 << BITS); i++) {
+            if (i < (1 << (BITS - 1 - b))) {
+                kept[b + 1][i] <== kept[b][2 * i] + bits[b] * (kept[b][2 * i + 1] - kept[b][2 * i]);
+            } else {
+                kept[b + 1][i] <== 0;
+            }
+        }
+    }
+    sum === index;
+    value <== kept[BITS][0];
+}
+
 // Proves       isNonZero = 1 if value ≠ 0, else 0.
 // Guarantees   isNonZero is a bit, whatever inverse is named: it multiplies a zero where it is free.
 template IsNonZero() {

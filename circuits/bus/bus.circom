@@ -8,7 +8,7 @@ pragma circom 2.2.0;
 // commitment before r (which gives β, δ, γ), all W besides before α. See docs/soundness of CIRCUIT.md §4.
 //
 //   tag        bit          a             b         c         d         amount from accounts, from rows
-function TAG_POSITION() { return 1; }   // isShrinking  instrument    account                       new − old, −change
+function TAG_POSITION() { return 1; }   // isShrinking  instrument    account   opened              new − old, −change
 function TAG_WEIGHT() { return 2; }     // isShort      instrument                                  Σ δ^list · lots, −W
 function TAG_CASH() { return 3; }       //                            account                       cash new − old, −flow
 function TAG_RECORD() { return 4; }     // isChanged    nonce         account   filled              new 1, kept old −1

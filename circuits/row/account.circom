@@ -184,6 +184,8 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
     component slots[DERIVATIVES];
     component distinct = DistinctSlots(DERIVATIVES);
     signal slotPart[DERIVATIVES];
+    signal openedLots[DERIVATIVES];
+    signal openedPart[DERIVATIVES];
     signal positionEntries[ALL_SLOTS];
     signal oldWeights[ALL_SLOTS];
     signal newWeights[ALL_SLOTS];
@@ -205,7 +207,11 @@ template AccountRow(DEPTH, DERIVATIVES, RECORDS, WORDS, SCENARIOS, DIGIT_BITS) {
         open += slots[i].isNewOpen;
 
         slotPart[i] <== beta[1] * slots[i].instrumentId;
-        positionEntries[i] <== BusEntry()(alpha, TAG_POSITION() + 16 * isShrinking[i] + slotPart[i] + accountPart,
+        // Orders that may grow the position name its new magnitude, which they hold to the cap.
+        openedLots[i] <== (1 - isShrinking[i]) * newSlotLots[i];
+        openedPart[i] <== beta[3] * openedLots[i];
+        positionEntries[i] <== BusEntry()(alpha,
+            TAG_POSITION() + 16 * isShrinking[i] + slotPart[i] + accountPart + openedPart[i],
             slots[i].newSizeLots - slots[i].oldSizeLots);
         oldWeights[i] <== BusEntry()(alpha, TAG_WEIGHT() + 16 * oldSlotIsShort[i] + slotPart[i], oldSlotLots[i]);
         newWeights[i] <== BusEntry()(alpha, TAG_WEIGHT() + 16 * newSlotIsShort[i] + slotPart[i], newSlotLots[i]);

@@ -109,6 +109,8 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     signal input alpha;
     signal input beta[BETA_POWERS()];
     signal output instrumentId;
+    // The position cap with the id above it, for the rows of orders; 0 of an unused row.
+    signal output capWord;
     signal output committed[3];
     signal output valueSum;
     signal output busSum;
@@ -132,6 +134,9 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
         - isReduceOnly * (1 << (metaAt + 9)) - isSettled * (1 << (metaAt + 10));
     instrumentId <== isUsed * rowId;
     signal rowHash <== PoseidonChain(ROW_VALUES())(row);
+    // The values of an unused row are anything, a cap for every order among them.
+    signal capLots <== isUsed * row[ROW_POSITION_CAP()];
+    capWord <== capLots + instrumentId * (1 << (SIZE_BITS() + 1));
 
     // ---- Open interest: the lots of longs and of shorts, so the cap counts twice. Spot has no cap here: a deposit must
     // never make a batch unprovable.

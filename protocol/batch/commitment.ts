@@ -95,6 +95,10 @@ export interface CommittedMessage {
   readonly isShrinking: boolean;
   readonly isContinued: boolean;
   readonly isRaising: boolean;
+  /** Place of the order's instrument among the instrument rows. */
+  readonly instrumentIndex: number;
+  /** From the new position, or 0 where the order only shrinks it or trades spot, up to the position cap. */
+  readonly capRoomLots: bigint;
   readonly fillLots: bigint;
   readonly restLots: bigint;
   readonly cashMicros: bigint;
@@ -143,6 +147,7 @@ export interface CommittedBatch {
 export const LOSSES_PER_ELEMENT = 4;
 const DISTANCE_BITS = LOSS_BITS + 1;
 const SIGNATURE_INDEX_BITS = 8;
+const INSTRUMENT_INDEX_BITS = 8;
 
 const bit = (flag: boolean): bigint => (flag ? 1n : 0n);
 const bits = (flags: readonly boolean[]): bigint =>
@@ -223,10 +228,12 @@ const MESSAGE_LAYOUT: readonly PackField[] = [
   { name: 'signatureIndex', bits: SIGNATURE_INDEX_BITS },
   { name: 'windowWords', bits: FLOOR_BACK_BITS },
   { name: 'flags', bits: 3 },
+  { name: 'instrumentIndex', bits: INSTRUMENT_INDEX_BITS },
 ];
 const FILL_LAYOUT: readonly PackField[] = [
   { name: 'fillLots', bits: SIZE_BITS },
   { name: 'restLots', bits: SIZE_BITS },
+  { name: 'capRoomLots', bits: SIZE_BITS },
   { name: 'cashMicros', bits: ORDER_CASH_BITS },
   { name: 'feeMicros', bits: ORDER_FEE_BITS },
 ];
@@ -237,10 +244,12 @@ const messageElements = (row: CommittedMessage): bigint[] => [
     signatureIndex: BigInt(row.signatureIndex),
     windowWords: BigInt(row.windowWords),
     flags: bits([row.isShrinking, row.isContinued, row.isRaising]),
+    instrumentIndex: BigInt(row.instrumentIndex),
   }),
   pack(FILL_LAYOUT, {
     fillLots: row.fillLots,
     restLots: row.restLots,
+    capRoomLots: row.capRoomLots,
     cashMicros: row.cashMicros,
     feeMicros: row.feeMicros,
   }),

@@ -2,6 +2,7 @@
 import { type Account, sizeOf } from '../account.ts';
 import type { BatchHeader } from '../batch/batch.ts';
 import { type Rejection, reject } from '../errors.ts';
+import type { RiskRow } from '../instrument.ts';
 import type { StateShape } from '../limits.ts';
 import { type AccountMargin, heldInstruments } from '../risk/margin.ts';
 import { rowOf } from '../risk/table.ts';
@@ -25,6 +26,10 @@ export interface Judged {
 /** Whether a size moved towards zero without passing it. */
 export const isShrinking = (before: bigint, after: bigint): boolean =>
   before >= 0n ? after >= 0n && after <= before : after <= 0n && after >= before;
+
+/** Whether a position of this size may only shrink; of spot never. */
+export const isBeyondCap = (size: bigint, row: RiskRow): boolean =>
+  !row.isSpot && abs(size) > row.positionCap;
 
 const allInstruments = (judged: Pick<Judged, 'before' | 'after'>): number[] => [
   ...new Set([...heldInstruments(judged.before), ...heldInstruments(judged.after)]),

@@ -2,11 +2,11 @@
 import type { Account } from '../account.ts';
 import type { BatchContent, BatchHeader, MessageExecution, WithdrawalExecution } from '../batch/batch.ts';
 import { type Rejection, reject } from '../errors.ts';
-import { ORDER_CASH_BITS, ORDER_FEE_BITS } from '../limits.ts';
+import { ORDER_BETTER_BITS, ORDER_CASH_BITS, ORDER_FEE_BITS, ORDER_FEE_ROOM_BITS } from '../limits.ts';
 import type { OrderMessage, SignedMessages, WithdrawMessage } from '../message.ts';
 import { rowOf } from '../risk/table.ts';
 import { verifySignedMessages } from '../signing.ts';
-import { PPM_ONE } from '../units.ts';
+import { abs, PPM_ONE } from '../units.ts';
 import type { AccountEvents } from './events.ts';
 
 /** `before`: the account at the batch's start, whose key and epoch the signature must have. */
@@ -47,6 +47,23 @@ const expired = (
         batchTimeSec: header.timeSec,
       });
 
+/** Numbers ≥ 0 that an order row has only so many bits for. */
+function refuseWidths(
+  numbers: Readonly<Record<string, readonly [value: bigint, bits: number]>>,
+): Rejection | undefined {
+  const over = Object.entries(numbers).filter(([, [value, bits]]) => value >> BigInt(bits) > 0n);
+  if (over.length === 0) return undefined;
+  const data = over.flatMap(([name, [value, bits]]) => [
+    [name, value],
+    [`${name}Max`, (1n << BigInt(bits)) - 1n],
+  ]);
+  return reject(
+    'out-of-range',
+    'the fill does not fit an order row; fill less of it',
+    Object.fromEntries(data),
+  );
+}
+
 /** One order row: total fill, cash and fee in this batch. */
 function refuseOrder(order: OrderMessage, row: MessageExecution, header: BatchHeader): Rejection | undefined {
   const risk = rowOf(header.table, order.instrumentId);
@@ -69,15 +86,11 @@ function refuseOrder(order: OrderMessage, row: MessageExecution, header: BatchHe
       feeMicros,
     });
   }
-  if (cashMicros >> BigInt(ORDER_CASH_BITS) > 0n || feeMicros >> BigInt(ORDER_FEE_BITS) > 0n) {
-    return reject('out-of-range', 'cash or fee of the fill does not fit an order row; fill less of it', {
-      ...data,
-      cashMicros,
-      cashMicrosMax: (1n << BigInt(ORDER_CASH_BITS)) - 1n,
-      feeMicros,
-      feeMicrosMax: (1n << BigInt(ORDER_FEE_BITS)) - 1n,
-    });
-  }
+  const wide = refuseWidths({
+    cashMicros: [cashMicros, ORDER_CASH_BITS],
+    feeMicros: [feeMicros, ORDER_FEE_BITS],
+  });
+  if (wide !== undefined) return { ...wide, data: { ...data, ...wide.data } };
   const atLimit = fillLots * order.limitMicrosPerLot;
   if (order.side === 'buy' ? cashMicros > atLimit : cashMicros < atLimit) {
     return reject('limit-price', 'the fill is worse than the signed limit', {
@@ -94,6 +107,11 @@ function refuseOrder(order: OrderMessage, row: MessageExecution, header: BatchHe
       cashMicros,
     });
   }
+  const far = refuseWidths({
+    betterMicros: [abs(atLimit - cashMicros), ORDER_BETTER_BITS],
+    feeRoomPpmMicros: [order.feeCapPpm * cashMicros - feeMicros * PPM_ONE, ORDER_FEE_ROOM_BITS],
+  });
+  if (far !== undefined) return { ...far, data: { ...data, ...far.data } };
   return expired(header, order);
 }
 

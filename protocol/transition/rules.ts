@@ -11,9 +11,11 @@ import {
   isBelowMaintenance,
   maintenanceMarginGap,
 } from '../risk/margin.ts';
+import { rowOf } from '../risk/table.ts';
 import { epochChangeCount, isWithdrawing } from './events.ts';
 import {
   bandAllowance,
+  isBeyondCap,
   isShrinking,
   type Judged,
   marginNumbers,
@@ -89,6 +91,27 @@ function refuseGrowth(judged: Judged): Rejection | undefined {
   return undefined;
 }
 
+/**
+ * The cap binds orders that grow a position, and those that turn it; a position above a lowered cap may shrink. What
+ * is liquidated or settled only shrinks. Spot has no cap here: a deposit that L1 took must always be provable.
+ */
+function refusePositionCap(judged: Judged): Rejection | undefined {
+  for (const { message } of judged.events.orders) {
+    const row = rowOf(judged.header.table, message.instrumentId);
+    const before = sizeOf(judged.before, message.instrumentId);
+    const after = sizeOf(judged.after, message.instrumentId);
+    if (row === undefined || !isBeyondCap(after, row) || isShrinking(before, after)) continue;
+    return reject('position-cap', 'the position is at its cap; only fills that shrink it pass', {
+      accountIndex: judged.accountIndex,
+      instrumentId: message.instrumentId,
+      beforeLots: before,
+      afterLots: after,
+      positionCapLots: row.positionCap,
+    });
+  }
+  return undefined;
+}
+
 /** Causes that exclude each other within one batch. */
 function refuseCombination(judged: Judged): Rejection | undefined {
   const { accountIndex, events } = judged;
@@ -143,6 +166,7 @@ function refuseFundPayment(judged: Judged, isFundExhausted: boolean): Rejection 
 export const judgeAccount = (judged: Judged, isFundExhausted: boolean): Rejection | undefined =>
   refuseCombination(judged) ??
   refuseGrowth(judged) ??
+  refusePositionCap(judged) ??
   refuseFills(judged) ??
   refuseLiquidation(judged) ??
   refuseFundPayment(judged, isFundExhausted);

@@ -43,7 +43,7 @@ export function commitBatch(batch: SealedBatch): CommittedTask {
   invariant(batch.accounts.length === capacity.accounts, 'a sealed batch has every account row');
   const context = new BatchContext(batch);
   const rows = usedRows(context);
-  const messages = range(capacity.messages).map((i) => committedMessage(context, i));
+  const messages = range(capacity.messages).map((i) => committedMessage(context, i, rows));
   const signatures = range(capacity.signatures).map((i) => signatureRow(context, i));
   const committed = {
     header: headerWords(batch),

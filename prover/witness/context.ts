@@ -1,4 +1,5 @@
 /** Facts about a batch that several kinds of rows read. */
+import { sizeOf } from '#protocol/account.ts';
 import type { AccountChange, PendingDeposits, SealedBatch } from '#protocol/batch/batch.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { Message } from '#protocol/message.ts';
@@ -8,6 +9,7 @@ import {
   isBelowMaintenance,
   marginOf,
 } from '#protocol/risk/margin.ts';
+import { rowOf } from '#protocol/risk/table.ts';
 import {
   type AccountEvents,
   epochChangeCount,
@@ -15,6 +17,7 @@ import {
   isWithdrawing,
   messageOf,
 } from '#protocol/transition/events.ts';
+import { isBeyondCap } from '#protocol/transition/judged.ts';
 import { nonceWordOf } from '#protocol/transition/nonces.ts';
 
 /** One account row with everything that decides which rule of docs/protocol.md §5 it is judged by. */
@@ -73,12 +76,14 @@ export class BatchContext {
 
   /**
    * The shrink bit of a position. It is part of the key under which position changes meet, so every row of one
-   * account and instrument must use the same.
+   * account and instrument must use the same. What is still above the position cap has only shrunk.
    */
   isShrinking(accountIndex: number, instrumentId: number): boolean {
-    const { mustShrink, events } = this.accountOf(accountIndex);
+    const { mustShrink, events, change } = this.accountOf(accountIndex);
+    const row = rowOf(this.batch.content.header.table, instrumentId);
     return (
       mustShrink ||
+      (row !== undefined && isBeyondCap(sizeOf(change.after, instrumentId), row)) ||
       events.settlements.some((row) => row.instrumentId === instrumentId) ||
       events.orders.some(
         ({ message, execution }) => execution.isShrinking && message.instrumentId === instrumentId,

@@ -1,11 +1,14 @@
 /** Signals of signature, message and withdrawal rows: `circuits/row/{signature,message,withdrawal}.circom`. */
+import { sizeOf } from '#protocol/account.ts';
 import type { CommittedMessage, CommittedWithdrawal } from '#protocol/batch/commitment.ts';
 import { IDENTITY } from '#protocol/crypto/baby-jubjub.ts';
 import { poseidon } from '#protocol/crypto/poseidon.ts';
+import type { RiskRow } from '#protocol/instrument.ts';
 import { type Message, packMessage, SIGNED_MESSAGES_TAG } from '#protocol/message.ts';
 import { messageTreeRoot, signedHash } from '#protocol/signing.ts';
 import { messageOf } from '#protocol/transition/events.ts';
 import { nonceState, nonceWordOf } from '#protocol/transition/nonces.ts';
+import { abs } from '#protocol/units.ts';
 import type { BatchContext } from './context.ts';
 import { emptyMessageChildren, messageChildren } from './paths.ts';
 import { bit, type RowSignals } from './signals.ts';
@@ -70,6 +73,8 @@ const UNUSED_MESSAGE: CommittedMessage = {
   isShrinking: false,
   isContinued: false,
   isRaising: false,
+  instrumentIndex: 0,
+  capRoomLots: 0n,
   fillLots: 0n,
   restLots: 0n,
   cashMicros: 0n,
@@ -95,19 +100,42 @@ function progressOf(context: BatchContext, accountIndex: number, message: Messag
   return { isContinued: state.kind === 'live', restLots };
 }
 
-export function committedMessage(context: BatchContext, index: number): CommittedMessage {
+/** Where the order finds the position cap, and what is left up to it; spot and what only shrinks have all of it left. */
+function capOf(
+  context: BatchContext,
+  accountIndex: number,
+  message: Message,
+  rows: readonly RiskRow[],
+): Pick<CommittedMessage, 'instrumentIndex' | 'capRoomLots' | 'isShrinking'> {
+  if (message.kind !== 'order') return { instrumentIndex: 0, capRoomLots: 0n, isShrinking: false };
+  const { instrumentId } = message;
+  const instrumentIndex = rows.findIndex((row) => row.instrumentId === instrumentId);
+  // Without a market there is no proof either.
+  if (instrumentIndex < 0) return { instrumentIndex: 0, capRoomLots: 0n, isShrinking: false };
+  const row = rows[instrumentIndex];
+  const isShrinking = context.isShrinking(accountIndex, instrumentId);
+  const size: bigint = sizeOf(context.accountOf(accountIndex).change.after, instrumentId);
+  const openedLots = isShrinking || row.isSpot ? 0n : abs(size);
+  return { instrumentIndex, capRoomLots: row.positionCap - openedLots, isShrinking };
+}
+
+/** @param rows those of the batch's instruments, in their order */
+export function committedMessage(
+  context: BatchContext,
+  index: number,
+  rows: readonly RiskRow[],
+): CommittedMessage {
   const { content } = context.batch;
   const row = content.messages[index];
   if (row === undefined) return UNUSED_MESSAGE;
   const message = messageOf(content, row);
   const { accountIndex } = content.signatures[row.signatureIndex];
   const { baseWord } = context.accountOf(accountIndex).change.after;
-  const isOrder = message.kind === 'order';
   return {
     packed: packMessage(message),
     signatureIndex: row.signatureIndex,
     windowWords: message.kind === 'cancel-all' ? 0 : Number(nonceWordOf(message.nonce) - baseWord),
-    isShrinking: isOrder && context.isShrinking(accountIndex, message.instrumentId),
+    ...capOf(context, accountIndex, message, rows),
     ...progressOf(context, accountIndex, message, row.fillLots),
     isRaising: isRaising(context, accountIndex, 'message', index),
     fillLots: row.fillLots,
@@ -136,6 +164,8 @@ export function messageRow(context: BatchContext, index: number, committed: Comm
     isShrinking: bit(committed.isShrinking),
     isContinued: bit(committed.isContinued),
     isRaising: bit(committed.isRaising),
+    instrumentIndex: BigInt(committed.instrumentIndex),
+    capRoomLots: committed.capRoomLots,
   };
 }
 

@@ -178,11 +178,11 @@ describe('batch circuit, forged messages', function () {
       }),
     ],
     'a buy above its limit': [
-      'MessageRow: RangeCheck(SIZE_BITS() + PRICE_BITS())(betterMicros);',
+      'MessageRow: RangeCheck(ORDER_BETTER_BITS())(betterMicros);',
       () => ({ ...trade(), signals: (s) => s.add('messageCashMicros', BUYER, 1n) }),
     ],
     'a sell below its limit': [
-      'MessageRow: RangeCheck(SIZE_BITS() + PRICE_BITS())(betterMicros);',
+      'MessageRow: RangeCheck(ORDER_BETTER_BITS())(betterMicros);',
       () => ({ ...trade(), signals: (s) => s.add('messageCashMicros', 1 - BUYER, -1n) }),
     ],
     'cash of a fill that wraps around the field': [
@@ -190,7 +190,7 @@ describe('batch circuit, forged messages', function () {
       () => ({ ...trade(), signals: (s) => s.set('messageCashMicros', BUYER, -1n) }),
     ],
     'a fee above the signed cap': [
-      'MessageRow: RangeCheck(FEE_CAP_BITS() + ORDER_CASH_BITS())(fields.feeCapPpm * cashMicros - 1000000 * feeMicros);',
+      'MessageRow: RangeCheck(ORDER_FEE_ROOM_BITS())(fields.feeCapPpm * cashMicros - 1000000 * feeMicros);',
       () => ({ ...trade(), signals: (s) => s.set('messageFeeMicros', BUYER, 50n * USD + 1n) }),
     ],
     'an expired order': [
@@ -340,7 +340,7 @@ describe('batch circuit, forged messages', function () {
       },
     ],
     'a fill without a message': [
-      'MessageRow: (1 - isOrder) * (fillLots + cashMicros + feeMicros + isShrinking) === 0;',
+      'MessageRow: (1 - isOrder) * (fillLots + cashMicros + feeMicros + isShrinking + instrumentIndex + capRoomLots) === 0;',
       () => ({ ...trade(), signals: (s) => s.set('messageFillLots', 2, 1n) }),
     ],
     'a cancel that carries a size': [

@@ -4,6 +4,7 @@ import type { BatchContent, SealedBatch } from '#protocol/batch/batch.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import type { LedgerState } from '#protocol/state.ts';
 import { executeBatch } from '#protocol/transition/execute-batch.ts';
+import { abs, type Lots } from '#protocol/units.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { tinyCircuit } from '#test/support/attack.ts';
 import { forge } from '#test/support/forged-batch.ts';
@@ -39,13 +40,26 @@ const isBusy = ({ batch: { content } }: Sealed): boolean =>
     content.settlements.length >
   0;
 
-/** Every way to change one number of the content by one. */
-function neighbours(content: BatchContent): { readonly what: string; readonly content: BatchContent }[] {
+/** Every way to change one number of the content by one; position caps where the batch leaves an account at it, and a lot lower. */
+function neighbours({
+  content,
+  accounts,
+}: SealedBatch): { readonly what: string; readonly content: BatchContent }[] {
   const found: { what: string; content: BatchContent }[] = [];
   const add = (what: string, change: Partial<BatchContent>) =>
     found.push({ what, content: { ...content, ...change } });
   const at = <T>(rows: readonly T[], index: number, row: T): T[] =>
     rows.map((old, i) => (i === index ? row : old));
+  const { table } = content.header;
+  for (const { after } of accounts)
+    for (const { instrumentId, size } of after.slots)
+      for (const positionCap of [abs(size as bigint), abs(size as bigint) - 1n]) {
+        if (instrumentId === 0) continue;
+        const rows = table.rows.map((row) =>
+          row.instrumentId === instrumentId ? { ...row, positionCap: positionCap as Lots } : row,
+        );
+        add('a position cap', { header: { ...content.header, table: { ...table, rows } } });
+      }
   for (const by of [1n, -1n]) {
     content.messages.forEach((row, i) => {
       if (row.fillLots === 0n) return;
@@ -134,17 +148,19 @@ describe('batch circuit and its twin on random markets', function () {
   });
 
   it('agrees with the twin on every neighbour of a batch: one number more or less', async () => {
-    const verdicts = { accepted: 0, refused: 0 };
+    const verdicts = { accepted: 0, refused: 0, overCap: 0 };
     for (const { batch, start } of randomBatches(7, 2, 20).filter(isBusy)) {
-      for (const { what, content } of neighbours(batch.content)) {
+      for (const { what, content } of neighbours(batch)) {
         const twin = executeBatch(start, content, TINY_BATCH);
         if (!twin.ok && CONTRACT_RULES.includes(twin.code)) continue;
         expect(await isProvable(start, content), `${what}: ${twin.ok ? 'accepted' : twin.code}`).to.equal(
           twin.ok,
         );
         verdicts[twin.ok ? 'accepted' : 'refused']++;
+        if (!twin.ok && twin.code === 'position-cap') verdicts.overCap++;
       }
     }
     expect(verdicts.refused).to.be.at.least(40);
+    expect(verdicts.overCap).to.be.at.least(3);
   });
 });

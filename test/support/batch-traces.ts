@@ -3,7 +3,7 @@ import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import type { LedgerState } from '#protocol/state.ts';
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
-import type { MicrosPerLot } from '#protocol/units.ts';
+import type { Lots, MicrosPerLot } from '#protocol/units.ts';
 import * as ledger from './ledger.ts';
 
 const { USD, SPOT, PERP } = ledger;
@@ -58,6 +58,12 @@ function liquidated(
   const table = ledger.riskTable({}, { [PERP]: { mark: micros as MicrosPerLot } });
   return sealTiny(indebtedLong(), [close(lots, micros, { pending })], { table });
 }
+
+/** A round in which no account may open more than so many lots of a derivative. */
+const cappedAt = (lots: bigint) => {
+  const positionCap = lots as Lots;
+  return { table: ledger.riskTable({}, { [PERP]: { positionCap }, [ledger.OTHER]: { positionCap } }) };
+};
 
 /** Account 1 owes $506 and holds nothing. */
 const bankrupt = (): LedgerState =>
@@ -180,6 +186,28 @@ const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
     sealTiny(ledger.funded({ 1: 1_000n, 2: 100n }, { 2: 9n }), [ledger.match(1, 2, 2n, 100n)], {
       table: ledger.riskTable({ esCount: 3 }),
     }),
+  // ---- position caps
+  'fills that open a long and a short at the position cap': () =>
+    sealTiny(
+      ledger.funded({ 1: 1_000n, 2: 1_000n }),
+      [ledger.match(1, 2, 7n, 100n, ledger.OTHER)],
+      cappedAt(7n),
+    ),
+  'a fill that shrinks positions above a lowered cap': () =>
+    sealTiny(positions(), [ledger.match(2, 1, 3n, 100n)], cappedAt(4n)),
+  'a fill of one account that turns its position, and of one that shrinks to the cap': () =>
+    sealTiny(
+      ledger.settle(positions(), [ledger.match(2, 1, 6n, 100n, ledger.OTHER)]),
+      [ledger.match(1, 2, 10n, 100n, ledger.OTHER)],
+      cappedAt(4n),
+    ),
+  'a liquidation of a position above the cap': () => {
+    const table = ledger.riskTable(
+      {},
+      { [PERP]: { ...ledger.marked(89n).rows[1], positionCap: 1n as Lots } },
+    );
+    return sealTiny(indebtedLong(), [close(10n, 89n * USD)], { table });
+  },
   // ---- liquidations
   'a liquidation of a long': () => liquidated(89n, 10n),
   'a liquidation of a bankrupt account to nothing': () => liquidated(70n, 100n),

@@ -122,6 +122,31 @@ describe('selection', () => {
     );
     await (await selected()).leavesNoChoice({ isHere: [0, 1, 0, 0], values: [5, 6, 7, 8] });
   });
+
+  it('takes the value at an index, and 0 between the end of the list and the next power of two', async () => {
+    for (const [count, places] of [
+      [2, 2],
+      [4, 4],
+      [5, 8],
+    ]) {
+      const chosen = template(SELECT, `Chosen(${count})`);
+      const values = Array.from({ length: count }, (_, i) => BigInt(i) + 90n);
+      for (let index = 0; index < places; index++) {
+        await (await chosen()).equals({ values, index }, { value: values[index] ?? 0n });
+        await (await chosen()).leavesNoChoice({ values, index });
+      }
+      for (const index of [BigInt(places), -1n, HALF])
+        await (await chosen()).refuses({ values, index }, 'Chosen: sum === index;');
+    }
+  });
+
+  it('takes no other bits for an index', async () => {
+    const anyChosen = template(SELECT, 'Chosen(4)', ['bits']);
+    const input = { values: [5, 6, 7, 8], index: 2 };
+    await (await anyChosen()).accepts({ ...input, bits: [0, 1] });
+    await (await anyChosen()).refuses({ ...input, bits: [1, 1] }, 'Chosen: sum === index;');
+    await (await anyChosen()).refuses({ ...input, bits: [2, 0] }, 'Chosen: bits[b] * (bits[b] - 1) === 0;');
+  });
 });
 
 describe('bits of a value', () => {

@@ -214,6 +214,8 @@ describe('commitment', () => {
         isShrinking: isSet,
         isContinued: !isSet,
         isRaising: isSet,
+        instrumentIndex: 24,
+        capRoomLots: 25n,
         fillLots: 16n,
         restLots: 17n,
         cashMicros: 18n,

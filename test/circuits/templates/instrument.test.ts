@@ -95,6 +95,7 @@ function twinOutputs(risk: RiskRow, use: Use) {
   const shortValue = risk.isSpot ? 0n : shortWeight * valueOfLot(risk, -1n);
   return {
     instrumentId: id,
+    capWord: risk.positionCap + (id << 48n),
     committed: committedPart({
       instruments: [
         {
@@ -144,8 +145,9 @@ const risks: fc.Arbitrary<RiskRow> = fc
     linearLoss: signedPerLot(1n << 41n),
     pairLosses: fc.oneof(fc.constant([]), list(signedPerLot((1n << BigInt(PAIR_LOSS_BITS)) - 1n), PAIRS)),
     openInterestCap: fc.bigInt(0n, 20n),
+    positionCap: fc.bigInt(0n, SIZE_MAX),
   })
-  .map(({ rates, openInterestCap, fundingIndex, pairLosses: drawn, ...rest }) => {
+  .map(({ rates, openInterestCap, positionCap, fundingIndex, pairLosses: drawn, ...rest }) => {
     const isSpot = rest.instrumentId <= 3;
     const pairLosses = isSpot ? [] : drawn;
     const zero = 0n as MicrosPerLot;
@@ -155,6 +157,7 @@ const risks: fc.Arbitrary<RiskRow> = fc
       marketSlot: 3,
       isSpot,
       openInterestCap: openInterestCap as Lots,
+      positionCap: positionCap as Lots,
       fundingIndex: isSpot ? zero : fundingIndex,
       chargeImLong: rates[0],
       chargeMmLong: rates[1],

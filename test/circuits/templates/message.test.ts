@@ -13,7 +13,10 @@ import { batchHeader, NOW_SEC, PERP } from '#test/support/ledger.ts';
 
 const DIGIT_BITS = 3n;
 const ACCOUNT = 77n;
-const row = template('circuits/row/message.circom', `MessageRow(2, ${DIGIT_BITS})`);
+const POSITION_CAP = 1_000n;
+/** Of an unused row, of another instrument with a cap so wide that it must not be taken, of the order's. */
+const CAP_WORDS = [0n, (BigInt(PERP + 1) << 48n) + (1n << 47n) - 1n, (BigInt(PERP) << 48n) + POSITION_CAP];
+const row = template('circuits/row/message.circom', `MessageRow(2, 3, ${DIGIT_BITS})`);
 
 const ORDER: OrderMessage = {
   kind: 'order',
@@ -37,6 +40,8 @@ const FILL = {
   isShrinking: false,
   isContinued: false,
   isRaising: true,
+  instrumentIndex: 2n,
+  capRoomLots: POSITION_CAP - 30n,
 };
 type Fill = typeof FILL;
 const NO_FILL: Fill = {
@@ -47,11 +52,14 @@ const NO_FILL: Fill = {
   feeMicros: 0n,
   windowWords: 0n,
   isRaising: false,
+  instrumentIndex: 0n,
+  capRoomLots: 0n,
 };
 
 const inputOf = (message: Message, fill: Fill) => ({
   ...signedMessage(message, ACCOUNT),
   ...fill,
+  capWords: CAP_WORDS,
   batchTimeSec: NOW_SEC,
   ...CHALLENGES,
 });
@@ -76,9 +84,10 @@ function entriesOf(message: Message, fill: Fill): BusEntry[] {
   const sign = message.side === 'sell' ? -1n : 1n;
   const id = BigInt(message.instrumentId);
   const filled = filledBefore + fillLots;
+  const opened = (CAP_WORDS[Number(fill.instrumentIndex)] ?? 0n) - (id << 48n) - fill.capRoomLots;
   return [
     ...entries,
-    { tag: 'position', bit, fields: [id, ACCOUNT], amount: -sign * fillLots },
+    { tag: 'position', bit, fields: [id, ACCOUNT, opened], amount: -sign * fillLots },
     { tag: 'cash', fields: [0n, ACCOUNT], amount: feeMicros + sign * cashMicros },
     { tag: 'fees', fields: [0n, ACCOUNT], amount: -feeMicros },
     { tag: 'size', fields: [id], amount: sign * fillLots },
@@ -100,6 +109,7 @@ function twinOutputs(message: Message, fill: Fill) {
     signatureIndex: 1,
     ...fill,
     windowWords: Number(fill.windowWords),
+    instrumentIndex: Number(fill.instrumentIndex),
   };
   return {
     isOrder: message.kind === 'order',
@@ -153,6 +163,8 @@ describe('message row', () => {
             isShrinking: fc.boolean(),
             isContinued: fc.boolean(),
             isRaising: fc.boolean(),
+            instrumentIndex: fc.constant(2n),
+            capRoomLots: fc.bigInt(0n, POSITION_CAP),
           })
           .map((fill) => ({ order, fill }));
       }),
@@ -209,12 +221,11 @@ describe('message row', () => {
     await accepts({}, { fillLots: 10n, restLots: 0n });
     await refuses({}, { fillLots: 11n, restLots: 0n }, FRESH);
     await refuses({}, { restLots: 5n }, FRESH);
-    const LIMIT = 'RangeCheck(SIZE_BITS() + PRICE_BITS())(betterMicros);';
+    const LIMIT = 'RangeCheck(ORDER_BETTER_BITS())(betterMicros);';
     await refuses({}, { cashMicros: 401n }, LIMIT);
     await accepts({ side: 'sell' }, {});
     await refuses({ side: 'sell' }, { cashMicros: 399n }, LIMIT);
-    const FEE =
-      'RangeCheck(FEE_CAP_BITS() + ORDER_CASH_BITS())(fields.feeCapPpm * cashMicros - 1000000 * feeMicros);';
+    const FEE = 'RangeCheck(ORDER_FEE_ROOM_BITS())(fields.feeCapPpm * cashMicros - 1000000 * feeMicros);';
     await refuses({}, { feeMicros: 5n }, FEE);
     await refuses({ feeCapPpm: 9_999n }, {}, FEE);
     await refuses(
@@ -233,20 +244,38 @@ describe('message row', () => {
   });
 
   it('keeps its numbers to their widths and its flags to bits', async () => {
-    const most = { sizeLots: (1n << 47n) - 1n, limitMicrosPerLot: (1n << 40n) - 1n };
+    const most = { sizeLots: (1n << 47n) - 1n };
     await accepts(most, { fillLots: most.sizeLots, restLots: 0n });
     await refuses(most, { fillLots: 1n << 47n, restLots: 0n }, 'RangeCheck(SIZE_BITS())(fillLots);');
     await accepts(most, { fillLots: 4n, restLots: most.sizeLots - 4n });
     for (const restLots of [1n << 47n, -1n])
       await refuses(most, { restLots }, 'RangeCheck(SIZE_BITS())(restLots);');
-    const dear = { ...most, feeCapPpm: (1n << 20n) - 1n };
-    const all = { fillLots: most.sizeLots, restLots: 0n };
-    await accepts(dear, { ...all, cashMicros: (1n << 72n) - 1n, feeMicros: (1n << 51n) - 1n });
-    await refuses(dear, { ...all, cashMicros: 1n << 72n }, 'RangeCheck(ORDER_CASH_BITS())(cashMicros);');
+    // 2^30 lots at a limit of 2^31: cash of 2^60 is better than at the limit.
+    const dear = { sizeLots: 1n << 30n, limitMicrosPerLot: 1n << 31n, feeCapPpm: 1_000n };
+    const all = { fillLots: dear.sizeLots, restLots: 0n };
+    await accepts(dear, { ...all, cashMicros: (1n << 60n) - 1n, feeMicros: (1n << 48n) - 1n });
+    await refuses(dear, { ...all, cashMicros: 1n << 60n }, 'RangeCheck(ORDER_CASH_BITS())(cashMicros);');
     await refuses(
       dear,
-      { ...all, cashMicros: 1n << 71n, feeMicros: 1n << 51n },
+      { ...all, cashMicros: 1n << 59n, feeMicros: 1n << 48n },
       'RangeCheck(ORDER_FEE_BITS())(feeMicros);',
+    );
+    // 2^64 less than at the limit, to the micro.
+    const far = { sizeLots: 1n << 30n, limitMicrosPerLot: 1n << 34n };
+    await accepts(far, { ...all, cashMicros: 1n, feeMicros: 0n });
+    await refuses(
+      far,
+      { ...all, cashMicros: 0n, feeMicros: 0n },
+      'RangeCheck(ORDER_BETTER_BITS())(betterMicros);',
+    );
+    // 2^72 below the cap of the fee, to the millionth of a micro.
+    const free = { ...dear, feeCapPpm: 1n << 19n };
+    await accepts(free, { ...all, cashMicros: (1n << 53n) - 1n, feeMicros: 0n });
+    await accepts(free, { ...all, cashMicros: 1n << 53n, feeMicros: 1n });
+    await refuses(
+      free,
+      { ...all, cashMicros: 1n << 53n, feeMicros: 0n },
+      'RangeCheck(ORDER_FEE_ROOM_BITS())(fields.feeCapPpm * cashMicros - 1000000 * feeMicros);',
     );
     await refuses({}, { cashMicros: -1n }, 'RangeCheck(ORDER_CASH_BITS())(cashMicros);');
     await refuses({}, { feeMicros: -1n }, 'RangeCheck(ORDER_FEE_BITS())(feeMicros);');
@@ -266,12 +295,47 @@ describe('message row', () => {
     for (const wrong of [0n, 1n, HALF])
       expect(await (await row()).isWitness(honest, named(wrong)), `inverse ${wrong}`).to.equal(false);
     const cancel = { kind: 'cancel' as const, nonce: 300n, floorBackWords: 0 };
-    const NO_ORDER = 'MessageRow: (1 - isOrder) * (fillLots + cashMicros + feeMicros + isShrinking) === 0;';
-    for (const change of [{ fillLots: 1n }, { cashMicros: 1n }, { feeMicros: 1n }, { isShrinking: true }])
+    const NO_ORDER =
+      'MessageRow: (1 - isOrder) * (fillLots + cashMicros + feeMicros + isShrinking + instrumentIndex + capRoomLots) === 0;';
+    for (const change of [
+      { fillLots: 1n },
+      { cashMicros: 1n },
+      { feeMicros: 1n },
+      { isShrinking: true },
+      { instrumentIndex: 2n },
+      { capRoomLots: 1n },
+    ])
       await (await row()).refuses(inputOf(cancel, { ...NO_FILL, ...change }), NO_ORDER);
     const NO_NONCE = 'MessageRow: (1 - hasNonce) * (restLots + windowWords + isContinued + isRaising) === 0;';
     for (const change of [{ restLots: 1n }, { windowWords: 1n }, { isContinued: true }, { isRaising: true }])
       await (await row()).refuses(inputOf({ kind: 'cancel-all' }, { ...NO_FILL, ...change }), NO_NONCE);
+  });
+
+  it('names the position that it opens, up to the cap of its instrument and no lot more', async () => {
+    const opened = (fill: Fill) => entriesOf(ORDER, fill).find(({ tag }) => tag === 'position')?.fields[2];
+    const atCap = { ...FILL, capRoomLots: 0n };
+    expect(opened(atCap)).to.equal(POSITION_CAP);
+    await accepts({}, atCap);
+    for (const capRoomLots of [-1n, 1n << 47n])
+      await refuses({}, { capRoomLots }, 'RangeCheck(SIZE_BITS())(capRoomLots);');
+    // Nothing opened: shrinking orders and spot.
+    const nothing = { ...FILL, capRoomLots: POSITION_CAP, isShrinking: true };
+    expect(opened(nothing)).to.equal(0n);
+    await accepts({}, nothing);
+  });
+
+  it('from the row of another instrument, of none and of no row at all names what no slot can hold', async () => {
+    const SLOT_MAX = (1n << 47n) - 1n;
+    const order = { ...ORDER };
+    for (const instrumentIndex of [0n, 1n, 3n])
+      for (const capRoomLots of [0n, SLOT_MAX]) {
+        const fill = { ...FILL, instrumentIndex, capRoomLots };
+        const field = entriesOf(order, fill).find(({ tag }) => tag === 'position')?.fields[2] as bigint;
+        expect(field < 0n || field > SLOT_MAX, `${instrumentIndex}: ${field}`).to.equal(true);
+        await (await row()).equals(inputOf(order, fill), twinOutputs(order, fill));
+      }
+    for (const instrumentIndex of [4n, -1n])
+      await (await row()).refuses(inputOf(ORDER, { ...FILL, instrumentIndex }), 'Chosen: sum === index;');
   });
 
   it('asks the bus for a record that no leaf holds where a continued order is overfilled', async () => {

@@ -5,11 +5,13 @@ import { marginOf } from '#protocol/risk/margin.ts';
 import { accountAt } from '#protocol/state.ts';
 import type { Lots, MicrosPerLot } from '#protocol/units.ts';
 import {
+  atMicros,
   funded,
   LATER_SEC,
   linearLosses,
   match,
   must,
+  type OrderFields,
   OTHER,
   open,
   order,
@@ -102,17 +104,27 @@ describe('a trade', () => {
     refusal(batch.execute(trade(sell, buy, 10n, 100n, { maker: 500_001n })), 'fee-cap');
   });
 
-  it('refuses cash that does not fit an order row, which no proof could hold', () => {
-    const batch = open(funded({ 1: 1000n, 2: 1000n }));
-    const terms = { sizeLots: 1n << 33n, limitMicrosPerLot: 1n << 39n };
-    const fill = trade(
-      order(2, { side: 'sell', ...terms }),
-      order(1, { side: 'buy', ...terms }),
-      1n << 33n,
-      0n,
-    );
-    const priced = { ...fill, priceMicrosPerLot: 1n << 39n } as typeof fill;
-    expect(refusal(batch.execute(priced), 'out-of-range').data.cashMicros).to.equal(1n << 72n);
+  it('refuses numbers that do not fit an order row, which no proof could hold', () => {
+    const table = riskTable({}, { [PERP]: { positionCap: (1n << 40n) as Lots } });
+    const batch = open(funded({ 1: 1000n, 2: 1000n }), { table });
+    const fill = (lots: bigint, price: bigint, buy: Partial<OrderFields> = {}) => {
+      const terms = { sizeLots: lots, limitMicrosPerLot: price };
+      const [seller, buyer] = [
+        order(2, { side: 'sell', ...terms }),
+        order(1, { side: 'buy', ...terms, ...buy }),
+      ];
+      return batch.execute(atMicros(trade(buyer, seller, lots, 0n), price));
+    };
+    const tooWide = (operation: ReturnType<typeof fill>) => refusal(operation, 'out-of-range').data;
+    expect(tooWide(fill(1n << 21n, 1n << 39n)).cashMicros).to.equal(1n << 60n);
+    // Cheaper than the limit by 2^64, and by one micro less: then only the margin is not there.
+    const limitMicrosPerLot = (1n << 34n) + 1n;
+    expect(tooWide(fill(1n << 30n, 1n, { limitMicrosPerLot })).betterMicros).to.equal(1n << 64n);
+    refusal(fill((1n << 30n) - 1n, 1n, { limitMicrosPerLot }), 'insufficient-margin');
+    // A fee cap that leaves 2^72 millionths of a micro.
+    const feeCapPpm = 1n << 19n;
+    expect(tooWide(fill(1n << 20n, 1n << 33n, { feeCapPpm })).feeRoomPpmMicros).to.equal(1n << 72n);
+    refusal(fill((1n << 20n) - 1n, 1n << 33n, { feeCapPpm }), 'insufficient-margin');
   });
 
   it('refuses steps that would undo others: no lots, negative lots, price or fee', () => {
@@ -248,10 +260,13 @@ describe('the widths of a leaf', () => {
       delta: zero,
       ...linearLosses(zero),
       openInterestCap: (1n << 60n) as Lots,
+      positionCap: ((1n << 47n) - 1n) as Lots,
     };
     const header = { table: riskTable({}, { [PERP]: row }) };
-    const atMark = (lots: bigint) =>
-      ({ ...match(1, 2, lots, 0n), priceMicrosPerLot: 1n }) as ReturnType<typeof match>;
+    const atMark = (lots: bigint) => {
+      const buy = order(1, { side: 'buy', sizeLots: lots, limitMicrosPerLot: 1n });
+      return atMicros(trade(buy, order(2, { side: 'sell', sizeLots: lots }), lots, 0n), 1n);
+    };
     const most = (1n << 47n) - 1n;
     const batch = run(open(funded({ 1: 1000n, 2: 1000n }), header), atMark(most - 1n));
     must(batch.execute(atMark(1n)));
