@@ -21,9 +21,12 @@ const TRIES_MAX = 16;
 const settledRows = (state: EngineState): RiskRow[] =>
   state.table?.table.rows.filter((row) => row.isSettled) ?? [];
 
+const settledIds = (state: EngineState): ReadonlySet<number> =>
+  new Set(settledRows(state).map((row) => row.instrumentId));
+
 /** Finds every holder of a settled instrument: at a new round, and where the ledger was rolled back. */
 export function findHolders(state: EngineState): void {
-  const settled = new Set(settledRows(state).map((row) => row.instrumentId));
+  const settled = settledIds(state);
   state.waitingSettlements = [];
   if (settled.size === 0) return;
   for (const [accountIndex] of state.ledger.accounts.entries()) {
@@ -35,7 +38,7 @@ export function findHolders(state: EngineState): void {
 
 /** Orders in instruments that trade no more leave their books. */
 export function closeSettledOrders(state: EngineState): void {
-  const settled = new Set(settledRows(state).map((row) => row.instrumentId));
+  const settled = settledIds(state);
   if (settled.size === 0) return;
   const hashes = [...state.openOrders.values()].flatMap((own) => [...own.values()]);
   for (const hash of hashes) {

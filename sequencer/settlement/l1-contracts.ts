@@ -108,8 +108,8 @@ export class L1Contracts {
 
   /**
    * Compares our batch sizes with the contract's, by place: a proof of another circuit, or words for another shape of
-   * the state, would only be refused when money waits for them. So would a batch that retires an instrument, and all after
-   * it, if the registry were not bound to this rollup.
+   * the state, would only be refused when money waits for them. And a registry that is not bound to this rollup would never
+   * hear of what its batches retire: the first stays unfinished, each later one would be refused.
    * @throws InputError at the first difference
    */
   async requireDeployed(sizes: readonly BatchSize[], domain: SigningDomain): Promise<void> {

@@ -12,6 +12,7 @@ import {
 } from 'ethers';
 import { encodeSubmitBatch, submissionOf } from '#protocol/batch/calldata.ts';
 import { invariant, type Rejection, reject } from '#protocol/errors.ts';
+import { max } from '#protocol/units.ts';
 import type { Engine } from '../engine.ts';
 import type { LedgerStore, SettlementIntentRow } from '../ledger/store.ts';
 import type { BatchEntry } from '../state.ts';
@@ -276,7 +277,6 @@ export class BatchSubmitter {
     const { provider, rollup } = this.#l1;
     const fees = await provider.getFeeData();
     const bump = (fee: bigint | null | undefined) => ((fee ?? 0n) * FEE_BUMP_PERCENT) / 100n;
-    const max = (a: bigint, b: bigint) => (a > b ? a : b);
     const request: TransactionRequest = {
       type: 2,
       to: await rollup.getAddress(),

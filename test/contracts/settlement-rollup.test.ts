@@ -71,7 +71,7 @@ describe('a block from its expiry to its clearing, on L1', () => {
     ).to.equal(true);
   });
 
-  it('is run by no sequencer before its registry is bound: the first retirement would stop it for ever', async () => {
+  it('is run by no sequencer before its registry is bound: no retirement would ever be finished', async () => {
     const { connection } = rollup;
     const { chainId } = block.fixture;
     const address = await rollup.rollup.getAddress();

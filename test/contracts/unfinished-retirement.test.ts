@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import {
   DAY_SEC,
-  deployRollup,
+  deployRollupWithAccount,
   outcome,
   type RollupFixture,
   restoreAfterEach,
@@ -17,12 +17,7 @@ describe('MarginRollup, a retirement that the registry was not told of', () => {
   let fixture: RollupFixture;
   let account: number;
   before(async () => {
-    fixture = await deployRollup();
-    account = await fixture.open(fixture.signers[0]);
-    await fixture.serveQueue();
-    // Past the spacing behind the registration: what is queued now is due a deadline from now.
-    await fixture.wait(60);
-    await fixture.acceptTable();
+    ({ fixture, account } = await deployRollupWithAccount());
   });
   restoreAfterEach(() => fixture);
 

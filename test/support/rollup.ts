@@ -338,6 +338,20 @@ export async function deployRollup(
   return fixture;
 }
 
+/** A rollup with an account of its first signer, an empty queue and fresh prices. */
+export async function deployRollupWithAccount(): Promise<{
+  readonly fixture: RollupFixture;
+  readonly account: number;
+}> {
+  const fixture = await deployRollup();
+  const account = await fixture.open(fixture.signers[0]);
+  await fixture.serveQueue();
+  // Past the spacing behind the registration: what is queued now is due a deadline from now.
+  await fixture.wait(60);
+  await fixture.acceptTable();
+  return { fixture, account };
+}
+
 /** Hooks that give every test the state of `before`. @returns the same for the cases of one test */
 export function restoreAfterEach(fixture: () => { readonly connection: Connection }): () => Promise<void> {
   let restore: () => Promise<void>;

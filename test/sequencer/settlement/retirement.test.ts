@@ -225,14 +225,20 @@ describe('retirements, from a batch to the registry', () => {
       expect(reports).to.deep.equal([]);
     });
 
-    it('give their place to a batch, and come after it', async () => {
+    /** One of them waits for a block, and a batch is ready behind it. @returns transactions sent and batches before */
+    async function batchBehindUnmined(): Promise<readonly [number, number]> {
       await retiredUnheard();
       await l1.deposit(1, 5n * USD);
-      const [sent, batches] = [await sentCount(), await batchNumber()];
+      const before = [await sentCount(), await batchNumber()] as const;
       await send('evm_setAutomine', [false]);
       await restart(60);
       await sequencer.submit();
       await seal();
+      return before;
+    }
+
+    it('give their place to a batch, and come after it', async () => {
+      const [sent, batches] = await batchBehindUnmined();
       await sequencer.submit();
       await mine();
       expect([await batchNumber(), await told(), await sentCount()]).to.deep.equal([
@@ -248,13 +254,7 @@ describe('retirements, from a batch to the registry', () => {
     });
 
     it('do not keep a batch waiting for a nonce that they took after all', async () => {
-      await retiredUnheard();
-      await l1.deposit(1, 5n * USD);
-      const [sent, batches] = [await sentCount(), await batchNumber()];
-      await send('evm_setAutomine', [false]);
-      await restart(60);
-      await sequencer.submit();
-      await seal();
+      const [sent, batches] = await batchBehindUnmined();
       const { provider } = connection.ethers;
       const broadcast = provider.broadcastTransaction.bind(provider);
       const nonces: number[] = [];
