@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 
-/** One script per question; `main-job.ts` (the whole way, minutes) and `constraints.ts` are run by themselves. */
+/** One script per question; `main-job.ts` and `option-chain.ts` (minutes) and `constraints.ts` are run by themselves. */
 const SCRIPTS = [
   'screen.ts',
   'admission.ts',

@@ -16,6 +16,9 @@ const VISITOR_DEPOSIT_MICROS = 10_000_000_000n;
 const EXAMPLE_LOTS = 10n;
 const DAY_SEC = 86_400n;
 
+/** A command as it runs beside any Node: what is printed here is pasted into another terminal. */
+const withNode24 = (command: string): string => `npx -y -p node@24 -c "${command}"`;
+
 /** What `place-order.ts`, `npm run reconstruct` and `npm run report` read. */
 export interface Served {
   readonly rpcUrl: string;
@@ -73,9 +76,9 @@ export async function serve(
     '  A visitor has an account with 10,000 USDC. Place its signed order for 0.1 ETH-PERP:',
     `    curl -s -H 'content-type: application/json' -d @build/main-job/order.json ${apiUrl}/v1/messages`,
     '  Sign and place any other through client/ (buy or sell, instrument id, lots):',
-    '    node sequencer/main-job/place-order.ts sell 5 10',
+    `    ${withNode24('node sequencer/main-job/place-order.ts sell 5 10')}`,
     `  See what became of it: curl -s ${apiUrl}/v1/accounts/${visitor.accountIndex}`,
-    '  Rebuild everything from L1: npm run reconstruct',
+    `  Rebuild everything from L1: ${withNode24('npm run reconstruct')}`,
   ]);
   await Promise.race([goOn(plan, world, market), world.failed]);
 }
