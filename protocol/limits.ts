@@ -13,7 +13,6 @@ export const AMOUNT_BITS = 88; // an amount in a withdrawal, an L1 operation, ca
 export const TIME_BITS = 32; // seconds since 1970
 export const EPOCH_BITS = 32;
 export const NONCE_WORD_BITS = 35; // a nonce is 32 · word + bit
-export const NONCE_BIT_BITS = 5;
 export const NONCE_BITS = 40;
 export const NONCES_PER_WORD = 32;
 export const FLOOR_BACK_BITS = 3;

@@ -20,6 +20,7 @@ export const microsPerLot = (value: bigint): MicrosPerLot => value as MicrosPerL
 export const ppm = (value: bigint): Ppm => value as Ppm;
 
 export const PPM_ONE = 1_000_000n;
+export const DAY_SEC = 86_400n;
 
 export const abs = <T extends bigint>(value: T): T => (value < 0n ? -value : value) as T;
 export const min = <T extends bigint>(a: T, b: T): T => (a < b ? a : b);

@@ -5,6 +5,7 @@
 import { invariant } from '../errors.ts';
 import {
   abs,
+  DAY_SEC,
   divideNearest,
   type MicrosPerLot,
   max,
@@ -35,7 +36,6 @@ const FUNDING_PERIOD_SEC = 28_800n;
 const FUNDING_MICROS_MAX = 1n << 49n;
 const E9 = 1_000_000_000n;
 const HOUR_SEC = 3_600n;
-const DAY_SEC = 86_400n;
 const LOT_ONE_E8 = 100_000_000n;
 
 /** Governed per underlying. */

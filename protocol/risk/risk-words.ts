@@ -127,15 +127,6 @@ const strikeWord = ({ entry, volPpm }: PlaceRound): bigint =>
     positionCap: entry.positionCap,
   });
 
-export const riskWordCount = (
-  { linear, blocks, strikesPerBlock }: SegmentGeometry,
-  underlyings: number,
-): number =>
-  RISK_HEADER_WORDS +
-  underlyings +
-  WORDS_PER_LINEAR_PLACE * linear +
-  blocks * (WORDS_PER_BLOCK + strikesPerBlock);
-
 /** What the contract and the circuit of one segment agree on. */
 export interface SegmentStatement {
   readonly geometry: SegmentGeometry;

@@ -6,6 +6,7 @@ import { TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import { invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { abs, max, PPM_ONE } from '#protocol/units.ts';
+import { LiveFeed } from '#sequencer/feed/live-feed.ts';
 import type { Bar } from '#sequencer/market-data/bars.ts';
 import { amountText } from './amounts.ts';
 import type { CastMember } from './cast.ts';
@@ -50,6 +51,7 @@ export class Market {
   readonly #plan: MarketPlan;
   readonly #world: World;
   readonly #narrator: Narrator;
+  readonly #feed: LiveFeed;
   /** Of the newest round that is not void. */
   #table: RiskTable | undefined;
   /** Quotes of the last bar must be dead before the next round. */
@@ -59,6 +61,7 @@ export class Market {
     this.#plan = plan;
     this.#world = world;
     this.#narrator = narrator;
+    this.#feed = new LiveFeed((command) => world.sequencer.engine.command(command));
   }
 
   nameOf(accountIndex: number): string {
@@ -91,7 +94,8 @@ export class Market {
     await this.#serveQueue();
     const { feed, blocks, barSec } = step;
     const marks = liveMarks(this.#plan.listing, feed[feed.length - 1], blocks);
-    await sequencer.engine.command({ kind: 'feed', marks });
+    this.#feed.onRound();
+    await this.#feed.observe(marks, Number(timeSec) * 1_000);
     const expirySec = max(timeSec + barSec - 1n, (await chain.nowSec()) + barSec / 2n);
     this.#lastExpirySec = expirySec;
     for (const { trader } of this.participants) {

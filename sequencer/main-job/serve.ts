@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { submissionBody } from '#client/wire.ts';
 import { signMessages } from '#protocol/signing.ts';
+import { DAY_SEC } from '#protocol/units.ts';
 import type { Market } from './market.ts';
 import type { MarketPlan } from './plan.ts';
 import { ETH_PERP } from './strategies/strategy.ts';
@@ -14,7 +15,6 @@ import type { World } from './world.ts';
 const PACE_MS = 60_000;
 const VISITOR_DEPOSIT_MICROS = 10_000_000_000n;
 const EXAMPLE_LOTS = 10n;
-const DAY_SEC = 86_400n;
 
 /** A command as it runs beside any Node: what is printed here is pasted into another terminal. */
 const withNode24 = (command: string): string => `npx -y -p node@24 -c "${command}"`;

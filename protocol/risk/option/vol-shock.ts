@@ -6,11 +6,10 @@
  * outside the circuit, as exact integer roots; `circuits/risk/option/vol-shock.circom` proves what they make of
  * a volatility.
  */
-import { divideNearest, max, min, PPM_ONE } from '../../units.ts';
+import { DAY_SEC, divideNearest, max, min, PPM_ONE } from '../../units.ts';
 import { VOL_PPM_MAX } from './domain.ts';
 import type { VolMove } from './moves.ts';
 
-const DAY_SEC = 86_400n;
 const REFERENCE_DAYS = 30n;
 /** p as a fraction: 3/10 up to 30 days, 13/100 beyond. */
 const [NEAR_POWER, NEAR_ROOT] = [3n, 10n];

@@ -3,10 +3,10 @@ import { sizeOf } from '#protocol/account.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import { accountAt, type LedgerState } from '#protocol/state.ts';
-import { largestLiquidationLots } from '#protocol/transition/liquidation.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import type { MicrosPerLot } from '#protocol/units.ts';
+import { largestLiquidationLots } from '../../support/largest-liquidation.ts';
 import {
   funded,
   l1,

@@ -1,6 +1,6 @@
 /** How much of a position a liquidation may close now: the exact rules, searched. */
-import type { OpenBatch } from './open-batch.ts';
-import type { LiquidateOperation } from './operation.ts';
+import type { OpenBatch } from '#protocol/transition/open-batch.ts';
+import type { LiquidateOperation } from '#protocol/transition/operation.ts';
 
 /** A close before its size is chosen. */
 export type LiquidationAsk = Omit<LiquidateOperation, 'lots'>;
