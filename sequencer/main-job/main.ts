@@ -4,7 +4,7 @@
  * which market is played (plan.ts).
  */
 import { writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join, relative } from 'node:path';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { RISK_SMALL } from '#protocol/risk/registry.ts';
 import { type Reconstruction, reconstruct } from '../reconstruct/report.ts';
@@ -18,6 +18,7 @@ import { NOISE_PPM_MAX } from './oracle-signers.ts';
 import { type MarketPlan, planOf } from './plan.ts';
 import { lowestMoment, portfolioLines } from './portfolio-lines.ts';
 import { serve } from './serve.ts';
+import { BTC, FOLDER, REPORT_FOLDER, ROOT, TOKEN_IDS } from './served.ts';
 import { buildContracts, type PreparedCircuit, prepareCircuit } from './setup.ts';
 import { runToEnd, type Stops } from './stops.ts';
 import { Story } from './story.ts';
@@ -34,13 +35,6 @@ import {
 } from './summary.ts';
 import { clock, grouped, type Terminal, terminal } from './terminal.ts';
 import { startWorld, type World } from './world.ts';
-
-const ROOT = resolve(import.meta.dirname, '../..');
-const FOLDER = join(ROOT, 'build/main-job');
-const REPORT_FOLDER = 'build/main-job/report';
-/** Index into UNDERLYINGS of the coin whose price is the axis. */
-const BTC = 0;
-const TOKEN_IDS = [0, 1, 2];
 
 async function prepare(screen: Terminal): Promise<Circuits> {
   screen.phase('Contracts, circuits and INSECURE development keys (kept in build/ for the next start)');
@@ -127,9 +121,7 @@ async function summarise(
   };
   const names = { listing: plan.listing, nameOf };
   const pictures =
-    lowest === undefined
-      ? []
-      : writeBooksReport(reconstruction, lowest, BTC, names, join(ROOT, REPORT_FOLDER));
+    lowest === undefined ? [] : writeBooksReport(reconstruction, lowest, BTC, names, REPORT_FOLDER);
   screen.phase('What happened');
   screen.lines([
     `  ${figures.accounts} accounts; ${grouped(figures.ordersTaken)} signed orders taken, ${figures.ordersRefused} refused, ${figures.ordersFilled} filled in ${figures.trades} trades`,
@@ -141,7 +133,9 @@ async function summarise(
     ...liquidationLines(liquidations, plan.listing, nameOf),
     '',
     ...(lowest === undefined ? [] : portfolioLines(lowest, nameOf, plan.listing)),
-    ...(pictures.length === 0 ? [] : [`  ${pictures.length} pictures of these books: ${REPORT_FOLDER}`]),
+    ...(pictures.length === 0
+      ? []
+      : [`  ${pictures.length} pictures of these books: ${relative(ROOT, REPORT_FOLDER)}`]),
     '',
     ...withBlank(expiryLines(reconstruction, plan.listing, nameOf)),
     ...accountLines(reconstruction, nameOf, (accountIndex) => market.ideaOf(accountIndex)),
@@ -202,7 +196,7 @@ async function run(flags: Flags, stops: Stops): Promise<number> {
     screen.line('Conservation is broken: the differences above are not all zero.');
     return 1;
   }
-  if (!flags.isExiting) await serve(plan, world, market, screen, FOLDER);
+  if (!flags.isExiting) await serve(plan, world, market, screen);
   return 0;
 }
 

@@ -2,14 +2,13 @@
  * `node sequencer/main-job/place-order.ts <buy|sell> <instrument id> <lots>`: signs an order with the visitor's key
  * and sends it to the market that `npm start` keeps serving. This is all a trader's program needs of client/.
  */
-import { readFileSync } from 'node:fs';
 import { httpClient } from '#client/http.ts';
 import { tradingKeyOf } from '#client/keys.ts';
 import { NonceManager } from '#client/nonces.ts';
 import { SequencerClient } from '#client/sequencer.ts';
 import { NONCES_PER_WORD, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { signMessages } from '#protocol/signing.ts';
-import type { Served } from './serve.ts';
+import { readServed } from './served.ts';
 import { limitAt } from './strategies/strategy.ts';
 
 const REACH_PPM = 20_000n;
@@ -23,8 +22,7 @@ async function main([side, instrument, lots]: readonly string[]): Promise<void> 
   ) {
     throw new Error('usage: place-order.ts <buy|sell> <instrument id> <lots>');
   }
-  const file = new URL('../../build/main-job/served.json', import.meta.url);
-  const served = JSON.parse(readFileSync(file, 'utf8')) as Served;
+  const served = readServed();
   const client = new SequencerClient(httpClient(served.apiUrl));
   const { accountIndex, secret } = served.visitor;
   const key = tradingKeyOf(BigInt(secret));

@@ -2,8 +2,6 @@
  * `npm run report`: draws the books of the chain that `npm start` keeps serving, rebuilt from L1 alone, at the lowest price
  * of Bitcoin that a batch saw. Pictures go to build/main-job/report.
  */
-import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { JsonRpcProvider } from 'ethers';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { L1Reader } from '../reconstruct/read-l1.ts';
@@ -11,15 +9,12 @@ import { reconstruct } from '../reconstruct/report.ts';
 import { writeBooksReport } from './books-report.ts';
 import { Listing } from './listing.ts';
 import { lowestMoment } from './portfolio-lines.ts';
-import type { Served } from './serve.ts';
+import { BTC, REPORT_FOLDER, readServed, TOKEN_IDS } from './served.ts';
 
-const FOLDER = new URL('../../build/main-job/', import.meta.url);
-const TOKEN_IDS = [0, 1, 2];
 const WBTC = 1;
-const BTC = 0;
 
 async function main(): Promise<void> {
-  const served = JSON.parse(readFileSync(new URL('served.json', FOLDER), 'utf8')) as Served;
+  const served = readServed();
   const provider = new JsonRpcProvider(served.rpcUrl, undefined, { staticNetwork: true });
   try {
     const reconstruction = await reconstruct(provider, served.rollupAddress, STANDARD_SHAPE, TOKEN_IDS);
@@ -28,8 +23,7 @@ async function main(): Promise<void> {
     const moment = lowestMoment(reconstruction, WBTC);
     if (moment === undefined) throw new Error('no batch was accepted yet: there is no book to draw');
     const nameOf = (accountIndex: number): string => served.names[accountIndex] ?? `account ${accountIndex}`;
-    const folder = fileURLToPath(new URL('report', FOLDER));
-    for (const path of writeBooksReport(reconstruction, moment, BTC, { listing, nameOf }, folder)) {
+    for (const path of writeBooksReport(reconstruction, moment, BTC, { listing, nameOf }, REPORT_FOLDER)) {
       console.log(path);
     }
   } finally {

@@ -1,5 +1,5 @@
 /** After the job: the market goes on, a bar a minute, and a visitor's account waits to be used. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { submissionBody } from '#client/wire.ts';
@@ -7,6 +7,7 @@ import { signMessages } from '#protocol/signing.ts';
 import { DAY_SEC } from '#protocol/units.ts';
 import type { Market } from './market.ts';
 import type { MarketPlan } from './plan.ts';
+import { FOLDER, type Served, writeServed } from './served.ts';
 import { ETH_PERP } from './strategies/strategy.ts';
 import type { Terminal } from './terminal.ts';
 import type { World } from './world.ts';
@@ -19,25 +20,8 @@ const EXAMPLE_LOTS = 10n;
 /** A command as it runs beside any Node: what is printed here is pasted into another terminal. */
 const withNode24 = (command: string): string => `npx -y -p node@24 -c "${command}"`;
 
-/** What `place-order.ts`, `npm run reconstruct` and `npm run report` read. */
-export interface Served {
-  readonly rpcUrl: string;
-  readonly apiUrl: string;
-  readonly chainId: string;
-  readonly rollupAddress: string;
-  /** By account index. */
-  readonly names: Readonly<Record<number, string>>;
-  readonly visitor: { readonly accountIndex: number; readonly secret: string };
-}
-
 /** Serves until the process is told to stop. */
-export async function serve(
-  plan: MarketPlan,
-  world: World,
-  market: Market,
-  screen: Terminal,
-  folder: string,
-): Promise<void> {
+export async function serve(plan: MarketPlan, world: World, market: Market, screen: Terminal): Promise<void> {
   const { chain, deployment, apiUrl, domain } = world;
   const visitor = await market.openVisitor(VISITOR_DEPOSIT_MICROS);
   const served: Served = {
@@ -50,8 +34,7 @@ export async function serve(
     ),
     visitor: { accountIndex: visitor.accountIndex, secret: visitor.key.secret.toString() },
   };
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(join(folder, 'served.json'), `${JSON.stringify(served, null, 2)}\n`);
+  writeServed(served);
   const order = signMessages(domain, visitor.key.secret, {
     accountIndex: visitor.accountIndex,
     epoch: 1n,
@@ -70,7 +53,7 @@ export async function serve(
       },
     ],
   });
-  writeFileSync(join(folder, 'order.json'), `${JSON.stringify(submissionBody(order))}\n`);
+  writeFileSync(join(FOLDER, 'order.json'), `${JSON.stringify(submissionBody(order))}\n`);
   screen.phase('The market goes on, a bar a minute. Ctrl-C ends it');
   screen.lines([
     '  A visitor has an account with 10,000 USDC. Place its signed order for 0.1 ETH-PERP:',
