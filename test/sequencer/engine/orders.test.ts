@@ -130,7 +130,7 @@ describe('orders in the engine', () => {
   });
 
   it('fills nothing of a nonce after its cancel was acknowledged, in any interleaving', async function () {
-    this.timeout(60_000);
+    this.timeout(240_000);
     const scenario = fc.record({
       cancelAt: fc.nat(8),
       takers: fc.array(fc.bigInt({ min: 1n, max: 4n }), { minLength: 3, maxLength: 8 }),
@@ -168,7 +168,7 @@ describe('orders in the engine', () => {
         if (after !== undefined) expect(trades.filter((at) => at > after)).to.deep.equal([]);
         expect((await orderOf(fresh, resting)).closed?.reason).to.be.oneOf(['cancelled', 'filled']);
       }),
-      { numRuns: 20 },
+      { numRuns: 200, endOnFailure: true },
     );
   });
 
