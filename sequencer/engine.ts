@@ -44,8 +44,10 @@ interface Job {
   readonly fail: (error: Error) => void;
 }
 
-/** So many waiting jobs share one write: under load the database is asked less often, never later. */
+/** So many waiting commands share one write: under load the database is asked less often, never later. */
 const GROUP_MAX = 32;
+/** So many reads go along: whoever asks much waits himself, and takes no command's place. */
+const GROUP_READS_MAX = 32;
 
 const VERIFIERS_MAX = 4_000;
 const QUEUE_MAX = 10_000;
@@ -66,6 +68,7 @@ export class Engine {
   readonly #listeners = new Set<EngineListener>();
   readonly #urgent: Job[] = [];
   readonly #jobs: Job[] = [];
+  readonly #reads: Job[] = [];
   readonly #verifiers = new Map<string, Verifier>();
   #isDraining = false;
   #stopped: EngineStopped | undefined;
@@ -195,7 +198,7 @@ export class Engine {
    */
   async read<T>(view: (state: EngineState) => T): Promise<T> {
     this.#requireRunning();
-    const seen = await this.#enqueue(this.#urgent, (): Done<{ value: T } | { error: unknown }> => {
+    const seen = await this.#enqueue(this.#reads, (): Done<{ value: T } | { error: unknown }> => {
       // A view that throws is its caller's affair and must not stop the writer.
       try {
         return { value: { value: view(this.#state) } };
@@ -248,7 +251,8 @@ export class Engine {
 
   #nextGroup(): Job[] {
     const urgent = this.#urgent.splice(0, GROUP_MAX);
-    return [...urgent, ...this.#jobs.splice(0, GROUP_MAX - urgent.length)];
+    const jobs = this.#jobs.splice(0, GROUP_MAX - urgent.length);
+    return [...urgent, ...jobs, ...this.#reads.splice(0, GROUP_READS_MAX)];
   }
 
   /** Applies the jobs in order, makes their records durable, then answers them in order. */

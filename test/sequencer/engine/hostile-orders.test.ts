@@ -95,4 +95,17 @@ describe('hostile orders', () => {
     await world.settle();
     expect(world.fatal).to.equal(undefined);
   });
+
+  it('answers an order within two turns of the writer, however many questions wait', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 10_000n });
+    const answered: string[] = [];
+    const questions = Array.from({ length: 1_000 }, () =>
+      world.engine.read(() => undefined).then(() => answered.push('question')),
+    );
+    const order = world.order(1, 'buy', 1n, 90n).then(() => answered.push('order'));
+    await Promise.all([...questions, order]);
+    expect(answered.indexOf('order')).to.be.at.most(64);
+    expect(answered.filter((name) => name === 'question')).to.have.length(1_000);
+  });
 });
