@@ -81,9 +81,15 @@ function brokenArrows(path: string, text: string): string[] {
   ];
 }
 
-const LINES_MAX = 500;
+const LINES_MAX = 400;
+/** A contract that is read in one sitting; Solidity has no other place for what one contract holds. */
+const SOLIDITY_LINES_MAX = 500;
+const linesMax = (path: string): number => (path.endsWith('.sol') ? SOLIDITY_LINES_MAX : LINES_MAX);
 /** circom declares all inputs of a main template in its body: most of this file is that list and its wiring. */
-const LONGER: ReadonlyMap<string, number> = new Map([['circuits/batch.circom', 720]]);
+const LONGER: ReadonlyMap<string, number> = new Map([
+  ['circuits/batch.circom', 720],
+  ['test/sequencer/settlement/settlement.test.ts', 431],
+]);
 const MEASURED = /\.(ts|js|circom|sol)$/;
 // Spelled in two halves, so that this file passes its own test.
 const UNFINISHED = new RegExp(`\\b(${['TO' + 'DO', 'FIX' + 'ME', 'X' + 'XX'].join('|')})\\b`);
@@ -124,11 +130,11 @@ describe('architecture', () => {
     expect(readers.map(({ path }) => path)).to.deep.equal([]);
   });
 
-  it(`keeps every file within ${LINES_MAX} lines`, () => {
+  it(`keeps every file within ${LINES_MAX} lines, a contract within ${SOLIDITY_LINES_MAX}`, () => {
     const tooLong = texts()
       .filter(({ path, text }) => MEASURED.test(path) && !isGenerated(path, text))
       .map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }))
-      .filter(({ path, lines }) => lines > (LONGER.get(path) ?? LINES_MAX));
+      .filter(({ path, lines }) => lines > (LONGER.get(path) ?? linesMax(path)));
     expect(tooLong).to.deep.equal([]);
   });
 
