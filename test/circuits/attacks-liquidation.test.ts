@@ -21,15 +21,19 @@ const ROW_SIGNALS = [
 ] as const;
 
 const long = () => TRACES['a liquidation of a long']();
+/** The same nonces, whatever was signed before. */
+const apart = (make: () => Attack) => (): Attack => ledger.withOwnNonces(make);
 const twoPositions = () => TRACES['a liquidation of two positions']();
 
 /** Ten lots of the long of account 1 closed at $89, as several rows say it. */
-function told(rows: (row: BatchContent['liquidations'][number]) => BatchContent['liquidations']): Attack {
-  const { content } = ledger.run(
-    ledger.open(indebtedLong(), { table: ledger.marked(89n) }),
-    close(10n, 89n * USD),
-  );
-  return { batch: forge(indebtedLong(), { ...content, liquidations: rows(content.liquidations[0]) }) };
+function told(rows: (row: BatchContent['liquidations'][number]) => BatchContent['liquidations']) {
+  return apart(() => {
+    const { content } = ledger.run(
+      ledger.open(indebtedLong(), { table: ledger.marked(89n) }),
+      close(10n, 89n * USD),
+    );
+    return { batch: forge(indebtedLong(), { ...content, liquidations: rows(content.liquidations[0]) }) };
+  });
 }
 
 /** Account 1 owes more than 60 % of its spot at $66, and one lot of its perp is closed at the mark. */
@@ -97,14 +101,14 @@ describe('batch circuit, liquidation rows and flags', function () {
   before(tinyCircuit);
 
   accepts({
-    'the liquidation that is told in other rows': () => told((row) => [row]),
+    'the liquidation that is told in other rows': told((row) => [row]),
     'rows of two positions, in order': () => ({ batch: twoPositions() }),
   });
 
   refuses({
     'a position churned by two liquidation rows of it': [
       ORDER,
-      () => told((row) => Array(2).fill({ ...row, closedLots: 5n, cashMicros: 445n * USD })),
+      told((row) => Array(2).fill({ ...row, closedLots: 5n, cashMicros: 445n * USD })),
     ],
     'liquidation rows out of order': [
       ORDER,
@@ -160,7 +164,7 @@ describe('batch circuit, liquidation rows and flags', function () {
     ],
     'a liquidation for quote debt that touches a derivative': [
       'AccountRow: isDebtLiquidation * closedDerivatives === 0;',
-      perpForDebt,
+      apart(perpForDebt),
     ],
     'a liquidated account with a place that need not shrink': [
       SHRINKING,
@@ -172,17 +176,17 @@ describe('batch circuit, liquidation rows and flags', function () {
         signals: (s) => s.set('accountIsShrinking', 0, 1, 0n),
       }),
     ],
-    'an account below maintenance margin that hedges instead of shrinking': [SHRINKING, hedgedUnderMargin],
+    'an account below maintenance margin that hedges instead of shrinking': [
+      SHRINKING,
+      apart(hedgedUnderMargin),
+    ],
     'a liquidated account whose epoch changes': [
       'AccountRow: isLiquidated * isEpochChanged === 0;',
       () => {
-        const { content } = long();
-        const cancelled = ledger.run(ledger.open(indebtedLong()), {
-          kind: 'l1',
-          operation: ledger.l1('cancelAll', 1),
-        });
-        const { l1Operations } = cancelled.content;
-        return { batch: forge(indebtedLong(), { ...content, l1Operations }) };
+        const state = ledger.withOwnNonces(indebtedLong);
+        const operation = ledger.l1('cancelAll', 1);
+        const { l1Operations } = ledger.run(ledger.open(state), { kind: 'l1', operation }).content;
+        return { batch: forge(state, { ...long().content, l1Operations }) };
       },
     ],
     'both reasons of a liquidation at once': [

@@ -238,7 +238,7 @@ describe('batch circuit, forged leaves', function () {
       }),
     ],
     'a leaf that is not in the old tree': [
-      'RequireChild: high * (highPair - lowPair) === node - lowPair;',
+      'MerkleUpdate: RequireChild()(oldNodes[level], children[level], places.out[2 * level], places.out[2 * level + 1]);',
       () => ({ batch: forge(rich, tradeContent), signals: (s) => s.add('accountOldCashStarMicros', 0, 1n) }),
     ],
     'a second account changed in the old tree, which undoes the change of the first': [

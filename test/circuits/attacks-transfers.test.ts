@@ -273,13 +273,15 @@ describe('batch circuit, forged transfers', function () {
     ],
     'a signed withdrawal of an account whose epoch changes, which could be signed again': [
       'Batch: accountIsEpochChanged[a] * signedWithdrawals === 0;',
-      () => {
-        const from = positions();
-        const withdrawn: Operation = { kind: 'withdraw', ...ledger.withdrawal(1, USD) };
-        const { content } = ledger.run(ledger.open(from), withdrawn);
-        const { l1Operations } = ledger.run(ledger.open(from), l1('cancelAll', 1)).content;
-        return { batch: forge(from, { ...content, l1Operations }) };
-      },
+      // The nonce lies in the first window, so it fits the base word 0 of the next epoch.
+      () =>
+        ledger.withOwnNonces(() => {
+          const from = positions();
+          const withdrawn: Operation = { kind: 'withdraw', ...ledger.withdrawal(1, USD) };
+          const { content } = ledger.run(ledger.open(from), withdrawn);
+          const { l1Operations } = ledger.run(ledger.open(from), l1('cancelAll', 1)).content;
+          return { batch: forge(from, { ...content, l1Operations }) };
+        }),
     ],
     'a key beside an operation that registers none': [
       'Batch: (1 - l1IsRegister[o]) * l1PublicKey[o][0] === 0;',

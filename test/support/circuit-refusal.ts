@@ -11,6 +11,7 @@ const HELPERS = new Set([
   'Bits',
   'Num2Bits',
   'RequireBit',
+  'RequireChild',
   'BusEntry',
   'FindKey',
   'OneHot',
