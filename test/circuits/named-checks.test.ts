@@ -58,6 +58,21 @@ describe('checks of the batch circuit', () => {
   });
 });
 
+describe('templates', () => {
+  const SAYS = ['Proves', 'Assumes', 'Guarantees'];
+  /** The comment above a template, and its name. */
+  const OPENING = /((?:^\/\/.*\n)*)^template (\w+)\(/gm;
+
+  it('open with what they prove, assume and guarantee, or with the one that says it', () => {
+    const silent = sourceFiles()
+      .filter((path) => path.startsWith('circuits/') && path.endsWith('.circom'))
+      .flatMap((path) => [...readSource(path).matchAll(OPENING)])
+      .filter(([, comment]) => !/^\/\/ As \w+, which says/.test(comment))
+      .filter(([, comment]) => !SAYS.every((word) => new RegExp(`^// ${word} `, 'm').test(comment)));
+    expect(silent.map(([, , template]) => template)).to.deep.equal([]);
+  });
+});
+
 describe('the search for expected texts', () => {
   it('fills the holes of a template with literals of the same file only', () => {
     const texts = new ExpectedTexts("const flag = 'isUsed'; expect(`Row: RequireBit()(${flag});`);");
