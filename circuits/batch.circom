@@ -25,6 +25,8 @@ function HEADER_WORDS() { return 15; }
 //              trades, withdraws or is liquidated passes its rule of health.
 // Assumes      the contract computes challenge and evaluation from the words it sees and the commitment, keeps every word
 //              below p, and checks what docs/protocol.md §6 and §7 leave to it. The table is proved by the risk circuit.
+// Guarantees   the words that the contract sees are those of this transition, by docs/soundness.md; an unused row is all
+//              zero in them.
 // Public       commitment, challenge, evaluation, in this order: protocol/batch/batch.ts PublicInputs.
 template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS,
     ACCOUNTS, SIGNATURES, MESSAGES, INSTRUMENTS, L1_OPERATIONS, WITHDRAWALS, LIQUIDATIONS, SETTLEMENTS) {

@@ -21,7 +21,7 @@ export interface EngineConfig {
   readonly unprovedBatchesMax: number;
   /** So many more for reduce-only orders, withdrawals, L1 operations and liquidations. */
   readonly unprovedBatchesReserve: number;
-  /** Unproved batches while one of them liquidates (DESIGN §5). */
+  /** Unproved batches while one of them liquidates. */
   readonly unprovedWhileLiquidatingMax: number;
   /** Closed orders and signed bodies of final batches kept for questions about them. */
   readonly closedOrdersKept: number;

@@ -33,6 +33,7 @@ template DivideNearest(NUMERATOR_BITS, DIVISOR, QUOTIENT_BITS) {
 }
 
 // Proves       quotient = numerator / 2^SHIFT rounded to nearest, halves up.
+// Assumes      nothing of its inputs.
 // Guarantees   numerator < 2^(NUMERATOR_BITS + 1) and quotient ≤ 2^(NUMERATOR_BITS − SHIFT + 1).
 template ShiftRightNearest(NUMERATOR_BITS, SHIFT) {
     assert(SHIFT > 0 && NUMERATOR_BITS > SHIFT && NUMERATOR_BITS + 1 < 253);

@@ -12,7 +12,7 @@ function lossElements(scenarios) {
 
 // Proves       kScan ≥ max(0, Σ of the k largest losses), for any threshold: k·t + Σ max(loss − t, 0) bounds that
 //              sum from above (Rockafellar and Uryasev), and equals it at the best t.
-// Assumes      k < 2^6 (batch.circom).
+// Assumes      0 < k ≤ 2^6 (batch.circom).
 // Guarantees   losses[s] = t ± distances[s] with 0 ≤ distance < 2^DISTANCE_BITS; losses are fixed by
 //              (t, committed), where `committed` packs distances and side bits. Soundness needs no range of t: the
 //              Freivalds equation makes the losses true sums, so t is one of them give or take 2^DISTANCE_BITS.
@@ -55,7 +55,8 @@ template ScanUpperBound(SCENARIOS, DISTANCE_BITS, BOUND_BITS) {
 }
 
 // Proves       kScan ≤ max(0, Σ of the k largest losses): it is the sum of k chosen rows, or 0.
-// Assumes      k is the k of the upper bound.
+// Assumes      k is the k of the upper bound; losses are true sums (Freivalds).
+// Guarantees   a choice of other rows, or of none, only makes it smaller.
 template ScanLowerBound(SCENARIOS) {
     signal input k;
     signal input losses[SCENARIOS];

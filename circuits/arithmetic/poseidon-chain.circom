@@ -5,6 +5,7 @@ include "poseidon.circom";
 // Proves       hash = poseidonChain(values) of protocol/crypto/poseidon.ts: 16 values in the first block, the
 //              hash so far and 15 more in each further one, zero padded.
 // Assumes      every use commits to lists of one length (COUNT), so padding is unambiguous.
+// Guarantees   two lists of one hash are the same, or a collision of Poseidon.
 template PoseidonChain(COUNT) {
     signal input values[COUNT];
     signal output hash;

@@ -4,6 +4,8 @@ include "circomlib/circuits/poseidon_constants.circom";
 
 // Proves       out = Poseidon(inputs) with the constants of circomlib, the sparse form of its partial rounds and its
 //              constraints: three to a fifth power, all else linear.
+// Assumes      nothing of its inputs.
+// Guarantees   out is determined by the inputs.
 // Why not circomlib's template: it names every linear step as a signal, and the compiler then spends most of its time
 // on putting them into each other, in every single hash. Linear forms kept in variables are built once per width.
 template Poseidon(INPUTS) {

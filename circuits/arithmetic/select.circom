@@ -1,7 +1,8 @@
 pragma circom 2.2.0;
 
 // Proves       isHere[i] = 1 where i = index, else 0.
-// Guarantees   index < COUNT.
+// Assumes      nothing of its inputs.
+// Guarantees   index < COUNT; the marks are the only ones.
 template OneHot(COUNT) {
     signal input index;
     signal output isHere[COUNT];
@@ -18,6 +19,7 @@ template OneHot(COUNT) {
 
 // Proves       isHere marks one place whose key equals `key`; none if isWanted = 0.
 // Assumes      isWanted is 0 or 1; with 1, the keys are pairwise distinct where they can equal `key`.
+// Guarantees   isHere are bits; with isWanted = 1 a key that equals `key` is there.
 // The bits matter where several keys are equal, as the ids of unused rows: x and −x would sum to 0, and a value
 // selected by them is any number.
 template FindKey(COUNT) {
@@ -54,6 +56,7 @@ template Selected(COUNT) {
 }
 
 // Proves       value = values[index].
+// Assumes      nothing of its inputs.
 // Guarantees   index < 2^(bits of COUNT − 1), and value is 0 at a place past the list.
 template Chosen(COUNT) {
     var BITS = 0;
@@ -85,6 +88,7 @@ template Chosen(COUNT) {
 }
 
 // Proves       isNonZero = 1 if value ≠ 0, else 0.
+// Assumes      nothing of its inputs.
 // Guarantees   isNonZero is a bit, whatever inverse is named: it multiplies a zero where it is free.
 template IsNonZero() {
     signal input value;
@@ -105,6 +109,8 @@ template Or() {
     isAny <== a + b - a * b;
 }
 
+// Proves       bit·(bit − 1) = 0.
+// Assumes      nothing of its inputs.
 // Guarantees   bit is 0 or 1.
 template RequireBit() {
     signal input bit;

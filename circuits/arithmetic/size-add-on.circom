@@ -4,7 +4,7 @@ include "./range.circom";
 
 // The size add-on of one underlying, in hundredths: with d = |net delta| and T the unit of size,
 // 0 up to T, 2·(d − T) up to 5·T, 5·d − 17·T up to 20·T, 10·d − 117·T beyond: convex and continuous, rates of 2, 5 and
-// 10 % (MARGIN.md §3). Twin of sizeAddOnTimes100 in protocol/risk/size-add-on.ts.
+// 10 % (docs/margin.md). Twin of sizeAddOnTimes100 in protocol/risk/size-add-on.ts.
 function ADD_ON_BOUNDS() { return 3; }
 function addOnBound(i) {
     var bounds[3] = [1, 5, 20];
@@ -58,6 +58,8 @@ template SizeAddOn(BITS) {
 
 // Proves       addOnTimes100 is at most the add-on of |delta|: a convex function lies above each of its pieces, and above
 //              the same pieces mirrored. No pieces chosen: 0.
+// Assumes      delta is a true sum (Freivalds), below 2^BITS of SizeAddOn in absolute value; unit is that of SizeAddOn.
+// Guarantees   another piece or sign only makes it smaller, below 0 too.
 template SizeAddOnLow() {
     signal input delta;
     signal input unit;

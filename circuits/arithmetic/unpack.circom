@@ -3,6 +3,7 @@ pragma circom 2.2.0;
 include "circomlib/circuits/bitify.circom";
 
 // Proves       packed = Σ fields[i] · 2^(WIDTHS[0] + … + WIDTHS[i−1]), least significant field first.
+// Assumes      nothing of its inputs.
 // Guarantees   fields[i] < 2^WIDTHS[i]; the split is the only one, because the total is below the field's size.
 template Unpack(COUNT, WIDTHS) {
     signal input packed;

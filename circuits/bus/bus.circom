@@ -5,7 +5,8 @@ pragma circom 2.2.0;
 // A key is tag + 16·bit + β·a + β²·b + β³·c + β⁴·d. Tags are constants below 16 and `bit` is 0 or 1, so two keys are
 // equal for a random β only if tag, bit and all fields are (degree 4: probability ≤ 4/p per pair). No field needs a
 // range check for that. Every field and amount must be fixed before the challenge it meets: everything in the
-// commitment before r (which gives β, δ, γ), all W besides before α. See docs/soundness of CIRCUIT.md §4.
+// commitment before r (which gives β, δ, γ), all W besides before α. docs/soundness.md has the rules and the error of
+// all pairs together.
 //
 //   tag        bit          a             b         c         d         amount from accounts, from rows
 function TAG_POSITION() { return 1; }   // isShrinking  instrument    account   opened              new − old, −change
@@ -43,6 +44,7 @@ template BusEntry() {
 }
 
 // Proves       powers[i] = base^i.
+// Assumes      nothing of its inputs.
 // Guarantees   powers[0] = 1, for any base.
 template Powers(COUNT) {
     signal input base;

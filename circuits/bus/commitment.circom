@@ -6,7 +6,9 @@ include "../arithmetic/poseidon.circom";
 
 // Proves       commitment = poseidonChain of everything that enters a key, an amount or a Freivalds sum before the
 //              challenge, and of every public word but the leaves. Twin of protocol/batch/commitment.ts, same order.
-// The leaves are left out: the state roots and the sorted account indices, both in the list, fix them.
+// Assumes      its inputs are packed so that their fields are the only ones (the rows' ranges). The leaves are left out: the
+//              state roots and the sorted account indices, both in the list, fix them.
+// Guarantees   one commitment has one list of values (PoseidonChain): what is in it was chosen before r.
 template BatchCommitment(HEADER, EVENTS, ACCOUNTS, PER_ACCOUNT, INSTRUMENTS, SIGNATURES, MESSAGES, WITHDRAWALS,
     SETTLEMENTS) {
     var COUNT = HEADER + EVENTS + ACCOUNTS * PER_ACCOUNT + 3 * INSTRUMENTS + SIGNATURES + 2 * MESSAGES + WITHDRAWALS

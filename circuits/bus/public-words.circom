@@ -1,6 +1,8 @@
 pragma circom 2.2.0;
 
 // Proves       evaluation = Σ words[i] · challenge^i, as the contract computes it from the words it sees.
+// Assumes      every word is in the commitment, or fixed by a root in it: the evaluation alone binds none of them.
+// Guarantees   words that differ from the contract's have its evaluation for at most COUNT − 1 challenges.
 template EvaluateWords(COUNT) {
     signal input words[COUNT];
     signal input challenge;

@@ -3,7 +3,8 @@ pragma circom 2.2.0;
 include "../limits.circom";
 include "circomlib/circuits/bitify.circom";
 
-// Splits a signed message of kind order, cancel or cancel-all (docs/protocol.md §3); 0 is an unused row.
+// Proves       the fields are those of a message of kind order, cancel or cancel-all (docs/protocol.md §3); 0 is an unused row.
+// Assumes      nothing of its inputs.
 // Guarantees   every field has its width, no bit above them is set, kind < 4, and each kind leaves zero what it does
 //              not use. isOrder, isCancel and isCancelAll are bits of which at most one is set.
 template OrderFields() {
@@ -75,7 +76,8 @@ template OrderFields() {
     (1 - isOrder - isCancel) * nonceAndFloor === 0;
 }
 
-// Splits a signed withdrawal; 0 is an unused row.
+// Proves       the fields are those of a withdrawal (docs/protocol.md §3); 0 is an unused row.
+// Assumes      nothing of its inputs.
 // Guarantees   kind is 4 or the whole message 0; tokenId < 4; every field has its width.
 template WithdrawalFields() {
     signal input message;

@@ -8,6 +8,7 @@ include "./option/option-limits.circom";
 include "./risk-limits.circom";
 
 // Proves       indexMicros and quarterMove = nearest(R · 2^20 / 4·10^6) of one underlying's word.
+// Assumes      the word is the contract's.
 // Guarantees   indexMicros < 2^44, quarterMove < 2^19.
 template UnderlyingMoves() {
     signal input word;

@@ -13,6 +13,7 @@ function lossElementCount(SCENARIOS) {
 
 // Proves       hash = lossesHash of protocol/risk/table.ts: the losses of the pairs that columns use.
 // Assumes      |losses| < 2^35 (OptionRow).
+// Guarantees   one hash has one list of losses: within that bound the packs have one reading.
 template LossesHash(SCENARIOS) {
     signal input losses[MOVE_PAIRS()];
     signal output hash;
@@ -35,6 +36,7 @@ template LossesHash(SCENARIOS) {
 }
 
 // Proves       losses are what the elements pack, and hash is theirs.
+// Assumes      nothing of its inputs.
 // Guarantees   |losses| ≤ 2^35; the split is the only one.
 template UnpackLosses(SCENARIOS) {
     var PAIRS = usedPairs(SCENARIOS);

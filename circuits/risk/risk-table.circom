@@ -7,6 +7,7 @@ include "./linear-row.circom";
 // Proves       endHash = the table's hash chain from startHash over a segment's slots; where isLast, on over the remaining
 //              slots, which are empty, to the hash of the whole table.
 // Assumes      isLast is a bit.
+// Guarantees   segments that follow one another by their hashes make one table, ended by the one that is last.
 template SegmentHash(START_SLOT, SLOTS, MARKET_SLOTS) {
     var end = START_SLOT + SLOTS;
     // A segment begins and ends with a link of the chain, unless it ends the table.
@@ -59,6 +60,7 @@ template SegmentHash(START_SLOT, SLOTS, MARKET_SLOTS) {
 //              The contract forms the words from what it stored, so they cannot be chosen by the prover; every word
 //              is absorbed in C before r exists, so y binds each of them and not only their sum.
 // Assumes      see LinearRow and ExpiryBlock: what the registry must have checked.
+// Guarantees   the words fix the rows and so the end hash; isSurfaceSound is a bit, and the true one.
 template RiskTable(UNDERLYINGS, SCENARIOS, MARKET_SLOTS, START_SLOT, LINEAR, BLOCKS, STRIKES) {
     var blockWords = WORDS_PER_BLOCK() + STRIKES;
     var blockSlots = 1 + 2 * STRIKES;

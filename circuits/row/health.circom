@@ -6,7 +6,7 @@ include "../arithmetic/select.circom";
 include "../bus/functionals.circom";
 
 // Proves       the account rules of docs/protocol.md §5: which condition each cause in the batch puts on the account.
-// Assumes      kScans are bounds as their names say; the value sums are true (Freivalds); esCount < 2^6; fees are the
+// Assumes      kScans are bounds as their names say; the value sums are true (Freivalds); 0 < esCount ≤ 2^6; fees are the
 //              account's (bus). Charges and mark − haircut are not negative: the risk circuit's duty.
 // Guarantees   every flag that a cause needs is set by it (the caller ties them), and every set flag has its rule.
 //

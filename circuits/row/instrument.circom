@@ -146,9 +146,10 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
 
     // ---- Who may trade.
     isReduceOnly * openingFills === 0;
-    // With fills and an expiry isExpiring must be 1; else it may be anything and the check holds at 0.
-    signal isExpiring <-- row[ROW_EXPIRY()] != 0 && openingFills + shrinkingFills != 0 ? 1 : 0;
+    signal isExpiring;
     signal fillsOfExpiring <== (openingFills + shrinkingFills) * row[ROW_EXPIRY()];
+    // With fills and an expiry isExpiring must be 1; else it may be anything and the check holds at 0.
+    isExpiring <-- fillsOfExpiring != 0 ? 1 : 0;
     (1 - isExpiring) * fillsOfExpiring === 0;
     RangeCheck(TIME_BITS())(isExpiring * (row[ROW_EXPIRY()] - batchTimeSec - 1));
 

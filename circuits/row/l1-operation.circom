@@ -142,7 +142,8 @@ template L1OperationRow(ACCOUNTS, INSTRUMENTS) {
 
 // Proves       a forced withdrawal cut short for margin could not be one unit larger: the bound that it names holds, by the
 //              lower bound of IM, on the account as the batch leaves it.
-// Assumes      at most one bound is set (L1OperationRow); the account values are those of the account rows; k < 2^6.
+// Assumes      at most one bound is set (L1OperationRow); the account values are those of the account rows; 0 < k ≤ 2^6.
+// Guarantees   each bound is claimed only for its token, and without usable prices only where no price is in it.
 template ShortService(ACCOUNTS) {
     signal input isMarginBound;
     signal input isQuoteBound;

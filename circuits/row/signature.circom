@@ -12,6 +12,8 @@ include "circomlib/circuits/escalarmulfix.circom";
 include "../arithmetic/poseidon.circom";
 
 // Proves       the bits of a hash are those of the integer below p.
+// Assumes      nothing: an upper part that equals that of p has no witness.
+// Guarantees   the bits are the only ones.
 // The strict split of circomlib compares all 254 bits. Here the upper 80 bits must lie strictly below those of p: sound for
 // any value; without a witness only for hashes whose upper bits equal those of p, which take 2^80 trials to find.
 template HashBits() {
@@ -85,6 +87,7 @@ template SignatureCheck() {
 
 // Proves       an account signed a tree of messages for this chain and contract: M = Poseidon(tag, chain id, rollup,
 //              account, epoch, depth + 4·count, root).
+// Assumes      the key is registered: in the prime subgroup (SignatureCheck).
 // Guarantees   the key is that of the account at that epoch (bus). Depth bits exclude each other.
 template SignatureRow() {
     signal input isUsed;

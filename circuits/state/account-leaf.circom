@@ -17,6 +17,7 @@ function leafElementCount(derivativeSlots, recordSlots) {
 
 // Proves       hash = leafHash(account): packs the fields as docs/protocol.md §2 says.
 // Assumes      every field is range-checked to its width by the caller, so the packing is injective.
+// Guarantees   one hash has one account (Poseidon); no element wraps: the longest, with cash, has 245 bits.
 template AccountLeaf(DERIVATIVE_SLOTS, RECORD_SLOTS) {
     var ELEMENTS = leafElementCount(DERIVATIVE_SLOTS, RECORD_SLOTS);
     signal input publicKey[2];

@@ -5,6 +5,7 @@ include "../arithmetic/poseidon.circom";
 
 // Proves       children[place] = node, with place = low + 2·high.
 // Assumes      low and high are bits.
+// Guarantees   nothing of the other three children.
 template RequireChild() {
     signal input node;
     signal input children[4];
@@ -17,7 +18,8 @@ template RequireChild() {
 }
 
 // Proves       oldRoot holds oldLeaf at `index`, and newRoot is the same tree with newLeaf there.
-// Guarantees   index < 4^DEPTH.
+// Assumes      nothing of its inputs.
+// Guarantees   index < 4^DEPTH; children off the path are those of oldRoot, and newRoot keeps them.
 template MerkleUpdate(DEPTH) {
     signal input index;
     signal input oldLeaf;

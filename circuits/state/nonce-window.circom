@@ -66,6 +66,7 @@ template NonceWindow(WORDS, DIGIT_BITS) {
 }
 
 // Proves       one record is in range and in its one form: empty is all zero, a live one has filled > 0.
+// Assumes      nothing of its inputs.
 // Guarantees   isLive is a bit; packed = offset:8 · filled:47.
 template RecordFields() {
     signal input offset;
@@ -83,6 +84,7 @@ template RecordFields() {
 
 // Proves       the record lists of a leaf: the new one has empties first and then strictly rising offsets; old records
 //              below the new base are dropped, the others kept.
+// Assumes      droppedNonces ≤ 256 (NonceWindow).
 // Guarantees   isOldKept and isNewLive are bits. That new offsets lie in the window follows from the bus: a record comes
 //              from a fresh nonce, whose word is in the new map, or from a kept one.
 template OrderRecords(COUNT) {

@@ -7,6 +7,7 @@ include "circomlib/circuits/bitify.circom";
 
 // Proves       the fields of one derivative slot are in range and in their one form: empty is all zero, open has
 //              magnitude ≠ 0 and id ≥ 4, so no derivative slot can hold (or be short of) a spot token.
+// Assumes      nothing of its inputs.
 // Guarantees   packed = id:20 · isShort:1 · magnitude:47; size is signed; isOpen is a bit.
 template SlotFields() {
     signal input instrumentId;
@@ -38,6 +39,7 @@ template SlotFields() {
 
 // Proves       a slot before and after a batch: it may open, close and change, but not pass from one instrument to
 //              another; with isShrinking = 1 the new position lies between 0 and the old one.
+// Assumes      nothing of its inputs.
 // Guarantees   instrumentId is that of both sides, 0 if both are empty.
 template AlignedSlot() {
     signal input oldId;
@@ -83,6 +85,7 @@ template AlignedSlot() {
 }
 
 // Proves       spot lots before and after are in range (never negative); isShrinking = 1 lets them only fall.
+// Assumes      nothing of its inputs.
 // Guarantees   both are below 2^47; isShrinking is a bit.
 template SpotSlot() {
     signal input oldLots;
@@ -100,6 +103,7 @@ template SpotSlot() {
 //              twice, and a position cannot pass from one slot to another, which would move it under no message.
 // Assumes      isOpen are bits; open slots have ids from 4 on and the others 0 (AlignedSlot), so that of an open and an
 //              empty slot nothing is asked.
+// Guarantees   an instrument's change, weight and interest come from one slot.
 template DistinctSlots(COUNT) {
     signal input instrumentIds[COUNT];
     signal input isOpen[COUNT];

@@ -210,7 +210,7 @@ describe('batch circuit, broken rules of health', function () {
       'AlignedSlot: isShrinking * isOtherSide === 0;',
       () => liquidated({ mark: 70n * USD, lots: 101n, penalty: 0n }),
     ],
-    'a liquidation for quote debt that touches a derivative': [rule.line, () => liquidated({ reason: 2 })],
+    'a liquidation for quote debt of an account without any': [rule.line, () => liquidated({ reason: 2 })],
     'a penalty above the rate': [
       'AccountHealth: isPenaltyFull * (treasuryMicros - closedPenalty) === 0;',
       () => penalty(1n, 1),
@@ -240,7 +240,7 @@ describe('batch circuit, broken rules of health', function () {
         },
       }),
     ],
-    'an account called liquidated without a row': [
+    'a healthy account called liquidated, without a row': [
       rule.line,
       () => ({
         ...liquidated(),

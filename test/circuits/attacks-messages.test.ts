@@ -112,7 +112,7 @@ describe('batch circuit, forged messages', function () {
       }),
     ],
     'a signature with S + l': [
-      'SignatureCheck:',
+      'SignatureCheck: scalarLimit.out * isUsed === 0;',
       () => ({ ...trade(), signals: (s) => s.add('signatureS', BUYER, SUBGROUP_ORDER) }),
     ],
     'a nonce point off the curve': [
@@ -139,7 +139,7 @@ describe('batch circuit, forged messages', function () {
       },
     ],
     'an order at a place of the tree that holds another': [
-      'RequireChild: high * (highPair - lowPair) === node - lowPair;',
+      'SignedMessage: RequireChild()(message, children[0], places.out[0], places.out[1]);',
       () => ({
         ...trade(ledger.sign(1, [bid(), bid({ nonce: 62n })])),
         signals: (s) => s.set('messagePlace', BUYER, 1n),

@@ -46,7 +46,8 @@ const reopening = (retiredInstrument: number): Attack => {
 };
 const FIND_IN_ROW =
   'SettlementRow: signal isInstrument[INSTRUMENTS] <== FindKey(INSTRUMENTS)(instrumentIds, instrumentId, isUsed);';
-const ORDER = 'Batch: RangeCheck(ACCOUNT_INDEX_BITS() + INSTRUMENT_ID_BITS())(';
+const ORDER =
+  'Batch: RangeCheck(ACCOUNT_INDEX_BITS() + INSTRUMENT_ID_BITS())( settlementIsUsed[q] * (settlements[q].positionKey - settlements[q - 1].positionKey - 1));';
 
 describe('attacks on settlements', function () {
   this.timeout(600_000);

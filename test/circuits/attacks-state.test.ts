@@ -71,11 +71,11 @@ describe('batch circuit, forged leaves', function () {
         }),
     ],
     'a record twice': [
-      'RangeCheck(RECORD_OFFSET_BITS())(steps[i])',
+      'OrderRecords: RangeCheck(RECORD_OFFSET_BITS())(steps[i]);',
       () => traded({ after: only(1, (a) => ({ ...a, records: [a.records[0], a.records[0]] })) }),
     ],
     'records out of order': [
-      'RangeCheck(RECORD_OFFSET_BITS())(steps[i])',
+      'OrderRecords: RangeCheck(RECORD_OFFSET_BITS())(steps[i]);',
       () => traded({ after: only(1, (a) => ({ ...a, records: [...a.records].reverse() })) }),
     ],
     'a used bit that was cleared': [
@@ -238,8 +238,17 @@ describe('batch circuit, forged leaves', function () {
       }),
     ],
     'a leaf that is not in the old tree': [
-      'RequireChild: high * (highPair - lowPair) === node - lowPair;',
+      'MerkleUpdate: RequireChild()(oldNodes[level], children[level], places.out[2 * level], places.out[2 * level + 1]);',
       () => ({ batch: forge(rich, tradeContent), signals: (s) => s.add('accountOldCashStarMicros', 0, 1n) }),
+    ],
+    'a second account changed in the old tree, which undoes the change of the first': [
+      'Batch: for (var a = 1; a < ACCOUNTS; a++) { accounts[a].oldRoot === accounts[a - 1].newRoot; }',
+      () => {
+        const batch = forge(rich, tradeContent);
+        const [first, second] = batch.accounts;
+        const { siblings } = rich.tree.prove(second.accountIndex);
+        return { batch: { ...batch, accounts: [first, { ...second, siblings }] } };
+      },
     ],
     'a Merkle place outside the path': [
       'MerkleUpdate: places.in <== index;',

@@ -1,8 +1,17 @@
 /** L1 operations and withdrawals with another effect or outcome than the rules give. */
 import type { L1Outcome } from '#protocol/batch/batch.ts';
+import { TINY_BATCH } from '#protocol/limits.ts';
 import type { LedgerState } from '#protocol/state.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
-import { type Attack, BUS, refuses, tinyCircuit } from '#test/support/attack.ts';
+import {
+  type Attack,
+  accepts,
+  BUS,
+  circuitOf,
+  refuses,
+  type Signals,
+  tinyCircuit,
+} from '#test/support/attack.ts';
 import { positions, sealTiny, TRACES } from '#test/support/batch-traces.ts';
 import { forge, withCash, withLots } from '#test/support/forged-batch.ts';
 import * as ledger from '#test/support/ledger.ts';
@@ -23,6 +32,8 @@ function outcome(state: LedgerState, operation: Operation, change: Partial<L1Out
   return { batch: forge(state, { ...content, l1Operations }) };
 }
 const two = ledger.funded({ 1: 100n, 2: 100n }, { 2: 5n });
+/** Of a batch that touches accounts 1 and 2. */
+const ROW_OF_1 = 0;
 const SHORT = 'ShortService: RangeCheck(MONEY_BITS())(byMargin + byQuote + byDebt);';
 
 describe('batch circuit, forged transfers', function () {
@@ -84,6 +95,16 @@ describe('batch circuit, forged transfers', function () {
       SHORT,
       () =>
         outcome(positions(), l1('withdraw', 1, 0, 5_000n * USD), { served: 737_499_999n, reason: 'margin' }),
+    ],
+    'a forced withdrawal paid short by an expected shortfall of three rows instead of one': [
+      'ScanLowerBound: count === k * isPositive;',
+      () => ({
+        ...outcome(positions(), l1('withdraw', 1, 0, 5_000n * USD), { served: 700n * USD, reason: 'margin' }),
+        signals: (s) => {
+          for (const scenario of [0, 1, 2, 3, 4, 5, 6, 7])
+            s.set('accountIsNewWorst', ROW_OF_1, scenario, scenario < 3 ? 1n : 0n);
+        },
+      }),
     ],
     'a forced withdrawal refused as if no lot were held': [
       'ShortService: isEmptyBound * heldLots === 0;',
@@ -235,9 +256,98 @@ describe('batch circuit, forged transfers', function () {
         return { batch: { ...batch, penaltiesMicros: (batch.penaltiesMicros - 1n) as never } };
       },
     ],
+    'a spot withdrawal that is not called one': [
+      'Batch: (1 - accountIsSpotWithdrawn[a]) * spotServed === 0;',
+      () => ({
+        batch: TRACES['a spot withdrawal and a forced one cut short for margin'](),
+        signals: (s) => s.set('accountIsSpotWithdrawn', ROW_OF_1 + 1, 0n),
+      }),
+    ],
+    'a forced spot withdrawal that is not called one': [
+      'Batch: (1 - accountIsSpotWithdrawn[a]) * spotServed === 0;',
+      () => {
+        const batch = TRACES['a forced withdrawal in full']();
+        const account = batch.accounts.findIndex(({ isTouched }) => isTouched);
+        return { batch, signals: (s) => s.set('accountIsSpotWithdrawn', account, 0n) };
+      },
+    ],
+    'a signed withdrawal of an account whose epoch changes, which could be signed again': [
+      'Batch: accountIsEpochChanged[a] * signedWithdrawals === 0;',
+      // The nonce lies in the first window, so it fits the base word 0 of the next epoch.
+      () =>
+        ledger.withOwnNonces(() => {
+          const from = positions();
+          const withdrawn: Operation = { kind: 'withdraw', ...ledger.withdrawal(1, USD) };
+          const { content } = ledger.run(ledger.open(from), withdrawn);
+          const { l1Operations } = ledger.run(ledger.open(from), l1('cancelAll', 1)).content;
+          return { batch: forge(from, { ...content, l1Operations }) };
+        }),
+    ],
+    'a key beside an operation that registers none': [
+      'Batch: (1 - l1IsRegister[o]) * l1PublicKey[o][0] === 0;',
+      () => ({
+        ...outcome(two, l1('deposit', 1, 0, 7n), {}),
+        signals: (s) => s.set('l1PublicKey', 0, 0, 1n),
+      }),
+    ],
+    'the second half of a key beside an operation that registers none': [
+      'Batch: (1 - l1IsRegister[o]) * l1PublicKey[o][1] === 0;',
+      () => ({
+        ...outcome(two, l1('deposit', 1, 0, 7n), {}),
+        signals: (s) => s.set('l1PublicKey', 0, 1, 1n),
+      }),
+    ],
     'k = 0, which would call every account covered': [
       'Batch: RangeCheck(ES_COUNT_BITS())(esCount - 1);',
       () => ({ batch: TRACES['a signed withdrawal'](), signals: (s) => s.set('esCount', 0n) }),
     ],
   });
+});
+
+/** One withdrawal in a batch with rows for two. */
+function oneOfTwo(change: Partial<Attack> = {}): Attack {
+  const capacity = { ...TINY_BATCH, name: 'batch-two-withdrawals', withdrawals: 2 };
+  const withdrawn: Operation = { kind: 'withdraw', ...ledger.withdrawal(1, 20n * USD) };
+  return { batch: ledger.run(ledger.open(positions(), {}, capacity), withdrawn).seal().batch, ...change };
+}
+const WITHDRAWALS_AT = 4 * TINY_BATCH.l1Operations;
+/** What a row has besides its part of the commitment. */
+const PLACES: readonly [name: string, ...place: number[]][] = [
+  ['Place'],
+  ['ServedAmount'],
+  ...[0, 1].flatMap((level) =>
+    [0, 1, 2, 3].map((child) => ['Children', level, child] as [string, ...number[]]),
+  ),
+];
+function swapRows(s: Signals): void {
+  for (const [name, ...place] of PLACES) {
+    const [first, second] = [0, 1].map((row) => s.get(`withdrawal${name}`, row, ...place));
+    s.set(`withdrawal${name}`, 0, ...place, second);
+    s.set(`withdrawal${name}`, 1, ...place, first);
+  }
+}
+
+describe('batch circuit with two withdrawal rows', function () {
+  this.timeout(600_000);
+  const two = circuitOf('test/fixtures/circuits/batch-two-withdrawals.circom');
+  before(two);
+
+  accepts({ 'a withdrawal in the first of them': () => oneOfTwo() }, two);
+  refuses(
+    {
+      'a withdrawal after an unused row': [
+        'Batch: for (var w = 1; w < WITHDRAWALS; w++) { (1 - withdrawals[w - 1].isUsed) * withdrawals[w].isUsed === 0; }',
+        () =>
+          oneOfTwo({
+            commit: (c) => {
+              c.withdrawals.reverse();
+              const [first, second] = c.events.slice(WITHDRAWALS_AT, WITHDRAWALS_AT + 2);
+              c.events.splice(WITHDRAWALS_AT, 2, second, first);
+            },
+            signals: swapRows,
+          }),
+      ],
+    },
+    two,
+  );
 });

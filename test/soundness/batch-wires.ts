@@ -2,14 +2,14 @@
  * Which wires of the batch circuit may change unnoticed at a witness, and why that harms nobody. Every entry was read
  * one by one; whoever adds one says what the value is multiplied by, or why both values obey the rules.
  */
+import { type ConstraintSystem, isUnread } from './constraint-system.ts';
 import { namesByWire } from './wire-names.ts';
+
+/** Hints that invert a number to show that it is not 0: free where it is 0, and where nothing reads them. */
+export const INVERSE = /(\.inverse|Inverse|\.inv|\.inverses\[(\d+)?\])$/;
 
 /** Wires that may change, by name without indices, and why nothing depends on them there. */
 const FREE: readonly { readonly name: RegExp; readonly why: string }[] = [
-  {
-    name: /(\.inverse|Inverse|\.inv|\.inverses\[\])$/,
-    why: 'the inverse of a zero is multiplied by zero and read nowhere else',
-  },
   {
     name: /^main\.accountIs(Filled|QuoteWithdrawn|SpotWithdrawn)\[\]$/,
     why: 'without its cause the flag only adds a rule, which this account meets',
@@ -55,8 +55,10 @@ const CAUSE =
 export class BatchWires {
   readonly #names: ReadonlyMap<number, string>;
   readonly #wires: ReadonlyMap<string, number>;
+  readonly #system: ConstraintSystem;
 
-  constructor(symPath: string) {
+  constructor(symPath: string, system: ConstraintSystem) {
+    this.#system = system;
     this.#names = namesByWire(symPath);
     this.#wires = new Map([...this.#names].map(([wire, name]) => [name, wire]));
   }
@@ -68,6 +70,12 @@ export class BatchWires {
   /** Why another value of this wire may go unnoticed at this witness; undefined if that would be a hole. */
   reasonOfFreedom(wire: number, witness: readonly bigint[]): string | undefined {
     const name = this.nameOf(wire);
+    if (INVERSE.test(name)) {
+      // By its name alone an inverse would pass that something reads.
+      return isUnread(this.#system, witness, wire)
+        ? 'the inverse of a zero is multiplied by zero'
+        : undefined;
+    }
     const instrument = INSTRUMENT_CONTENT.exec(name)?.[2];
     if (instrument !== undefined && this.#valueOf(`main.instrumentIsUsed[${instrument}]`, witness) === 0n) {
       return 'nothing uses this instrument row';

@@ -1,7 +1,8 @@
 /**
  * A compiled circuit as a list of rank-1 constraints, and questions about it at one witness:
- * which wires are determined by the inputs (`determineWires`), and whether a wrong value of one
- * wire, with everything that follows from it recomputed, is noticed (`findUnnoticedMutation`).
+ * which wires are determined by the inputs (`determineWires`), and which nothing reads (`isUnread`).
+ * Whether a wrong value of one wire, with everything that follows from it recomputed, is noticed
+ * is asked in witness-mutation.ts.
  */
 import { fieldInverse, FIELD_MODULUS as P } from '#protocol/crypto/field.ts';
 import { type Matrix, R1csFile } from '#prover/setup/r1cs.ts';
@@ -82,6 +83,18 @@ export function isSatisfied(constraint: Constraint, values: readonly bigint[]): 
 /** The first violated constraint, or −1. */
 export const firstViolation = (system: ConstraintSystem, values: readonly bigint[]): number =>
   system.constraints.findIndex((constraint) => !isSatisfied(constraint, values));
+
+/**
+ * Whether a wire alone may take any value at a witness: a constraint is at most quadratic in it, so one that
+ * holds at three values holds at all.
+ */
+export function isUnread(system: ConstraintSystem, witness: readonly bigint[], wire: number): boolean {
+  const alone = [...witness];
+  return [1n, 2n].every((difference) => {
+    alone[wire] = (witness[wire] + difference) % P;
+    return system.constraintsOf[wire].every((index) => isSatisfied(system.constraints[index], alone));
+  });
+}
 
 const coefficientOf = (combination: LinearCombination, wire: number): bigint => {
   let sum = 0n;

@@ -62,21 +62,24 @@ export function inputOf(attack: Attack): CircuitInput {
   return signals;
 }
 
-let circuit: Promise<CircuitUnderTest> | undefined;
-export const tinyCircuit = (): Promise<CircuitUnderTest> => {
-  circuit ??= compileCircuit('circuits/main/batch-tiny.circom').then(({ wasmPath }) =>
-    CircuitUnderTest.open(wasmPath),
-  );
-  return circuit;
-};
+/** A circuit that is compiled on its first use. */
+export function circuitOf(path: string): () => Promise<CircuitUnderTest> {
+  let circuit: Promise<CircuitUnderTest> | undefined;
+  return () => {
+    circuit ??= compileCircuit(path).then(({ wasmPath }) => CircuitUnderTest.open(wasmPath));
+    return circuit;
+  };
+}
+export const tinyCircuit = circuitOf('circuits/main/batch-tiny.circom');
 
 /** Declares one test per attack: the circuit refuses it, at the constraint whose text is given. */
 export function refuses(
   attacks: Readonly<Record<string, readonly [reason: string, make: () => Attack]>>,
+  circuit = tinyCircuit,
 ): void {
   for (const [name, [reason, make]] of Object.entries(attacks)) {
     it(`refuses ${name}`, async () => {
-      const refusal = await (await tinyCircuit()).refusal(inputOf(make()));
+      const refusal = await (await circuit()).refusal(inputOf(make()));
       expect(refusal, 'the attack has a witness').to.not.equal(undefined);
       expect(refusal).to.include(reason);
     });
@@ -84,10 +87,10 @@ export function refuses(
 }
 
 /** Declares one test per honest neighbour of an attack: it has a witness. */
-export function accepts(neighbours: Readonly<Record<string, () => Attack>>): void {
+export function accepts(neighbours: Readonly<Record<string, () => Attack>>, circuit = tinyCircuit): void {
   for (const [name, make] of Object.entries(neighbours)) {
     it(`accepts ${name}`, async () => {
-      expect(await (await tinyCircuit()).refusal(inputOf(make()))).to.equal(undefined);
+      expect(await (await circuit()).refusal(inputOf(make()))).to.equal(undefined);
     });
   }
 }

@@ -1,6 +1,7 @@
 /** Why a circuit has no witness for an input: the constraint that failed, as its source says it. */
 import { readFileSync } from 'node:fs';
 import { type CircuitInput, WitnessCalculator, WitnessError } from '#prover/witness-calculator.ts';
+import { statementAt } from '#test/static/circuit-checks.ts';
 import { readSource, sourceFiles } from '#test/static/repository-files.ts';
 
 const FRAME = /Error in template (\w+)_\d+ line: (\d+)/g;
@@ -10,6 +11,7 @@ const HELPERS = new Set([
   'Bits',
   'Num2Bits',
   'RequireBit',
+  'RequireChild',
   'BusEntry',
   'FindKey',
   'OneHot',
@@ -23,7 +25,7 @@ const sources = sourceFiles()
 function lineOf(template: string, line: number): string {
   const defines = new RegExp(`^\\s*template\\s+${template}\\s*\\(`, 'm');
   const source = sources.find((text) => defines.test(text));
-  return `${template}: ${source?.split('\n')[line - 1]?.trim() ?? `line ${line}`}`;
+  return `${template}: ${source === undefined ? `line ${line}` : statementAt(source, line)}`;
 }
 
 export class CircuitUnderTest {
@@ -37,7 +39,7 @@ export class CircuitUnderTest {
     return new CircuitUnderTest(await WitnessCalculator.create(readFileSync(wasmPath)));
   }
 
-  /** "Template: source line" of the innermost failing check that is no helper; undefined if there is a witness. */
+  /** "Template: source statement" of the innermost failing check that is no helper; undefined if there is a witness. */
   async refusal(input: CircuitInput): Promise<string | undefined> {
     try {
       await this.#calculator.calculate(input);

@@ -3,6 +3,7 @@ pragma circom 2.2.0;
 include "../../arithmetic/range.circom";
 
 // Proves       value = Σ bits[i] · 2^i with every bit 0 or 1.
+// Assumes      nothing of its inputs.
 // Guarantees   0 ≤ value < 2^COUNT as an integer; the bits are the only ones, because 2^COUNT is below the field's size.
 template Bits(COUNT) {
     assert(COUNT < 254);
@@ -19,6 +20,7 @@ template Bits(COUNT) {
 }
 
 // Proves       rounded = value / 2^DROPPED_BITS to nearest, halves up, for a value of either sign.
+// Assumes      nothing of its inputs.
 // Guarantees   −2^(KEPT_BITS − 1) ≤ rounded < 2^(KEPT_BITS − 1); there is no witness for a value outside. Kept and
 //              dropped bits are both checked: with the dropped ones alone the quotient could be any field element.
 template RoundSigned(KEPT_BITS, DROPPED_BITS) {
@@ -52,6 +54,7 @@ template LargerWithHint(BITS) {
 
 // Proves       larger = max(a, b).
 // Assumes      |a − b| < 2^BITS as integers.
+// Guarantees   larger is one of the two and not below the other.
 template Larger(BITS) {
     signal input a;
     signal input b;

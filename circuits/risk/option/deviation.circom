@@ -32,6 +32,7 @@ template RootOfTimeWithHint() {
 }
 
 // Proves       root = floor(√(timeSec · TIME_SCALE)): twin of rootOfTimeDown.
+// Assumes      nothing of its inputs.
 // Guarantees   timeSec < 2^27, root < 2^30.
 template RootOfTime() {
     signal input timeSec;

@@ -58,6 +58,7 @@ template Log(EXPONENT_MIN, EXPONENT_MAX, SCALE_BITS, RESULT_BITS) {
 }
 
 // Proves       logarithm = ln(strike) in 2^-16, once at listing.
+// Assumes      nothing of its inputs.
 // Guarantees   0 < strike < 2^35.
 template StrikeLog() {
     signal input strike;

@@ -61,6 +61,7 @@ template OptionMoves() {
 
 // Proves       moved = forward + nearest(forward · tail / 2^20).
 // Assumes      forward < 2^33.
+// Guarantees   moved is the only one.
 template TailForward(TAIL) {
     signal input forward;
     signal output moved;

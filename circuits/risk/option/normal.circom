@@ -8,6 +8,7 @@ include "./piecewise.circom";
 //              protocol/risk/option/normal-cdf.ts. Where isSaturated they are exactly 0 or 1, and 0: the bits then name
 //              no piece of the table, and nothing of it may enter.
 // Assumes      bits (the low 13 of steps) and isSaturated are 0 or 1, sign is 1 or −1.
+// Guarantees   both are determined by its inputs.
 template NormalOnGrid(HAS_DENSITY) {
     var argumentBits = CDF_ARGUMENT_BITS();
     signal input bits[argumentBits + CDF_PIECE_BITS()];

@@ -116,6 +116,7 @@ template OptionRow() {
 
 // Proves       columns are the losses of one option in the order of the scenario list (protocol/risk/scenarios.ts).
 // Assumes      losses are those of OptionRow.
+// Guarantees   every column is one of the losses.
 template OptionColumns(SCENARIOS, UNDERLYING) {
     signal input losses[MOVE_PAIRS()];
     signal output columns[SCENARIOS];

@@ -2,8 +2,9 @@ pragma circom 2.2.0;
 
 include "./tables.circom";
 
-// monomials[mask] = product of the bits in the mask; monomials[0] = 1.
+// Proves       monomials[mask] = product of the bits in the mask; monomials[0] = 1.
 // Assumes      bits are 0 or 1.
+// Guarantees   every monomial is a bit.
 template Monomials() {
     signal input bits[4];
     signal output monomials[16];

@@ -85,18 +85,22 @@ template Price() {
     signal output callQ52;
     signal output callDeltaQ52;
 
+    // It binds each hint.
+    component price = PriceWithHints();
     // Comparisons with 0 are signed.
     var d2 = logMoneyness * reciprocal - 32 * fineSteps;
     signal isD2Negative <-- d2 < 0 ? 1 : 0;
+    price.isD2Negative <== isD2Negative;
     var magnitude = d2 < 0 ? -d2 - 1 : d2;
     var steps = magnitude >> D2_DROPPED_BITS();
     var far = steps >> D2_STEPS_BITS();
     signal farInverse <-- far == 0 ? 0 : 1 / far;
+    price.farInverse <== farInverse;
     var clamped = far == 0 ? steps : (1 << D2_STEPS_BITS());
     var d1HalfSteps = (d2 < 0 ? -2 * clamped - 1 : 2 * clamped + 1) + 2 * coarseSteps;
     signal isD1Negative <-- d1HalfSteps < 0 ? 1 : 0;
+    price.isD1Negative <== isD1Negative;
 
-    component price = PriceWithHints();
     price.forward <== forward;
     price.strike <== strike;
     price.logMoneyness <== logMoneyness;
@@ -104,9 +108,6 @@ template Price() {
     price.coarseSteps <== coarseSteps;
     price.excess <== excess;
     price.reciprocal <== reciprocal;
-    price.isD2Negative <== isD2Negative;
-    price.isD1Negative <== isD1Negative;
-    price.farInverse <== farInverse;
     callQ52 <== price.callQ52;
     callDeltaQ52 <== price.callDeltaQ52;
 }

@@ -27,6 +27,8 @@ import { batchHeader, NOW_SEC, PERP, riskRow, riskTable, SPOT, THIRD } from '#te
 const FILE = 'circuits/row/instrument.circom';
 const INSTANCE = `InstrumentRow(${TINY_SHAPE.scenarios}, 3)`;
 const row = template(FILE, INSTANCE);
+/** Whether a fill meets an expiry, said by the prover. */
+const told = template(FILE, INSTANCE, ['isExpiring']);
 const GAMMA = gammaPowers(TINY_SHAPE.scenarios + 8 + UNDERLYINGS.length);
 
 const NO_LOSSES = Array<bigint>(lossElementCount(TINY_SHAPE)).fill(0n);
@@ -235,13 +237,14 @@ describe('instrument row', () => {
     await accepts(expiring(NOW_SEC), QUIET);
     // With a true expiry ahead and fills, the hint can be nothing but 1.
     const expiringLater = inputOf(expiring(NOW_SEC + 1n), USE);
-    for (const isExpiring of [0n, 2n, HALF]) {
-      const named = (name: string) => (name === 'main.isExpiring' ? isExpiring : undefined);
-      expect(await (await row()).isWitness(expiringLater, named), `${isExpiring}`).to.equal(false);
-    }
-    // Where nothing expires it may be said: then the market's expiry of 0 lies in the past.
-    const named = (name: string) => (name === 'main.isExpiring' ? 1n : undefined);
-    expect(await (await row()).isWitness(inputOf(perp, USE), named)).to.equal(false);
+    await (await told()).accepts({ ...expiringLater, isExpiring: 1n });
+    for (const isExpiring of [0n, 2n, HALF])
+      await (await told()).refuses(
+        { ...expiringLater, isExpiring },
+        'InstrumentRow: (1 - isExpiring) * fillsOfExpiring === 0;',
+      );
+    // Where nothing expires it may not be said: the market's expiry of 0 lies in the past.
+    await (await told()).refuses({ ...inputOf(perp, USE), isExpiring: 1n }, EXPIRED);
     const closing = { ...perp, isReduceOnly: true };
     await accepts(closing, { openingFills: 0n });
     await refuses(closing, {}, 'InstrumentRow: isReduceOnly * openingFills === 0;');

@@ -102,7 +102,8 @@ describe('Merkle path', () => {
         const { input, outputs } = twin(leaves, index, newLeaf);
         await (await update()).equals(input, outputs);
         // Another leaf, another place, another child on the path: no path. Siblings are bound by the root.
-        const LINE = 'RequireChild: high * (highPair - lowPair) === node - lowPair;';
+        const LINE =
+          'MerkleUpdate: RequireChild()(oldNodes[level], children[level], places.out[2 * level], places.out[2 * level + 1]);';
         await (await update()).refuses({ ...input, oldLeaf: input.oldLeaf + 1n }, LINE);
         const children = structuredClone(input.children);
         children[1][index >> 2] += 1n;

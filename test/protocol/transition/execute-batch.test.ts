@@ -7,9 +7,11 @@ import { accountAt, stateRoot, stateRootOf } from '#protocol/state.ts';
 import { executeBatch } from '#protocol/transition/execute-batch.ts';
 import { batchInstruments } from '#protocol/transition/market-rules.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
+import type { MicrosPerLot } from '#protocol/units.ts';
 import {
   funded,
   l1,
+  linearLosses,
   marked,
   match,
   must,
@@ -20,6 +22,7 @@ import {
   PERP,
   ROOMY,
   refusal,
+  riskTable,
   run,
   settle,
   sign,
@@ -28,8 +31,12 @@ import {
   withdrawal,
 } from '../../support/ledger.ts';
 
-// At $80 account 1 (long 10 with $250) is liquidated against 3 while 2 and 3 trade, 4 withdraws, 5 comes and goes.
-const start = settle(funded({ 1: 250n, 2: 10_000n, 3: 10_000n, 4: 500n, 5: 500n }), [match(1, 2, 10n, 100n)]);
+// At $80 account 1 (long 10 with $250) is liquidated against 3 while 2 and 3 trade, 4 withdraws, 5 comes and goes. 9 is as long
+// as 1, rich, and takes no part.
+const start = settle(funded({ 1: 250n, 2: 10_000n, 3: 10_000n, 4: 500n, 5: 500n, 9: 10_000n }), [
+  match(1, 2, 10n, 100n),
+  match(9, 2, 10n, 100n),
+]);
 const header = { table: marked(80n), fundBookedMicros: 0n };
 const close: Operation = {
   kind: 'liquidate',
@@ -61,6 +68,11 @@ const full = run(
   },
 );
 const { content } = full;
+/** The same marks, where a quarter of the scan range moves the perp by ten cents only: no account needs $50. */
+const calm = riskTable(
+  {},
+  { [PERP]: { ...header.table.rows[1], ...linearLosses((-USD / 10n) as MicrosPerLot) } },
+);
 const judge = (changed: BatchContent) => executeBatch(start, changed, ROOMY);
 
 describe('a sealed batch', () => {
@@ -125,6 +137,10 @@ describe('content that was tampered with', () => {
     ...content,
     liquidatedAccounts: [{ ...content.liquidatedAccounts[0], ...change }],
   });
+  const liquidationOf = (accountIndex: number): BatchContent => ({
+    ...liquidation({ accountIndex }),
+    liquidatedAccounts: [{ ...content.liquidatedAccounts[0], accountIndex }],
+  });
   const outcome = (at: number, change: object): BatchContent => ({
     ...content,
     l1Operations: content.l1Operations.map((row, i) =>
@@ -176,13 +192,19 @@ describe('content that was tampered with', () => {
     ['an order row dropped', { ...content, messages: content.messages.slice(1) }, 'market-does-not-clear'],
     ['a liquidation for more lots', liquidation({ closedLots: 7n }), 'market-does-not-clear'],
     ['a liquidation of the other side', liquidation({ isShort: true }), 'market-does-not-clear'],
+    ['a liquidation of another account', liquidationOf(9), 'not-liquidatable'],
+    ['a liquidation of an account that trades', liquidationOf(2), 'needs-new-batch'],
     [
-      'a liquidation of another account',
+      'churn by two rows of one position',
       {
-        ...liquidation({ accountIndex: 2 }),
-        liquidatedAccounts: [{ ...content.liquidatedAccounts[0], accountIndex: 2 }],
+        ...content,
+        liquidations: Array(2).fill({
+          ...content.liquidations[0],
+          closedLots: 3n,
+          cashMicros: 240n * USD,
+        }),
       },
-      'needs-new-batch',
+      'malformed-content',
     ],
     ['a liquidation nobody states', { ...content, liquidatedAccounts: [] }, 'malformed-content'],
     [
@@ -294,9 +316,14 @@ describe('content that was tampered with', () => {
       'prices-unusable',
     ],
     [
-      'a round in which the account was healthy',
+      'a round at another price than the liquidation',
       { ...content, header: { ...content.header, table: marked(100n) } },
       'outside-band',
+    ],
+    [
+      'a round at this price in which the account was healthy',
+      { ...content, header: { ...content.header, table: calm } },
+      'not-liquidatable',
     ],
   ];
 

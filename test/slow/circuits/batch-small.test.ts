@@ -33,7 +33,7 @@ describe('the small batch', function () {
     const system = readConstraintSystem(circuit.r1csPath);
     const witness = await calculateWitness(circuit.wasmPath, input);
     expect(firstViolation(system, witness)).to.equal(-1);
-    const wires = new BatchWires(circuit.symPath);
+    const wires = new BatchWires(circuit.symPath, system);
     const mutator = new WitnessMutator(system, witness, determineWires(system, witness));
     for (let wire = 1; wire < system.wireCount; wire++) {
       if (mutator.mutate(wire, witness[wire] + 1n) >= 0) continue;

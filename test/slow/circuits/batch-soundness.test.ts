@@ -49,7 +49,7 @@ describe('soundness of the batch circuit', function () {
   before(async () => {
     const circuit = await compileCircuit('circuits/main/batch-tiny.circom');
     system = readConstraintSystem(circuit.r1csPath);
-    wires = new BatchWires(circuit.symPath);
+    wires = new BatchWires(circuit.symPath, system);
     witnessOf = (trace) => calculateWitness(circuit.wasmPath, buildCircuitInput(TRACES[trace]()).input);
   });
 
