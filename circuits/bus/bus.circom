@@ -3,10 +3,9 @@ pragma circom 2.2.0;
 // The bus: Σ amount / (α − key) = 0 over all entries of all rows, so the amounts cancel for every single key.
 //
 // A key is tag + 16·bit + β·a + β²·b + β³·c + β⁴·d. Tags are constants below 16 and `bit` is 0 or 1, so two keys are
-// equal for a random β only if tag, bit and all fields are (degree 4: probability ≤ 4/p per pair). No field needs a
-// range check for that. Every field and amount must be fixed before the challenge it meets: everything in the
-// commitment before r (which gives β, δ, γ), all W besides before α. docs/soundness.md has the rules and the error of
-// all pairs together.
+// equal for a random β only if tag, bit and all fields are (at most 4 values of β make two different keys equal). No field
+// needs a range check for that. Every field and amount must be fixed before the challenge it meets: everything in the
+// commitment before r (which gives β, δ, γ), all W besides before α. docs/soundness.md §3 adds up the error.
 //
 //   tag        bit          a             b         c         d         amount from accounts, from rows
 function TAG_POSITION() { return 1; }   // isShrinking  instrument    account   opened              new − old, −change

@@ -128,10 +128,10 @@ template InstrumentRow(SCENARIOS, COUNT_BITS) {
     RangeCheck(COUNT_BITS)(openingFills);
     RangeCheck(COUNT_BITS)(shrinkingFills);
     var metaAt = INSTRUMENT_ID_BITS();
-    // The fields above the id are in range, so the wrong split has an id outside its 20 bits: one that no slot, order or
-    // token names, which leaves the row without effect and the right id without a row. The id needs no check itself.
+    // Every field of meta is in range, so there is one split: the keys of this row are fixed before the challenges are.
     signal rowId <== row[ROW_META()] - underlying * (1 << metaAt) - isSpot * (1 << (metaAt + 8))
         - isReduceOnly * (1 << (metaAt + 9)) - isSettled * (1 << (metaAt + 10));
+    RangeCheck(INSTRUMENT_ID_BITS())(rowId);
     instrumentId <== isUsed * rowId;
     signal rowHash <== PoseidonChain(ROW_VALUES())(row);
     // The values of an unused row are anything, a cap for every order among them.

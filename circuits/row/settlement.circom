@@ -63,16 +63,15 @@ template SettlementRow(ACCOUNTS, INSTRUMENTS) {
 }
 
 // Proves       the instrument that L1 is told to retire is settled and nobody holds it after the batch; id 0 tells nothing.
-// Assumes      instrument ids are pairwise distinct where used; no unused instrument is settled; open interest counts the
+// Assumes      instrument ids are below 2^20 and pairwise distinct where used; no unused instrument is settled; open interest counts the
 //              lots of longs and of shorts, which leave at different times: of one side alone 0 would strand the other.
-// Guarantees   instrumentId < 2^20: a wrong split of a row's meta names nothing that can be told.
+// Guarantees   instrumentId is 0 or the id of a row, so below 2^20.
 template Retirement(INSTRUMENTS) {
     signal input instrumentId;
     signal input instrumentIds[INSTRUMENTS];
     signal input isSettled[INSTRUMENTS];
     signal input newInterestLots[INSTRUMENTS];
 
-    RangeCheck(INSTRUMENT_ID_BITS())(instrumentId);
     signal isRetiring <== IsNonZero()(instrumentId);
     signal isInstrument[INSTRUMENTS] <== FindKey(INSTRUMENTS)(instrumentIds, instrumentId, isRetiring);
     signal isItSettled <== Selected(INSTRUMENTS)(isInstrument, isSettled);

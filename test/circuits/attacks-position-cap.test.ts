@@ -201,15 +201,15 @@ describe('attacks on position caps', () => {
       },
     ],
     'a cap raised by another split of the row': [
-      BUS,
+      'InstrumentRow: RangeCheck(INSTRUMENT_ID_BITS())(rowId);',
       () => {
         const attack = toldAs(() => opened(CAP + 1n), BOTH, LOTS_MAX);
         return {
           ...attack,
-          // The id grows by 2^28 as the flag goes: 2^76 more of cap.
+          // The id falls by 2^28 as the flag comes: 2^76 of cap.
           signals: (s) => {
             attack.signals?.(s);
-            s.set('instrumentIsSpot', 0, 1n);
+            s.set('instrumentIsSpot', 1, 1n);
           },
         };
       },

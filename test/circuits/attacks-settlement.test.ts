@@ -44,8 +44,6 @@ const reopening = (retiredInstrument: number): Attack => {
   const settled = { ...content.header, table: header.table };
   return { batch: { ...batch, content: { ...content, header: settled, retiredInstrument } } };
 };
-const FIND_IN_ROW =
-  'SettlementRow: signal isInstrument[INSTRUMENTS] <== FindKey(INSTRUMENTS)(instrumentIds, instrumentId, isUsed);';
 const ORDER =
   'Batch: RangeCheck(ACCOUNT_INDEX_BITS() + INSTRUMENT_ID_BITS())( settlementIsUsed[q] * (settlements[q].positionKey - settlements[q - 1].positionKey - 1));';
 
@@ -65,7 +63,7 @@ describe('attacks on settlements', function () {
       () => ({ batch: forged({ header: ledger.batchHeader() }) }),
     ],
     'a row of the table that is called settled': [
-      FIND_IN_ROW,
+      'InstrumentRow: RangeCheck(INSTRUMENT_ID_BITS())(rowId);',
       () => ({
         batch: forged({ header: ledger.batchHeader() }),
         signals: (s) => s.set('instrumentIsSettled', 0, 1n),
@@ -193,13 +191,6 @@ describe('attacks on retirements', function () {
     'a retirement of an instrument that is not listed': [
       'Retirement: signal isInstrument[INSTRUMENTS] <== FindKey(INSTRUMENTS)(instrumentIds, instrumentId, isRetiring);',
       () => ({ ...retiring(0), signals: (s) => s.set('retiredInstrument', 99n) }),
-    ],
-    'a retirement of an id that a wrong split of a row makes': [
-      'Retirement: RangeCheck(INSTRUMENT_ID_BITS())(instrumentId);',
-      () => ({
-        ...retiring(0),
-        signals: (s) => s.set('retiredInstrument', BigInt(OTHER) - (1n << 30n)),
-      }),
     ],
     'a fill in an instrument that an earlier batch retired': [
       'InstrumentRow: isReduceOnly * openingFills === 0;',
