@@ -11,7 +11,7 @@
 import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
 import type { Command } from '../commands.ts';
 import type { BatchAction, BatchEntry, EngineState } from '../state.ts';
-import { executeAgain, nameOf, refuseReseal, retirementName } from './reseal.ts';
+import { actionsFrom, executeAgain, nameOf, refuseReseal, retirementName } from './reseal.ts';
 
 type Poisoned = Extract<Command, { kind: 'batch-poisoned' }>;
 
@@ -90,9 +90,7 @@ function retirementOf({ sealed }: BatchEntry): string {
 /** Ends a batch before the second half and after it. */
 function part(state: EngineState, entry: BatchEntry, units: readonly Unit[]): void {
   const { isolation } = state;
-  const later = [...state.batches.values()].filter(({ number }) => number > entry.number);
-  later.sort((a, b) => a.number - b.number);
-  const following = [...later.flatMap(({ actions }) => actions), ...(state.open?.actions ?? [])];
+  const following = actionsFrom(state, entry.number + 1);
   const secondHalf = units.slice(Math.ceil(units.length / 2)).map(({ first }) => first);
   const ends = [secondHalf, following].flatMap(
     (actions) => actions.find((action) => !isJudgedAnew(action)) ?? [],

@@ -63,9 +63,10 @@ export function refuseReseal(state: EngineState, batchNumber: number): Rejection
     });
   }
   const refusal = refusePrices(state);
+  const isPriceFree = !actionsFrom(state, batchNumber).some(needsPrices);
   const waitedSec = state.l1TimeSec - state.pricesUsableUntilSec;
   const { resealWaitMaxSec } = state.config;
-  if (refusal === undefined || waitedSec > resealWaitMaxSec) return undefined;
+  if (refusal === undefined || isPriceFree || waitedSec > resealWaitMaxSec) return undefined;
   return reject(refusal.code, 'fills cannot be executed again at this round; wait for the next', {
     ...refusal.data,
     batchNumber,
@@ -73,6 +74,17 @@ export function refuseReseal(state: EngineState, batchNumber: number): Rejection
     resealWaitMaxSec,
   });
 }
+
+/** All that would be executed again, in order. */
+export function actionsFrom(state: EngineState, batchNumber: number): BatchAction[] {
+  const later = [...state.batches.values()].filter((entry) => entry.number >= batchNumber);
+  later.sort((a, b) => a.number - b.number);
+  return [...later.flatMap((entry) => entry.actions), ...(state.open?.actions ?? [])];
+}
+
+/** What would be lost without a usable round; an L1 operation waits for one in the queue. */
+const needsPrices = ({ kind, operation }: BatchAction): boolean =>
+  kind === 'trade' || kind === 'liquidate' || kind === 'pay-fund' || operation.kind === 'withdraw';
 
 /** Why no fill can be executed now; undefined when prices can be used. */
 function refusePrices(state: EngineState): Rejection | undefined {
@@ -98,7 +110,7 @@ export function executeAgain(state: EngineState, batchNumber: number, omission?:
   isolation.halted = undefined;
   const entries = [...state.batches.values()].filter((entry) => entry.number >= batchNumber);
   entries.sort((a, b) => a.number - b.number);
-  const actions = [...entries.flatMap((entry) => entry.actions), ...(state.open?.actions ?? [])];
+  const actions = actionsFrom(state, batchNumber);
   forgetOldCuts(state);
   rollBack(state, entries, actions, omission);
   const reopened = takeBack(state, actions);

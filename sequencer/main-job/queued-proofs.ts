@@ -46,7 +46,8 @@ export class QueuedProofs implements ProofService {
 
   static async open(options: QueuedProofsOptions): Promise<QueuedProofs> {
     const store = await SqlProofJobStore.open(options.database);
-    const queue = new StoredProofQueue(store, { nowMs: Date.now });
+    // The pool has tried several times by then, and whoever waits shall hear of it and ask again.
+    const queue = new StoredProofQueue(store, { nowMs: Date.now, failuresMax: 1 });
     // The ledger is ours alone, so are its jobs: leases of a life before are held by nobody.
     await queue.takeOver();
     return new QueuedProofs(options, queue);
@@ -62,7 +63,7 @@ export class QueuedProofs implements ProofService {
     if ((await this.#queue.read(key))?.status === 'quarantined') await this.#queue.forget(key);
     await this.#queue.enqueue({ ...key, circuitName: batch.capacity.name, input });
     this.#run();
-    return { proof: await this.#proofOf(key), inputs: publicInputs };
+    return { proof: await this.#proofOf(key, publicInputs), inputs: publicInputs };
   }
 
   forget(batchNumber: number, sealAttempt: number): Promise<void> {
@@ -100,12 +101,19 @@ export class QueuedProofs implements ProofService {
       });
   }
 
-  async #proofOf(key: ProofJobKey): Promise<BatchProof> {
+  async #proofOf(key: ProofJobKey, statement: PublicInputs): Promise<BatchProof> {
     for (;;) {
       const record = await this.#queue.read(key);
       if (record === undefined)
         throw new Error(`batch ${key.batchNumber} was withdrawn from the proof queue`);
-      if (record.proof !== undefined) return record.proof.proof;
+      if (record.proof !== undefined) {
+        const { commitment, challenge, evaluation } = statement;
+        const [c, r, y] = record.proof.publicSignals;
+        if (c === commitment && r === challenge && y === evaluation) return record.proof.proof;
+        // Of a life that built its statement otherwise.
+        await this.#queue.forget(key);
+        throw new Error(`the proof kept of batch ${key.batchNumber} states something else; it is made anew`);
+      }
       if (record.status === 'quarantined') {
         const message = `batch ${key.batchNumber}: ${record.lastFailure}`;
         throw record.isUnprovable ? new UnprovableBatch(message) : new Error(message);

@@ -307,6 +307,22 @@ describe('what the engine does by itself and cannot be proved', () => {
     expect((await order(world, trade)).closed?.reason).to.equal('filled');
   });
 
+  it('keeps a retirement for itself that cannot be proved', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 10_000n });
+    await world.round(settledAt({ [OTHER]: 101n }));
+    await world.seal();
+    const dropped: string[] = [];
+    world.engine.subscribe((events) => {
+      for (const event of events) if (event.kind === 'batch-poisoned') dropped.push(...event.dropped);
+    });
+    const poisoned = await prove(world, (_, { sealed }) => sealed?.content.retiredInstrument === OTHER);
+    expect([poisoned, dropped]).to.deep.equal([[[]], [`retirement:${OTHER}`]]);
+    await world.round(settledAt({ [OTHER]: 101n }));
+    await world.seal();
+    expect(await prove(world, () => false)).to.deep.equal([]);
+  });
+
   it('leaves a settlement, and a retirement, that cannot be proved alone', async () => {
     const world = await World.open();
     await world.fund({ 1: 10_000n, 2: 10_000n });

@@ -153,6 +153,18 @@ describe('reseal', () => {
     expect(hasTrades, 'a batch without trades has thirty minutes to reach L1').to.equal(false);
   });
 
+  it('does not wait for prices where nothing needs one', async () => {
+    const { world: opened } = await world(1_000n);
+    await opened.prove();
+    await opened.l1Block([l1('deposit', 3, 0, 500n * USD)]);
+    await opened.seal();
+    const batch = await opened.engine.read((state) => state.nextBatchNumber - 1);
+    await opened.l1Block([], [], { timeSec: opened.timeSec + 181n });
+    await reseal(opened, batch);
+    await opened.settle();
+    expect(await opened.engine.read((state) => state.account(3).cashStar)).to.equal(10_500n * USD);
+  });
+
   it('counts jump rounds as no rounds', async () => {
     const { world: opened, batch, taker } = await world(1_000n);
     for (let minute = 0; minute < 16; minute++) {
