@@ -91,7 +91,9 @@ export class ProofDriver {
     const isOver =
       event.kind === 'batch-status' && (event.status === 'withdrawn' || event.status === 'proven');
     if (!isOver) return;
-    this.#unprovable.delete(`${event.batchNumber}/${event.attempt}`);
+    const name = `${event.batchNumber}/${event.attempt}`;
+    this.#unprovable.delete(name);
+    this.#given.delete(name);
     this.#prover.forget?.(event.batchNumber, event.attempt).catch((error: Error) => this.#complain(error));
   }
 
