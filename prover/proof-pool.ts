@@ -21,10 +21,19 @@ export interface ProofPoolOptions {
   readonly environment?: NodeJS.ProcessEnv;
 }
 
-/** Why a job is poisoned. */
-export type PoisonReason = 'no-witness' | 'crashed' | 'timed-out' | 'backend-failed';
+/**
+ * Why a job was given up. The first two are about the job itself, the same wherever it is tried; the others may as well be
+ * the fault of the machine, of the set-up, or of somebody who kills processes.
+ */
+export type PoisonReason =
+  | 'no-witness'
+  | 'invalid-proof'
+  | 'wrong-circuit'
+  | 'crashed'
+  | 'timed-out'
+  | 'backend-failed';
 
-/** The job must not be tried again as it is: a batch behind it is to be rebuilt without its cause. */
+/** A job that was given up. */
 export class PoisonedJobError extends Error {
   override readonly name = 'PoisonedJobError';
   readonly reason: PoisonReason;
@@ -34,6 +43,11 @@ export class PoisonedJobError extends Error {
     super(`${message} (${reason} after ${attempts} ${attempts === 1 ? 'try' : 'tries'})`);
     this.reason = reason;
     this.attempts = attempts;
+  }
+
+  /** No prover will do better: a batch behind it is to be rebuilt without its cause. */
+  get isPermanent(): boolean {
+    return this.reason === 'no-witness' || this.reason === 'invalid-proof';
   }
 }
 
@@ -169,7 +183,10 @@ export class ProofPool {
 
   #onFailure(job: Job, { name, message, code }: WorkerFailure): void {
     if (name === 'WitnessError' && code !== 'generator-failed') {
-      job.reject(new PoisonedJobError('no-witness', job.attempts, message));
+      const reason = code === 'input-mismatch' ? 'wrong-circuit' : 'no-witness';
+      job.reject(new PoisonedJobError(reason, job.attempts, message));
+    } else if (name === 'InvalidProofError') {
+      this.#retry(job, 'invalid-proof', message);
     } else if (name === 'ArtifactError') {
       job.reject(new ArtifactError(message));
     } else if (name === 'ProverPathError') {

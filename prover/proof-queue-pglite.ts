@@ -20,11 +20,12 @@ CREATE TABLE IF NOT EXISTS proof_job (
   circuit_name    TEXT NOT NULL,
   -- Nested arrays of decimal strings by signal name.
   input           TEXT NOT NULL,
-  status          TEXT NOT NULL CHECK (status IN ('waiting', 'leased', 'proven', 'quarantined', 'withdrawn')),
+  status          TEXT NOT NULL CHECK (status IN ('waiting', 'leased', 'proven', 'quarantined')),
   fencing_token   INTEGER NOT NULL,
   failure_count   INTEGER NOT NULL,
   available_at_ms BIGINT NOT NULL,
   last_failure    TEXT,
+  is_unprovable   BOOLEAN NOT NULL,
   proof           TEXT,
   revision        INTEGER NOT NULL,
   PRIMARY KEY (batch_number, seal_attempt)
@@ -34,7 +35,7 @@ CREATE INDEX IF NOT EXISTS proof_job_open ON proof_job (batch_number, seal_attem
 `;
 
 const COLUMNS = `batch_number, seal_attempt, circuit_name, status, fencing_token, failure_count,
-  available_at_ms, last_failure, proof, revision`;
+  available_at_ms, last_failure, is_unprovable, proof, revision`;
 
 interface Row {
   batch_number: number | string;
@@ -45,6 +46,7 @@ interface Row {
   failure_count: number;
   available_at_ms: number | string;
   last_failure: string | null;
+  is_unprovable: boolean;
   proof: string | null;
   revision: number;
 }
@@ -64,7 +66,7 @@ export class SqlProofJobStore implements ProofJobStore {
 
   async insert(record: ProofJobRecord, input: CircuitInput): Promise<boolean> {
     const { affectedRows } = await this.#database.query(
-      `INSERT INTO proof_job (${COLUMNS}, input) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+      `INSERT INTO proof_job (${COLUMNS}, input) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
        ON CONFLICT DO NOTHING`,
       [...toParameters(record), JSON.stringify(input, decimalBigInts)],
     );
@@ -100,11 +102,22 @@ export class SqlProofJobStore implements ProofJobStore {
   async replace(record: ProofJobRecord, revision: number): Promise<boolean> {
     const { affectedRows } = await this.#database.query(
       `UPDATE proof_job SET circuit_name = $3, status = $4, fencing_token = $5, failure_count = $6,
-         available_at_ms = $7, last_failure = $8, proof = $9, revision = $10
-       WHERE batch_number = $1 AND seal_attempt = $2 AND revision = $11`,
+         available_at_ms = $7, last_failure = $8, is_unprovable = $9, proof = $10, revision = $11
+       WHERE batch_number = $1 AND seal_attempt = $2 AND revision = $12`,
       [...toParameters(record), revision],
     );
     return affectedRows === 1;
+  }
+
+  async delete({ batchNumber, sealAttempt }: ProofJobKey): Promise<void> {
+    await this.#database.query('DELETE FROM proof_job WHERE batch_number = $1 AND seal_attempt = $2', [
+      batchNumber,
+      sealAttempt,
+    ]);
+  }
+
+  async deleteUnproved(): Promise<void> {
+    await this.#database.query(`DELETE FROM proof_job WHERE status <> 'proven'`, []);
   }
 
   async countByStatus(): Promise<Partial<Record<ProofJobStatus, number>>> {
@@ -126,6 +139,7 @@ function toParameters(record: ProofJobRecord): unknown[] {
     record.failureCount,
     record.availableAtMs,
     record.lastFailure ?? null,
+    record.isUnprovable,
     record.proof === undefined ? null : JSON.stringify(record.proof, decimalBigInts),
     record.revision,
   ];
@@ -141,6 +155,7 @@ function fromRow(row: Row): ProofJobRecord {
     failureCount: row.failure_count,
     availableAtMs: Number(row.available_at_ms),
     lastFailure: row.last_failure ?? undefined,
+    isUnprovable: row.is_unprovable,
     proof: row.proof === null ? undefined : (JSON.parse(row.proof, bigIntsFromDecimals) as CircuitProof),
     revision: row.revision,
   };

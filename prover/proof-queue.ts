@@ -21,7 +21,7 @@ export interface ProofJob extends ProofJobKey {
   readonly input: CircuitInput;
 }
 
-export type ProofJobStatus = 'waiting' | 'leased' | 'proven' | 'quarantined' | 'withdrawn';
+export type ProofJobStatus = 'waiting' | 'leased' | 'proven' | 'quarantined';
 
 /** What the store keeps of a job beside its input. */
 export interface ProofJobRecord extends ProofJobKey {
@@ -34,6 +34,8 @@ export interface ProofJobRecord extends ProofJobKey {
   /** Not leased before this time: the pause after a failure, or the end of a lease. */
   readonly availableAtMs: number;
   readonly lastFailure: string | undefined;
+  /** Quarantined because it can never succeed, not because the provers failed too often. */
+  readonly isUnprovable: boolean;
   readonly proof: CircuitProof | undefined;
   /** Grows by one with every change; what compare-and-swap compares. */
   readonly revision: number;
@@ -50,6 +52,9 @@ export interface ProofJobStore {
   firstAvailable(nowMs: number): Promise<ProofJobRecord | undefined>;
   /** Replaces the record when it still has `revision`; false when it has changed. */
   replace(record: ProofJobRecord, revision: number): Promise<boolean>;
+  delete(key: ProofJobKey): Promise<void>;
+  /** Deletes every job but those that are proven. */
+  deleteUnproved(): Promise<void>;
   /** How many jobs have each status that occurs. */
   countByStatus(): Promise<Partial<Record<ProofJobStatus, number>>>;
 }
@@ -61,7 +66,7 @@ export interface ProofLease {
   readonly expiresAtMs: number;
 }
 
-/** What a report did. 'stale': the lease had passed to another or the job was withdrawn. */
+/** What a report did. 'stale': the lease had passed to another or the job was forgotten. */
 export type ReportResult = 'accepted' | 'stale';
 
 export interface ProofFailure {
@@ -83,8 +88,13 @@ export interface ProofQueue {
   fail(key: ProofJobKey, fencingToken: number, failure: ProofFailure): Promise<ReportResult>;
   /** Gives the job back untried: the holder is closing or lacks the circuit's keys. */
   release(key: ProofJobKey, fencingToken: number): Promise<ReportResult>;
-  /** Takes a job out for good, when its batch is rebuilt; a proof that exists stays. */
-  withdraw(key: ProofJobKey): Promise<void>;
+  /** Removes a job with its proof: its holder is told 'stale', and the key is not used again. */
+  forget(key: ProofJobKey): Promise<void>;
+  /**
+   * Removes all jobs but the proven ones. For an owner that starts and uses the queue alone: whoever held a lease has ended
+   * with the one before, and a quarantine may have been the fault of a program that was repaired since.
+   */
+  takeOver(): Promise<void>;
   read(key: ProofJobKey): Promise<ProofJobRecord | undefined>;
   /** Jobs that still need a proof: what sealing waits for when there are too many. */
   backlogCount(): Promise<number>;
@@ -130,6 +140,7 @@ export class StoredProofQueue implements ProofQueue {
       failureCount: 0,
       availableAtMs: this.#nowMs(),
       lastFailure: undefined,
+      isUnprovable: false,
       proof: undefined,
       revision: 0,
     };
@@ -183,6 +194,7 @@ export class StoredProofQueue implements ProofQueue {
       const pauseMs = this.#retryPauseMs * 2 ** (failureCount - 1);
       return {
         status: isOver ? 'quarantined' : 'waiting',
+        isUnprovable: failure.isPermanent,
         failureCount,
         lastFailure: failure.message,
         availableAtMs: this.#nowMs() + pauseMs,
@@ -194,12 +206,12 @@ export class StoredProofQueue implements ProofQueue {
     return this.#report(key, fencingToken, () => ({ status: 'waiting', availableAtMs: this.#nowMs() }));
   }
 
-  async withdraw(key: ProofJobKey): Promise<void> {
-    for (;;) {
-      const record = await this.#store.read(key);
-      if (record === undefined || record.status === 'proven' || record.status === 'withdrawn') return;
-      if (await this.#replace(record, { status: 'withdrawn' })) return;
-    }
+  forget(key: ProofJobKey): Promise<void> {
+    return this.#store.delete(key);
+  }
+
+  takeOver(): Promise<void> {
+    return this.#store.deleteUnproved();
   }
 
   read(key: ProofJobKey): Promise<ProofJobRecord | undefined> {
@@ -260,6 +272,15 @@ export class MemoryProofJobStore implements ProofJobStore {
     if (this.#records.get(mapKey(record))?.revision !== revision) return false;
     this.#records.set(mapKey(record), record);
     return true;
+  }
+
+  async delete(key: ProofJobKey): Promise<void> {
+    this.#records.delete(mapKey(key));
+    this.#inputs.delete(mapKey(key));
+  }
+
+  async deleteUnproved(): Promise<void> {
+    for (const record of this.#records.values()) if (record.status !== 'proven') await this.delete(record);
   }
 
   async countByStatus(): Promise<Partial<Record<ProofJobStatus, number>>> {

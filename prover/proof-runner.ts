@@ -68,7 +68,7 @@ async function proveLeased(options: ProofRunnerOptions, { job, fencingToken }: P
   if (!(result instanceof Error)) {
     await queue.complete(job, fencingToken, result);
   } else if (result instanceof PoisonedJobError) {
-    await queue.fail(job, fencingToken, { message: result.message, isPermanent: true });
+    await queue.fail(job, fencingToken, { message: result.message, isPermanent: result.isPermanent });
   } else {
     await queue.release(job, fencingToken);
     throw result;

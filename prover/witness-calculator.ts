@@ -14,8 +14,10 @@ export type CircuitInput = Readonly<Record<string, SignalValue>>;
 
 /** Why there is no witness. */
 export type WitnessErrorCode =
-  /** The input does not have the circuit's signals or shapes, or a value is no field element. */
+  /** The input does not have the circuit's signals or shapes: it was made for another circuit. */
   | 'input-mismatch'
+  /** A value is no field element. */
+  | 'not-in-field'
   /** A constraint or assertion failed: no witness exists for this input. */
   | 'constraint-failed'
   /** The generator itself failed: memory, or an index out of range. */
@@ -128,7 +130,7 @@ function setSignal(generator: GeneratorExports, name: string, value: SignalValue
   values.forEach((element, position) => {
     // The generator would reduce larger values silently, and two inputs would share a witness.
     if (!isFieldElement(element)) {
-      throw new WitnessError('input-mismatch', `${name}[${position}] = ${element} is not a field element`);
+      throw new WitnessError('not-in-field', `${name}[${position}] = ${element} is not a field element`);
     }
     const view = new DataView(generator.memory.buffer, generator.getSharedRWMemoryStart());
     for (let word = 0; word < FIELD_BYTES / 8; word++) {

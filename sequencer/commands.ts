@@ -10,6 +10,7 @@ import type { RiskTable } from '#protocol/instrument.ts';
 import type { SignedMessages } from '#protocol/message.ts';
 import type { Side } from './book/order-book.ts';
 import type { EngineConfig } from './config.ts';
+import type { SealingHalt } from './state.ts';
 
 export type TimeInForce = 'gtc' | 'ioc' | 'fok';
 
@@ -86,6 +87,13 @@ export type Command =
       readonly attempt: number;
       readonly proof: BatchProof;
       readonly inputs: PublicInputs;
+    }
+  | {
+      /** The batch has no proof and never will; `error` is the prover's. */
+      readonly kind: 'batch-poisoned';
+      readonly batchNumber: number;
+      readonly attempt: number;
+      readonly error: string;
     }
   | {
       readonly kind: 'batch-submitted';
@@ -236,6 +244,17 @@ export type EngineEvent =
       readonly attempt: number;
       readonly status: 'proven' | 'submitted' | 'final' | 'withdrawn';
     }
+  | {
+      /** No proof of it is possible: its parts are executed again, `dropped` left out of them. */
+      readonly kind: 'batch-poisoned';
+      readonly batchNumber: number;
+      readonly attempt: number;
+      readonly error: string;
+      /** Names of what was found to be the cause; none while it is looked for. */
+      readonly dropped: readonly string[];
+    }
+  /** Nothing more is sealed: an L1 operation can be neither proved nor left out. */
+  | ({ readonly kind: 'sealing-halted' } & SealingHalt)
   | {
       readonly kind: 'trade-voided';
       readonly tradeId: number;

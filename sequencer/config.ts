@@ -17,6 +17,13 @@ export interface EngineConfig {
   readonly openOrdersPerAccountMax: number;
   /** Prices older than this at batch time are stale: no fills, no liquidation (contract: 180). */
   readonly roundAgeMaxSec: bigint;
+  /**
+   * So long after prices were last usable a missed batch waits for a round before it is executed again without one, its trades
+   * voided. Longer than the pauses a live oracle makes: the next round after a jump comes in minutes, an expiry may need ten.
+   */
+  readonly resealWaitMaxSec: bigint;
+  /** So long the engine leaves an account alone whose liquidation, fund payment or settlement could not be proved. */
+  readonly unprovablePauseSec: bigint;
   /** Sealing waits when so many batches are unproved. */
   readonly unprovedBatchesMax: number;
   /** So many more for reduce-only orders, withdrawals, L1 operations and liquidations. */
@@ -33,6 +40,8 @@ export const ENGINE_DEFAULTS = {
   orderMinMicros: 5_000_000n,
   openOrdersPerAccountMax: 128,
   roundAgeMaxSec: 180n,
+  resealWaitMaxSec: 900n,
+  unprovablePauseSec: 600n,
   unprovedBatchesMax: 8,
   unprovedBatchesReserve: 4,
   unprovedWhileLiquidatingMax: 3,

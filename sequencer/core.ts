@@ -1,5 +1,6 @@
 /** One command in, events out: the deterministic heart. No clock, no chance, no I/O. */
 import { accept, invariant, type Rejection, type Result } from '#protocol/errors.ts';
+import { isolatePoison } from './batch/poison.ts';
 import { reseal } from './batch/reseal.ts';
 import { includeWaiting, sealBatch } from './batch/rollup.ts';
 import type { Command, EngineEvent } from './commands.ts';
@@ -45,6 +46,9 @@ export function applyCommand(state: EngineState, command: Command): Applied {
     case 'reseal':
       done = reseal(state, command.batchNumber);
       break;
+    case 'batch-poisoned':
+      if (isProgress(state, command)) done = isolatePoison(state, command);
+      break;
     case 'batch-proven':
     case 'batch-submitted':
     case 'batch-final':
@@ -56,13 +60,22 @@ export function applyCommand(state: EngineState, command: Command): Applied {
 
 type Progress = Extract<Command, { kind: 'batch-proven' | 'batch-submitted' | 'batch-final' }>;
 
-/** Whether the progress concerns a batch that still stands: a resealed one has lost its proof. */
-export function isProgress(state: EngineState, command: Progress): boolean {
+/** What is told of a batch from outside. */
+type Report = Progress | Extract<Command, { kind: 'batch-poisoned' }>;
+
+export const isReport = (command: Command): command is Report =>
+  command.kind === 'batch-proven' ||
+  command.kind === 'batch-poisoned' ||
+  command.kind === 'batch-submitted' ||
+  command.kind === 'batch-final';
+
+/** Whether the report concerns a batch that still stands: a resealed one has lost its proof. */
+export function isProgress(state: EngineState, command: Report): boolean {
   const entry = state.batches.get(command.batchNumber);
   if (entry === undefined || entry.status === 'final') return false;
   if (command.kind === 'batch-final') return true;
   if (entry.attempt !== command.attempt) return false;
-  return command.kind === 'batch-proven' ? entry.status === 'sealed' : entry.status !== 'sealed';
+  return command.kind === 'batch-submitted' ? entry.status !== 'sealed' : entry.status === 'sealed';
 }
 
 function applyProgress(state: EngineState, command: Progress): void {
@@ -79,7 +92,7 @@ function applyProgress(state: EngineState, command: Progress): void {
       entry.l1TxHash = command.l1TxHash;
       break;
     case 'batch-final':
-      finish(entry, command);
+      finish(state, entry, command);
       break;
   }
   entry.status = status;
@@ -87,11 +100,20 @@ function applyProgress(state: EngineState, command: Progress): void {
   state.emit({ kind: 'batch-status', batchNumber, attempt: entry.attempt, status });
   // Room for one more batch: what waits for it may go in.
   if (status !== 'proven') return;
+  if (state.isolation.halted?.batchNumber === batchNumber) {
+    state.isolation.halted = undefined;
+    // Rounds may have come since it was filled.
+    sealBatch(state);
+  }
   includeWaiting(state);
   if (state.isLiquidationDue) liquidationScan(state);
 }
 
-function finish(entry: BatchEntry, command: Extract<Command, { kind: 'batch-final' }>): void {
+function finish(
+  state: EngineState,
+  entry: BatchEntry,
+  command: Extract<Command, { kind: 'batch-final' }>,
+): void {
   invariant(entry.newStateRoot === command.newStateRoot, `L1 accepted batch ${entry.number} with our root`);
   entry.l1Block = command.l1Block;
   entry.l1TxHash = command.l1TxHash;
@@ -99,5 +121,10 @@ function finish(entry: BatchEntry, command: Extract<Command, { kind: 'batch-fina
   entry.before = undefined;
   entry.sealed = undefined;
   entry.proof = undefined;
+  for (const action of entry.actions) {
+    if (action.kind === 'liquidate' || action.kind === 'pay-fund') {
+      state.isolation.apart.delete(action.operation.accountIndex);
+    }
+  }
   entry.actions = [];
 }

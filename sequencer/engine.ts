@@ -10,7 +10,7 @@ import { rememberChecked, signedHashOf, verifySignedMessages } from '#protocol/s
 import { stateRoot } from '#protocol/state.ts';
 import type { Command, EngineEvent, OrderOptions } from './commands.ts';
 import type { EngineConfig } from './config.ts';
-import { type Applied, applyCommand, isProgress } from './core.ts';
+import { type Applied, applyCommand, isProgress, isReport } from './core.ts';
 import { bodyHashOf } from './identity.ts';
 import { isNewsFromL1 } from './l1.ts';
 import { encode } from './ledger/codec.ts';
@@ -182,11 +182,7 @@ export class Engine {
     this.#requireRunning();
     return this.#enqueue(this.#urgent, () => {
       if (command.kind === 'l1-block' && !isNewsFromL1(this.#state, command)) return { value: undefined };
-      const isProgressReport =
-        command.kind === 'batch-proven' ||
-        command.kind === 'batch-submitted' ||
-        command.kind === 'batch-final';
-      if (isProgressReport && !isProgress(this.#state, command)) return { value: undefined };
+      if (isReport(command) && !isProgress(this.#state, command)) return { value: undefined };
       const { applied, record } = this.#apply(command);
       return { value: applied.refusal, record };
     });

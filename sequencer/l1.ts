@@ -1,5 +1,6 @@
 /** What L1 says: queue entries, accepted tables, the time of batches. */
 import { invariant } from '#protocol/errors.ts';
+import { min } from '#protocol/units.ts';
 import { includeWaiting, sealBatch } from './batch/rollup.ts';
 import { closeSettledOrders, findHolders } from './batch/settlement.ts';
 import type { AcceptedTable, Command, L1Numbers, QueuedL1Operation } from './commands.ts';
@@ -61,9 +62,16 @@ function takeTable(state: EngineState, accepted: AcceptedTable): void {
     'tables come in order, each once',
   );
   invariant(accepted.acceptedAtSec <= state.l1TimeSec, 'a table was accepted before we know of it');
+  noteUsability(state, accepted);
   state.table = accepted;
   state.liveMarks = new Map();
   state.emit({ kind: 'round', roundNumber: table.roundNumber, isJump: table.isJump });
+}
+
+/** A normal round can be used until it is too old; a jump round ends what the one before it allowed. */
+function noteUsability(state: EngineState, { table }: AcceptedTable): void {
+  if (!table.isJump) state.pricesUsableUntilSec = table.timeSec + state.config.roundAgeMaxSec;
+  else state.pricesUsableUntilSec = min(state.pricesUsableUntilSec, state.l1TimeSec);
 }
 
 /** After its last accepted batch the contract must hold the numbers we carried forward to that batch. */

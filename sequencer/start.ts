@@ -3,11 +3,10 @@
  * ask for a proof, to send. What is decided is the engine's affair.
  */
 import type { Signer } from 'ethers';
-import type { BatchProof, PublicInputs, SealedBatch } from '#protocol/batch/batch.ts';
 import { type Lane, type RateLimit, RateLimiter } from './api/rate-limit.ts';
 import { registerRoutes, unavailable } from './api/routes.ts';
 import { type ApiLimits, createServer, DEFAULT_API_LIMITS, listen } from './api/server.ts';
-import { ProofDriver } from './batch/proof-driver.ts';
+import { ProofDriver, type ProofService } from './batch/proof-driver.ts';
 import { isSealDue } from './batch/seal-policy.ts';
 import type { EngineConfig } from './config.ts';
 import { Engine } from './engine.ts';
@@ -15,11 +14,6 @@ import type { LedgerStore } from './ledger/store.ts';
 import type { L1Contracts } from './settlement/l1-contracts.ts';
 import { BatchSubmitter, isMissedWindow } from './settlement/submit-batch.ts';
 import { type ConfirmationDepths, L1Conflict, L1Watcher } from './settlement/watch-l1.ts';
-
-/** The prover as the sequencer sees it. May be called again for the same batch; proofs of a batch are all right. */
-export interface ProofService {
-  prove(batch: SealedBatch): Promise<{ readonly proof: BatchProof; readonly inputs: PublicInputs }>;
-}
 
 export interface L1Options {
   readonly contracts: L1Contracts;
@@ -54,6 +48,8 @@ export interface SequencerOptions {
   readonly pollMs?: number;
   /** Told of failures that will be tried again (L1 unreachable, a proof failed). */
   readonly report?: (error: Error) => void;
+  /** Told of batches that cannot be proved, and of a halt of sealing (batch/poison.ts): an operator must look. Default: stderr. */
+  readonly alarm?: (error: Error) => void;
   /** Told once when the sequencer cannot go on; the process should end. */
   readonly onFatal: (error: Error) => void;
 }
@@ -122,7 +118,11 @@ class RunningSequencer implements Sequencer {
     this.engine = engine;
     this.#options = options;
     this.#report = report;
-    this.#proofs = new ProofDriver(engine, options.proofs, options.proofConcurrency ?? 1, report);
+    this.#proofs = new ProofDriver(engine, options.proofs, {
+      concurrency: options.proofConcurrency ?? 1,
+      report,
+      alarm: options.alarm ?? ((error) => process.stderr.write(`alarm: ${error.message}\n`)),
+    });
     const { l1 } = options;
     if (l1 === undefined) return;
     this.#watcher = new L1Watcher(engine, l1.contracts, l1.depths, l1.firstBlock);

@@ -1,6 +1,6 @@
 /** The engine's memory: the fold of the log. Only handlers of commands change it, one at a time. */
 import type { Account } from '#protocol/account.ts';
-import type { BatchProof, PublicInputs, SealedBatch } from '#protocol/batch/batch.ts';
+import type { BatchProof, L1Operation, PublicInputs, SealedBatch } from '#protocol/batch/batch.ts';
 import { requireSizes } from '#protocol/batch/sizes.ts';
 import { invariant, type Rejection } from '#protocol/errors.ts';
 import type { Instrument } from '#protocol/instrument.ts';
@@ -121,6 +121,27 @@ export interface OpenEntry {
   readonly actions: BatchAction[];
 }
 
+/** An L1 operation that alone in a batch cannot be proved: the queue is in order, so nothing behind it can be settled. */
+export interface SealingHalt {
+  readonly batchNumber: number;
+  readonly attempt: number;
+  readonly queueIndex: number;
+  readonly operation: L1Operation;
+  readonly error: string;
+}
+
+/** What is known of actions that cannot be proved (batch/poison.ts). */
+export class Isolation {
+  /** Names of actions before which a batch ends: the parts of poisoned batches. */
+  cuts: ReadonlySet<string> = new Set();
+  /** Accounts that are liquidated in batches of their own. */
+  readonly apart = new Set<number>();
+  /** L1 time before which the engine leaves an account alone. */
+  readonly barredUntilSec = new Map<number, bigint>();
+  halted: SealingHalt | undefined;
+  poisonedCount = 0;
+}
+
 export class EngineState {
   config: EngineConfig;
   instruments: ReadonlyMap<number, Instrument> = new Map();
@@ -136,6 +157,8 @@ export class EngineState {
   readonly attempts = new Map<number, number>();
 
   table: AcceptedTable | undefined;
+  /** L1 time until which prices can be used, or could; 0 before the first round. */
+  pricesUsableUntilSec = 0n;
   l1BlockNumber = 0;
   l1BlockHash = '';
   l1TimeSec = 0n;
@@ -167,8 +190,9 @@ export class EngineState {
 
   /** An account below maintenance margin could not be dealt with to the end: the next block tries again. */
   isLiquidationDue = false;
-  /** While a reseal puts everything back in its old order. */
+  /** While a reseal puts everything back in its old order, or a batch is kept for one account alone. */
   isResealing = false;
+  readonly isolation = new Isolation();
   orderSequence = 0;
   tradeCount = 0;
   /** Of the command in hand. */

@@ -173,6 +173,8 @@ export function healthView(state: EngineState) {
         ? null
         : { batchNumber: state.open.number, actions: state.open.actions.length },
     unprovedBatches: state.unprovedBatches.length,
+    poisonedBatches: state.isolation.poisonedCount,
+    sealingHalt: state.isolation.halted ?? null,
     nextBatchNumber: state.nextBatchNumber,
     waitingL1Operations: state.l1Queue.length,
     waitingCancels: state.waitingMessages.length,

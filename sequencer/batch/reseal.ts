@@ -2,6 +2,8 @@
  * A batch that missed its window is executed again, with everything after it, from the root before it and at
  * the newest round. What is repeated are signed orders meeting each other, not results: a fill that no longer
  * passes is voided with its numbers, and its healthy side is back on the book. Liquidations are judged anew.
+ * Without usable prices for too long it is done all the same: no trade passes then, but deposits, cancels, key changes and
+ * withdrawals that need no price do not wait behind one.
  */
 import { sizeOf } from '#protocol/account.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
@@ -11,11 +13,43 @@ import type { Operation } from '#protocol/transition/operation.ts';
 import { bookTrade, matchOrder } from '../book/matching.ts';
 import { closeDeadOrders, closeOrder, orderOf, remainingOf, rest, takeBackFills } from '../orders.ts';
 import { liquidationScan } from '../risk/liquidation.ts';
-import type { BatchAction, BatchEntry, EngineState, OrderRecord } from '../state.ts';
-import { inBatch, includeL1Until, includeWaiting, recordAction, sealBatch } from './rollup.ts';
+import type { BatchAction, BatchEntry, EngineState, MessageRecord, OrderRecord } from '../state.ts';
+import {
+  arePricesUsable,
+  inBatch,
+  includeL1Until,
+  includeWaiting,
+  recordAction,
+  sealBatch,
+} from './rollup.ts';
 import { findHolders, noteSettlement } from './settlement.ts';
 
 type TradeAction = Extract<BatchAction, { kind: 'trade' }>;
+
+/** What is left out of the repetition, by name, and why. */
+export interface Omission {
+  readonly names: ReadonlySet<string>;
+  readonly because: Rejection;
+}
+
+/** The same for the same action in whichever batch; of an account, for all that the engine did to it by itself. */
+export function nameOf(action: BatchAction): string {
+  switch (action.kind) {
+    case 'trade':
+      return `trade:${action.tradeId}`;
+    case 'message':
+      return `message:${action.hash}`;
+    case 'l1':
+      return `l1:${action.queued.queueIndex}`;
+    case 'settlement':
+      return `settlement:${action.operation.accountIndex}:${action.operation.instrumentId}`;
+    case 'liquidate':
+    case 'pay-fund':
+      return `account:${action.operation.accountIndex}`;
+  }
+}
+
+export const retirementName = (instrumentId: number): string => `retirement:${instrumentId}`;
 
 /** Orders whose fills were taken back; with a refusal once one of them did not pass again. */
 type Reopened = Map<string, { readonly record: OrderRecord; refusal: Rejection | undefined }>;
@@ -28,41 +62,96 @@ export function refuseReseal(state: EngineState, batchNumber: number): Rejection
       batchNumber,
     });
   }
-  const table = state.table?.table;
-  if (table === undefined || table.isJump || state.l1TimeSec > table.timeSec + state.config.roundAgeMaxSec) {
-    return reject('prices-unusable', 'fills cannot be executed again at this round; wait for the next', {
-      batchNumber,
-      roundNumber: table?.roundNumber ?? 0n,
-    });
-  }
-  return undefined;
+  const refusal = refusePrices(state);
+  const isPriceFree = !actionsFrom(state, batchNumber).some(needsPrices);
+  const waitedSec = state.l1TimeSec - state.pricesUsableUntilSec;
+  const { resealWaitMaxSec } = state.config;
+  if (refusal === undefined || isPriceFree || waitedSec > resealWaitMaxSec) return undefined;
+  return reject(refusal.code, 'fills cannot be executed again at this round; wait for the next', {
+    ...refusal.data,
+    batchNumber,
+    waitedSec,
+    resealWaitMaxSec,
+  });
+}
+
+/** All that would be executed again, in order. */
+export function actionsFrom(state: EngineState, batchNumber: number): BatchAction[] {
+  const later = [...state.batches.values()].filter((entry) => entry.number >= batchNumber);
+  later.sort((a, b) => a.number - b.number);
+  return [...later.flatMap((entry) => entry.actions), ...(state.open?.actions ?? [])];
+}
+
+/** What would be lost without a usable round; an L1 operation waits for one in the queue. */
+const needsPrices = ({ kind, operation }: BatchAction): boolean =>
+  kind === 'trade' || kind === 'liquidate' || kind === 'pay-fund' || operation.kind === 'withdraw';
+
+/** Why no fill can be executed now; undefined when prices can be used. */
+function refusePrices(state: EngineState): Rejection | undefined {
+  const { table, l1TimeSec, pricesUsableUntilSec } = state;
+  if (arePricesUsable(state, l1TimeSec)) return undefined;
+  return reject('prices-unusable', 'no price of this round may be used; place the order again at the next', {
+    roundNumber: table?.table.roundNumber ?? 0n,
+    pricesUsableUntilSec,
+    l1TimeSec,
+  });
 }
 
 export function reseal(state: EngineState, batchNumber: number): Result<void> {
   const refusal = refuseReseal(state, batchNumber);
   if (refusal !== undefined) return refusal;
+  executeAgain(state, batchNumber);
+  return accept(undefined);
+}
+
+/** Executes a batch and all after it again from the root before it, where `refuseReseal` allows it. */
+export function executeAgain(state: EngineState, batchNumber: number, omission?: Omission): void {
+  const { isolation } = state;
+  isolation.halted = undefined;
   const entries = [...state.batches.values()].filter((entry) => entry.number >= batchNumber);
   entries.sort((a, b) => a.number - b.number);
-  const actions = [...entries.flatMap((entry) => entry.actions), ...(state.open?.actions ?? [])];
-  rollBack(state, entries, actions);
+  const actions = actionsFrom(state, batchNumber);
+  forgetOldCuts(state);
+  rollBack(state, entries, actions, omission);
   const reopened = takeBack(state, actions);
   state.isResealing = true;
-  for (const action of actions) redo(state, action, reopened);
+  for (const action of actions) {
+    const name = nameOf(action);
+    if (isolation.cuts.has(name)) sealBatch(state);
+    if (omission?.names.has(name)) leaveOut(state, action, reopened, omission.because);
+    else redo(state, action, reopened);
+  }
+  // What comes new would hide in the last part which of its actions is at fault.
+  if (isolation.cuts.size > 0) sealBatch(state);
   state.isResealing = false;
   settle(state, reopened);
   includeWaiting(state);
   liquidationScan(state);
-  return accept(undefined);
+}
+
+/** Parts of batches that are final need no more to be kept apart. */
+function forgetOldCuts(state: EngineState): void {
+  const { isolation, batches, open } = state;
+  if (isolation.cuts.size === 0) return;
+  const actions = [...[...batches.values()].flatMap((entry) => entry.actions), ...(open?.actions ?? [])];
+  const names = new Set(actions.map(nameOf));
+  isolation.cuts = new Set([...isolation.cuts].filter((name) => names.has(name)));
 }
 
 /** Back to the state before the first of these batches. */
-function rollBack(state: EngineState, entries: readonly BatchEntry[], actions: readonly BatchAction[]): void {
+function rollBack(
+  state: EngineState,
+  entries: readonly BatchEntry[],
+  actions: readonly BatchAction[],
+  omission: Omission | undefined,
+): void {
   const before = entries[0].before;
   invariant(before !== undefined, 'a batch that is not final knows where it started');
   const touched = new Set(state.open?.batch.touched ?? []);
   for (const entry of entries) {
     for (const row of entry.sealed?.accounts ?? []) if (row.isTouched) touched.add(row.accountIndex);
-    state.retired.delete(entry.sealed?.content.retiredInstrument ?? 0);
+    const retired = entry.sealed?.content.retiredInstrument ?? 0;
+    if (!omission?.names.has(retirementName(retired))) state.retired.delete(retired);
     state.batches.delete(entry.number);
     state.attempts.set(entry.number, entry.attempt + 1);
     state.emit({
@@ -112,14 +201,13 @@ function redo(state: EngineState, action: BatchAction, reopened: Reopened): void
       redoL1(state, action);
       return;
     case 'liquidate':
-      state.emit({
-        kind: 'trade-voided',
-        tradeId: action.tradeId,
-        batchNumber: state.nextBatchNumber,
-        because: reject('liquidation-judged-again', 'a resealed batch liquidates at its new round', {
+      tellVoided(
+        state,
+        action.tradeId,
+        reject('liquidation-judged-again', 'a resealed batch liquidates at its new round', {
           accountIndex: action.operation.accountIndex,
         }),
-      });
+      );
       return;
     case 'pay-fund':
       return;
@@ -127,6 +215,27 @@ function redo(state: EngineState, action: BatchAction, reopened: Reopened): void
       redoSettlement(state, action.operation);
       return;
   }
+}
+
+/** What cannot be proved is not done again. Orders in it end: left open they would meet each other once more. */
+function leaveOut(state: EngineState, action: BatchAction, reopened: Reopened, because: Rejection): void {
+  const hashes = action.kind === 'trade' ? [action.makerHash, action.takerHash] : [];
+  if (action.kind === 'liquidate') hashes.push(action.makerHash);
+  for (const hash of hashes) reopenedOrder(reopened, hash).refusal ??= because;
+  if (action.kind === 'trade' || action.kind === 'liquidate') tellVoided(state, action.tradeId, because);
+  if (action.kind === 'message') dropMessage(state, messageOf(state, action.hash), because);
+  invariant(action.kind !== 'l1', 'the queue of L1 is served without gaps');
+}
+
+function tellVoided(state: EngineState, tradeId: number, because: Rejection): void {
+  const batchNumber = state.open?.number ?? state.nextBatchNumber;
+  state.emit({ kind: 'trade-voided', tradeId, batchNumber, because });
+}
+
+function reopenedOrder(reopened: Reopened, hash: string) {
+  const order = reopened.get(hash);
+  invariant(order !== undefined, 'the orders of a trade were reopened');
+  return order;
 }
 
 /** A conversion keeps its place: what followed it may need its cash or its free slot. Else it waits again. */
@@ -139,37 +248,47 @@ function redoSettlement(state: EngineState, operation: Extract<Operation, { kind
 }
 
 function redoTrade(state: EngineState, action: TradeAction, reopened: Reopened): void {
-  const maker = reopened.get(action.makerHash);
-  const taker = reopened.get(action.takerHash);
-  invariant(maker !== undefined && taker !== undefined, 'both orders of a trade were reopened');
+  const maker = reopenedOrder(reopened, action.makerHash);
+  const taker = reopenedOrder(reopened, action.takerHash);
   const known = maker.refusal ?? taker.refusal;
-  const done: Result<void> = known ?? inBatch(state, 'reseal', action.operation);
+  const done: Result<void> = known ?? refusePrices(state) ?? inBatch(state, 'reseal', action.operation);
   if (done.ok) {
     bookTrade(state, action.operation, maker.record, taker.record, action.tradeId);
     return;
   }
-  if (known === undefined) {
+  // Without prices nobody is at fault: the book is again what it was when the taker came.
+  if (done.code === 'prices-unusable') taker.refusal ??= done;
+  else if (known === undefined) {
     if (done.data.accountIndex === maker.record.signed.accountIndex) maker.refusal = done;
     else taker.refusal = done;
   }
-  const batchNumber = state.open?.number ?? state.nextBatchNumber;
-  state.emit({ kind: 'trade-voided', tradeId: action.tradeId, batchNumber, because: done });
+  tellVoided(state, action.tradeId, done);
+}
+
+function messageOf(state: EngineState, hash: string): MessageRecord {
+  const record = state.messages.get(hash);
+  invariant(record !== undefined, 'a message of a batch is known');
+  return record;
+}
+
+function dropMessage(state: EngineState, record: MessageRecord, because: Rejection): void {
+  record.batchNumber = undefined;
+  record.dropped = because;
+  state.emit({ kind: 'message-dropped', hash: record.hash, because });
 }
 
 function redoMessage(state: EngineState, action: Extract<BatchAction, { kind: 'message' }>): void {
-  const record = state.messages.get(action.hash);
-  invariant(record !== undefined, 'a message of a batch is known');
+  const record = messageOf(state, action.hash);
   record.batchNumber = undefined;
   const done = inBatch(state, 'reseal', action.operation);
-  if (done.ok) {
-    recordAction(state, action);
-    record.batchNumber = state.open?.number;
-    closeDeadOrders(state, record.signed.accountIndex);
-    state.emit({ kind: 'message-included', hash: action.hash, batchNumber: record.batchNumber ?? 0 });
-  } else {
-    record.dropped = done;
-    state.emit({ kind: 'message-dropped', hash: action.hash, because: done });
+  if (!done.ok) {
+    dropMessage(state, record, done);
+    return;
   }
+  recordAction(state, action);
+  record.batchNumber = state.open?.number;
+  closeDeadOrders(state, record.signed.accountIndex);
+  state.emit({ kind: 'message-included', hash: action.hash, batchNumber: record.batchNumber ?? 0 });
 }
 
 /** An L1 operation keeps its place between the trades around it, sealing where it needs a new batch. */
@@ -185,6 +304,9 @@ function redoL1(state: EngineState, { queued }: Extract<BatchAction, { kind: 'l1
   }
 }
 
+const isCrossing = (state: EngineState, { order }: OrderRecord): boolean =>
+  state.book(order.instrumentId).wouldCross(order.side, order.limitMicrosPerLot);
+
 /** Decides what becomes of the orders whose fills were taken back. */
 function settle(state: EngineState, reopened: Reopened): void {
   for (const { record, refusal } of reopened.values()) {
@@ -197,7 +319,9 @@ function settle(state: EngineState, reopened: Reopened): void {
       closeOrder(state, record, 'ioc');
     } else {
       // What came to the book since may cross it now.
-      matchOrder(state, record);
+      const unmatchable = isCrossing(state, record) ? refusePrices(state) : undefined;
+      if (unmatchable !== undefined) closeOrder(state, record, 'voided', unmatchable);
+      else matchOrder(state, record);
       if (record.closed === undefined && remainingOf(record) > 0n) rest(state, record);
     }
   }

@@ -14,14 +14,14 @@ import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import type { LiquidationNumbers } from '../commands.ts';
 import { closeDeadOrders, closeExpiredOrders } from '../orders.ts';
 import type { BatchAction, BatchEntry, EngineState, L1Ledger, OpenEntry } from '../state.ts';
-import { backlogRefusal, type Lane } from './seal-policy.ts';
+import { backlogRefusal, haltRefusal, type Lane } from './seal-policy.ts';
 import { includeSettlements, isSettlementWaiting } from './settlement.ts';
 
 /** Accounts of a fresh batch that waiting work may not take: one trade always fits. */
 const ACCOUNTS_OF_A_TRADE = 2;
 
 /** The contract's rule for word 9: no jump, and the round not too old at batch time. */
-function arePricesUsable(state: EngineState, timeSec: bigint): boolean {
+export function arePricesUsable(state: EngineState, timeSec: bigint): boolean {
   const table = state.table?.table;
   return table !== undefined && !table.isJump && timeSec <= table.timeSec + state.config.roundAgeMaxSec;
 }
@@ -42,9 +42,10 @@ function headerOf(state: EngineState, table: NonNullable<EngineState['table']>):
 
 /** @param accountsNeeded by what the batch is opened for */
 function openBatch(state: EngineState, lane: Lane, accountsNeeded = ACCOUNTS_OF_A_TRADE): Result<OpenEntry> {
-  if (state.open !== undefined) return accept(state.open);
+  // Asked first: a halt ends the open batch as well.
   const refusal = backlogRefusal(state, lane);
   if (refusal !== undefined) return refusal;
+  if (state.open !== undefined) return accept(state.open);
   const { table } = state;
   if (table === undefined)
     return reject('no-round', 'no risk round was accepted yet: no batch can be opened');
@@ -250,6 +251,7 @@ export function ledgerAfter(before: L1Ledger, batch: SealedBatch): L1Ledger {
 
 /** Seals the open batch; an empty one is forgotten. What still waits uses the room that is left. */
 export function sealBatch(state: EngineState): void {
+  if (haltRefusal(state) !== undefined) return;
   includeLeftOvers(state);
   const { open } = state;
   if (open === undefined) return;
@@ -295,6 +297,15 @@ export function sealBatch(state: EngineState): void {
     oldStateRoot: sealed.oldStateRoot,
     newStateRoot: sealed.newStateRoot,
   });
+}
+
+/** Gives what `fill` does batches of its own; as in a reseal, what waits comes later. */
+export function inOwnBatches(state: EngineState, fill: () => void): void {
+  sealBatch(state);
+  state.isResealing = true;
+  fill();
+  sealBatch(state);
+  state.isResealing = false;
 }
 
 function tellRetirement(state: EngineState, { content }: SealedBatch): void {

@@ -18,8 +18,26 @@ export function unprovedMax(state: EngineState, lane: Lane): number {
   return lane === 'ordinary' ? unprovedBatchesMax : unprovedBatchesMax + unprovedBatchesReserve;
 }
 
+/** Why no batch is begun or ended any more; undefined while they are. */
+export function haltRefusal(state: EngineState): Rejection | undefined {
+  const { halted } = state.isolation;
+  if (halted === undefined) return undefined;
+  const { batchNumber, queueIndex, operation } = halted;
+  return reject(
+    'sealing-halted',
+    'an L1 operation cannot be proved and nothing may overtake it; the operator must repair the prover',
+    { batchNumber, queueIndex, operationKind: operation.kind },
+  );
+}
+
+/** Whether the engine leaves the account alone for now: what it did to it by itself could not be proved. */
+export const isBarred = ({ isolation, l1TimeSec }: EngineState, accountIndex: number): boolean =>
+  l1TimeSec < (isolation.barredUntilSec.get(accountIndex) ?? 0n);
+
 /** Undefined while there is room for one more batch, or the present one is still open. */
 export function backlogRefusal(state: EngineState, lane: Lane): Rejection | undefined {
+  const halted = haltRefusal(state);
+  if (halted !== undefined) return halted;
   const limit = unprovedMax(state, lane);
   const unprovedBatches = state.unprovedBatches.length;
   if (state.open !== undefined || unprovedBatches < limit) return undefined;

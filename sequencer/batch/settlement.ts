@@ -12,6 +12,7 @@ import type { Operation } from '#protocol/transition/operation.ts';
 import { abs } from '#protocol/units.ts';
 import { closeOrder, orderOf } from '../orders.ts';
 import type { EngineState } from '../state.ts';
+import { isBarred } from './seal-policy.ts';
 
 type SettleOperation = Extract<Operation, { kind: 'settle' }>;
 
@@ -89,7 +90,10 @@ export function includeSettlements(state: EngineState, hasRoom: (accountIndex: n
       continue;
     }
     const operation = { kind: 'settle', accountIndex, instrumentId } as const;
-    const next = row?.isSettled && hasRoom(accountIndex) ? withinSize(state, operation) : undefined;
+    const next =
+      row?.isSettled && !isBarred(state, accountIndex) && hasRoom(accountIndex)
+        ? withinSize(state, operation)
+        : undefined;
     if (next === undefined || row === undefined) {
       stillWaiting.push(position);
       continue;

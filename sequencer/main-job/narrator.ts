@@ -61,6 +61,9 @@ export class Narrator {
             );
           }
           break;
+        case 'batch-poisoned':
+          this.note(`batch ${event.batchNumber} cannot be proved: ${event.error}`);
+          break;
         case 'trade-voided':
           this.note(`trade ${event.tradeId} is voided: ${event.because.message}`);
           break;

@@ -3,11 +3,9 @@ import { join } from 'node:path';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import type { Deployment } from '#contracts/deploy/deploy.ts';
 import { domainWord } from '#protocol/batch/words.ts';
-import { invariant } from '#protocol/errors.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SigningDomain } from '#protocol/message.ts';
 import { ProofPool } from '#prover/proof-pool.ts';
-import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { riskProofTasks } from '#prover/witness/risk.ts';
 import type { CircuitInput } from '#prover/witness-calculator.ts';
 import { ENGINE_DEFAULTS } from '../config.ts';
@@ -25,6 +23,7 @@ import {
 } from './deployment.ts';
 import { drawSignerWallets, type OracleSigners, startOracleSigners } from './oracle-signers.ts';
 import type { MarketPlan } from './plan.ts';
+import { QueuedProofs } from './queued-proofs.ts';
 import { RoundKeeper } from './rounds.ts';
 import type { Stops } from './stops.ts';
 
@@ -111,6 +110,16 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
   // A new chain is a new ledger: what an earlier run left belongs to a rollup that is gone.
   const store = await PgliteStore.openEmpty(join(folder, 'ledger'));
   stops.push(() => store.close());
+  const proofs = await QueuedProofs.open({
+    database: store.database,
+    pool,
+    artifactsOf: (name) => circuits.batches.find(({ artifacts }) => artifacts.name === name)?.artifacts,
+    jobsAtOnce: 1,
+  });
+  stops.push(async () => {
+    await pool.close();
+    await proofs.close();
+  });
   const contracts = new L1Contracts(chain.provider, deployment.rollup, {
     shape: STANDARD_SHAPE,
     tokenCount: deployment.tokens.length,
@@ -130,14 +139,8 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
     },
     store,
     proofs: {
-      prove: (batch) =>
-        timed(proofTimes.batchSec, async () => {
-          const circuit = circuits.batches.find(({ artifacts }) => artifacts.name === batch.capacity.name);
-          invariant(circuit !== undefined, 'a batch is sealed for a deployed size');
-          const { input, publicInputs } = buildCircuitInput(batch);
-          const { proof } = await pool.prove(circuit.artifacts, input as unknown as CircuitInput);
-          return { proof, inputs: publicInputs };
-        }),
+      prove: (batch, attempt) => timed(proofTimes.batchSec, () => proofs.prove(batch, attempt)),
+      forget: (batchNumber, attempt) => proofs.forget(batchNumber, attempt),
     },
     l1: {
       contracts,

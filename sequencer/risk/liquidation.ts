@@ -21,7 +21,8 @@ import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import { divideUp, type Lots, type Micros, max, min } from '#protocol/units.ts';
-import { inBatch, recordAction, togetherInBatch } from '../batch/rollup.ts';
+import { inBatch, inOwnBatches, recordAction, togetherInBatch } from '../batch/rollup.ts';
+import { haltRefusal, isBarred } from '../batch/seal-policy.ts';
 import { feeMicrosDown, tradeableLots } from '../book/matching.ts';
 import type { RestingOrder } from '../book/order-book.ts';
 import { closeDeadOrders, closeOrder, fillOrder, orderOf } from '../orders.ts';
@@ -360,15 +361,19 @@ function payFromFund(state: EngineState, accountIndex: number): void {
 export function liquidationScan(state: EngineState): void {
   const table = state.table?.table;
   const { roundAgeMaxSec, unprovedWhileLiquidatingMax } = state.config;
-  state.isLiquidationDue = false;
+  state.isLiquidationDue = haltRefusal(state) !== undefined;
+  if (state.isLiquidationDue) return;
   if (table === undefined || table.isJump || state.l1TimeSec > table.timeSec + roundAgeMaxSec) return;
   for (const accountIndex of state.open?.batch.touched ?? []) {
     state.screen.set(accountIndex, state.account(accountIndex));
   }
   const candidates = state.screen.candidates(table);
   for (const { accountIndex, reason } of dueAccounts(state, table, candidates)) {
-    if (state.unprovedBatches.length < unprovedWhileLiquidatingMax) {
-      liquidate(state, accountIndex, table, reason);
+    const isInTurn = state.unprovedBatches.length < unprovedWhileLiquidatingMax;
+    if (isInTurn && !isBarred(state, accountIndex)) {
+      const fill = () => liquidate(state, accountIndex, table, reason);
+      if (state.isolation.apart.has(accountIndex)) inOwnBatches(state, fill);
+      else fill();
     }
     const account = state.account(accountIndex);
     const { shape } = state.config;
@@ -377,7 +382,10 @@ export function liquidationScan(state: EngineState): void {
     }
   }
   for (const accountIndex of candidates) {
-    if (owesWithoutHoldings(state, accountIndex)) payFromFund(state, accountIndex);
+    if (!owesWithoutHoldings(state, accountIndex) || isBarred(state, accountIndex)) continue;
+    const pay = () => payFromFund(state, accountIndex);
+    if (state.isolation.apart.has(accountIndex)) inOwnBatches(state, pay);
+    else pay();
   }
 }
 

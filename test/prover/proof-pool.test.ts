@@ -71,9 +71,16 @@ describe('proof pool', () => {
     const healthy = pool.prove(quick, productInput(3n, 7n));
     const error = (await rejectionOf(poisoned)) as PoisonedJobError;
     expect(error).to.be.instanceOf(PoisonedJobError);
-    expect([error.reason, error.attempts]).to.deep.equal(['no-witness', 1]);
+    expect([error.reason, error.attempts, error.isPermanent]).to.deep.equal(['no-witness', 1, true]);
     expect(error.message).to.contain('assertion failed; Error in template Product');
     expect((await healthy).publicSignals[0]).to.equal(21n);
+  });
+
+  it('blames the set-up, not the job, for the input of another circuit', async () => {
+    pool = new ProofPool({ workerCount: 1 });
+    const refusal = rejectionOf(pool.prove(quick, signedChainInput(3n)));
+    const error = (await refusal) as PoisonedJobError;
+    expect([error.reason, error.isPermanent]).to.deep.equal(['wrong-circuit', false]);
   });
 
   it('kills a proof that takes too long, a bounded number of times', async () => {
@@ -93,7 +100,7 @@ describe('proof pool', () => {
     );
     process.kill(await busyWorker(), 'SIGKILL');
     const error = (await refusal) as PoisonedJobError;
-    expect([error.reason, error.attempts]).to.deep.equal(['crashed', 2]);
+    expect([error.reason, error.attempts, error.isPermanent]).to.deep.equal(['crashed', 2, false]);
   });
 
   it('tries again, a bounded number of times, where the backend fails', async () => {

@@ -182,17 +182,48 @@ for (const [name, open] of Object.entries(stores)) {
       expect((await queue.read(job(1)))?.failureCount).to.equal(0);
     });
 
-    it('forgets a withdrawn job, also while it is proved, but never a proof', async () => {
+    it('forgets a job with its proof, also while it is proved', async () => {
       for (const batchNumber of [1, 2]) await queue.enqueue(job(batchNumber));
       const [first, second] = [await lease(), await lease()];
-      await queue.withdraw(job(1));
+      await queue.forget(job(1));
       expect(await queue.complete(job(1), first.fencingToken, proof(1n))).to.equal('stale');
       await queue.complete(job(2), second.fencingToken, proof(2n));
-      await queue.withdraw(job(2));
-      expect((await queue.read(job(2)))?.proof).to.deep.equal(proof(2n));
-      await queue.withdraw(job(3));
+      await queue.forget(job(2));
+      await queue.forget(job(3));
+      expect([await queue.read(job(1)), await queue.read(job(2))]).to.deep.equal([undefined, undefined]);
       clock.nowMs += 10_000;
       expect([await queue.lease(), await queue.backlogCount()]).to.deep.equal([undefined, 0]);
+    });
+
+    it('is taken over with its proofs and nothing else: leases and quarantines of a life before end', async () => {
+      for (const batchNumber of [1, 2, 3, 4]) await queue.enqueue(job(batchNumber));
+      const [proven, poisoned, leased] = [await lease(), await lease(), await lease()];
+      await queue.complete(job(1), proven.fencingToken, proof(1n));
+      await queue.fail(job(2), poisoned.fencingToken, { message: 'no witness', isPermanent: true });
+      const next = queueAt(store);
+      await next.queue.takeOver();
+      expect((await next.queue.read(job(1)))?.proof).to.deep.equal(proof(1n));
+      expect(await next.queue.lease()).to.equal(undefined);
+      for (const batchNumber of [1, 2, 3, 4]) await next.queue.enqueue(job(batchNumber));
+      const again = [await next.lease(), await next.lease(), await next.lease()];
+      expect(again.map((taken) => taken.job.batchNumber)).to.deep.equal([2, 3, 4]);
+      expect(leased.job.batchNumber).to.equal(3);
+    });
+
+    it('says of a quarantined job whether it can never succeed', async () => {
+      for (const batchNumber of [1, 2]) await queue.enqueue(job(batchNumber));
+      const { fencingToken } = await lease();
+      await queue.fail(job(1), fencingToken, { message: 'no witness', isPermanent: true });
+      for (let failure = 0; failure < 3; failure++) {
+        const taken = await lease();
+        await queue.fail(job(2), taken.fencingToken, { message: 'killed', isPermanent: false });
+        clock.nowMs += 10_000;
+      }
+      const records = [await queue.read(job(1)), await queue.read(job(2))];
+      expect(records.map((record) => [record?.status, record?.isUnprovable])).to.deep.equal([
+        ['quarantined', true],
+        ['quarantined', false],
+      ]);
     });
 
     it('gives each job to one of many that ask at once', async () => {

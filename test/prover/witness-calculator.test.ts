@@ -47,6 +47,8 @@ describe('witness calculator', () => {
     'a signal too many': { ...honest, extra: 1n },
     'a value too few': { ...honest, values: (honest.values as bigint[]).slice(1) },
     'a value too many': { ...honest, values: [...(honest.values as bigint[]), 1n] },
+  };
+  const noElements: Record<string, CircuitInput> = {
     'a value beyond the field': { ...honest, salt: FIELD_MODULUS },
     'a negative value': { ...honest, salt: -1n },
     'a value that is not a bigint': { ...honest, salt: 5 as unknown as bigint },
@@ -54,6 +56,11 @@ describe('witness calculator', () => {
   for (const [name, input] of Object.entries(mismatches)) {
     it(`refuses an input with ${name}`, async () => {
       expect((await refusalOf(input)).code).to.equal('input-mismatch');
+    });
+  }
+  for (const [name, input] of Object.entries(noElements)) {
+    it(`refuses an input with ${name}`, async () => {
+      expect((await refusalOf(input)).code).to.equal('not-in-field');
     });
   }
 });

@@ -142,9 +142,12 @@ export class World {
     await this.engine.command({ kind: 'seal', reason: 'asked' });
   }
 
-  async prove(): Promise<void> {
+  /** @param only of this batch */
+  async prove(only?: number): Promise<void> {
     const sealed = await this.engine.read((state) =>
-      state.unprovedBatches.map(({ number, attempt }) => ({ number, attempt })),
+      state.unprovedBatches
+        .filter((entry) => only === undefined || entry.number === only)
+        .map(({ number, attempt }) => ({ number, attempt })),
     );
     for (const { number, attempt } of sealed) {
       await this.engine.command({

@@ -5,8 +5,8 @@ import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { ProofPool } from '#prover/proof-pool.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import type { CircuitInput } from '#prover/witness-calculator.ts';
+import type { ProofService } from '#sequencer/batch/proof-driver.ts';
 import { decode, encode } from '#sequencer/ledger/codec.ts';
-import type { ProofService } from '#sequencer/start.ts';
 import type { KillPlan, ProverPlace } from './plan.ts';
 
 type Proved = Awaited<ReturnType<ProofService['prove']>>;

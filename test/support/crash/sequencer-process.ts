@@ -261,9 +261,9 @@ async function main(): Promise<void> {
     }),
     store: settings.store === 'hasty' ? hastyStore(withDeath(store)) : withDeath(store),
     proofs: {
-      prove: async (batch) => {
+      prove: async (batch, attempt) => {
         await permission.promise;
-        return proofs.prove(batch);
+        return proofs.prove(batch, attempt);
       },
     },
     l1: {
