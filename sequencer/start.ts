@@ -37,7 +37,7 @@ export interface ApiOptions {
   readonly port: number;
   readonly limits?: Partial<ApiLimits>;
   readonly peerLimits?: Partial<Record<Lane, RateLimit>>;
-  readonly accountLimits?: Partial<Record<Lane, RateLimit>>;
+  readonly accountLimits?: Partial<typeof DEFAULT_ACCOUNT_LIMITS>;
 }
 
 export interface SequencerOptions {
@@ -82,11 +82,11 @@ export const DEFAULT_PEER_LIMITS: Record<Lane, RateLimit> = {
   order: { perSec: 500, burst: 1_000 },
   cancel: { perSec: 500, burst: 1_000 },
   read: { perSec: 500, burst: 1_000 },
+  malformed: { perSec: 20, burst: 100 },
 };
-export const DEFAULT_ACCOUNT_LIMITS: Record<Lane, RateLimit> = {
+export const DEFAULT_ACCOUNT_LIMITS: Record<'order' | 'cancel', RateLimit> = {
   order: { perSec: 100, burst: 400 },
   cancel: { perSec: 200, burst: 800 },
-  read: { perSec: 100, burst: 400 },
 };
 
 /**
