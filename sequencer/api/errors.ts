@@ -3,6 +3,7 @@
  * numbers: the value given and the limit it broke. What was sent comes back cut short: an answer never grows with a request.
  */
 import type { InputError, Rejection } from '#protocol/errors.ts';
+import type { Message } from '#protocol/message.ts';
 import { type Json, toJson } from './json.ts';
 
 export interface ApiError {
@@ -90,6 +91,17 @@ const RULES: Readonly<Record<string, Rule>> = {
     field: 'sizeLots',
     hint: 'sell at most the spot lots held less those in open sells',
   },
+  'quote-debt': {
+    field: 'amount',
+    hint: 'after a withdrawal the quote balance is at least 0: ask for less by what data.quoteBalanceMicros lacks',
+  },
+  'no-such-token': { field: 'tokenId', hint: '0 is quote, 1 to 3 are spot tokens that the rollup holds' },
+  'no-liquidity': {
+    field: 'tokenId',
+    hint: 'the vault holds none of it now; ask again after a deposit of it',
+  },
+  'prices-unusable': { field: 'round', hint: 'wait for the next round: this one is too old or a jump' },
+  'holding-not-listed': { field: 'round', hint: 'wait for a round that lists what the account holds' },
   'position-cap': { field: 'sizeLots', hint: 'reduce the size; with open orders it may reach data.capLots' },
   'too-many-instruments': {
     field: 'instrumentId',
@@ -133,7 +145,11 @@ export function plainError(
   return { code, message, data: toJson({ ...named, ...data }), hint: rule?.hint ?? HINT_ELSE };
 }
 
-export const apiErrorOf = ({ code, message, data }: Rejection): ApiError => plainError(code, message, data);
+/** @param kind of the message that was refused, if it was one: the rules of margin refuse a size or an amount */
+export function apiErrorOf({ code, message, data }: Rejection, kind?: Message['kind']): ApiError {
+  const isOfAmount = kind === 'withdraw' && RULES[code]?.field === 'sizeLots';
+  return plainError(code, message, isOfAmount ? { field: 'amount', ...data } : data);
+}
 
 export const malformed = ({ field, value, remedy }: InputError): ApiError =>
   plainError('malformed-json', `${shortened(field)}: ${shown(value)} is not valid; ${remedy}`, {

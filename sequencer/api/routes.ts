@@ -10,6 +10,7 @@ import type { Lots, Micros } from '#protocol/units.ts';
 import type { Engine } from '../engine.ts';
 import { decode } from '../ledger/codec.ts';
 import type { LedgerStore } from '../ledger/store.ts';
+import type { MessageResult } from '../state.ts';
 import {
   accountView,
   batchView,
@@ -113,14 +114,16 @@ async function postMessages(request: FastifyRequest, context: ApiContext): Promi
   };
   const options = (body.options ?? []).map((option) => ({ ...option }));
   const { bodyHash, results, isRepeat } = orRefuse(await context.engine.submit(signed, options, admit));
+  const refusalOf = ({ rejection, position }: Extract<MessageResult, { ok: false }>) =>
+    apiErrorOf(rejection, signed.messages[position].kind);
   const refused = results.find((result) => !result.ok);
   const answers = results.map((result) =>
     result.ok
       ? { position: result.position, hash: result.hash, status: 'accepted' }
-      : { position: result.position, status: 'refused', error: apiErrorOf(result.rejection) },
+      : { position: result.position, status: 'refused', error: refusalOf(result) },
   );
   if (refused !== undefined && !refused.ok && results.every((result) => !result.ok)) {
-    const error = withResults(apiErrorOf(refused.rejection), answers);
+    const error = withResults(refusalOf(refused), answers);
     throw new Refused(httpStatusOf(error.code), error);
   }
   return { bodyHash, isRepeat, results: answers };
