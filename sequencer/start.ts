@@ -14,7 +14,7 @@ import { Engine } from './engine.ts';
 import type { LedgerStore } from './ledger/store.ts';
 import type { L1Contracts } from './settlement/l1-contracts.ts';
 import { BatchSubmitter, isMissedWindow } from './settlement/submit-batch.ts';
-import { type ConfirmationDepths, L1Conflict, L1Watcher } from './settlement/watch-l1.ts';
+import { type ConfirmationDepths, L1Conflict, L1Watcher, PRODUCTION_DEPTHS } from './settlement/watch-l1.ts';
 
 /** The prover as the sequencer sees it. May be called again for the same batch; proofs of a batch are all right. */
 export interface ProofService {
@@ -25,7 +25,8 @@ export interface L1Options {
   readonly contracts: L1Contracts;
   /** Sends batches; it must sign locally, for transactions are written down before they are sent. */
   readonly signer: Signer;
-  readonly depths: ConfirmationDepths;
+  /** Those of production unless said. */
+  readonly depths?: ConfirmationDepths;
   /** The rollup's own block. */
   readonly firstBlock: number;
   readonly receiptTimeoutMs?: number;
@@ -125,7 +126,7 @@ class RunningSequencer implements Sequencer {
     this.#proofs = new ProofDriver(engine, options.proofs, options.proofConcurrency ?? 1, report);
     const { l1 } = options;
     if (l1 === undefined) return;
-    this.#watcher = new L1Watcher(engine, l1.contracts, l1.depths, l1.firstBlock);
+    this.#watcher = new L1Watcher(engine, l1.contracts, l1.depths ?? PRODUCTION_DEPTHS, l1.firstBlock);
     this.#submitter = new BatchSubmitter(engine, options.store, l1.contracts, {
       signer: l1.signer,
       receiptTimeoutMs: l1.receiptTimeoutMs ?? RECEIPT_TIMEOUT_MS,

@@ -246,7 +246,8 @@ export function liquidationView(
       haircutSpotMicros: margin.haircutSpot,
       scenarioLossMicros: margin.losses,
       health: margin.health,
-      account,
+      /** The leaf as it is hashed and published. */
+      leafElements: leafElements(account, batch.shape),
     };
   };
   return {
@@ -257,6 +258,7 @@ export function liquidationView(
     penaltyMicros: decided.penaltyMicros,
     pending: decided.pending,
     rows: batch.content.liquidations.filter((other) => other.accountIndex === accountIndex),
+    pricesUsable: header.pricesUsable,
     before: numbers(change.before),
     after: numbers(change.after),
     roundNumber: table.roundNumber,
