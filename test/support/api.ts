@@ -24,9 +24,18 @@ export class ApiWorld {
   readonly world: World;
   readonly url: string;
   readonly reported: Error[];
+  /** As they were registered: method and path. */
+  readonly routes: readonly string[];
   readonly close: () => Promise<void>;
 
-  private constructor(world: World, url: string, reported: Error[], close: () => Promise<void>) {
+  private constructor(
+    world: World,
+    url: string,
+    reported: Error[],
+    routes: readonly string[],
+    close: () => Promise<void>,
+  ) {
+    this.routes = routes;
     this.world = world;
     this.url = url;
     this.reported = reported;
@@ -47,9 +56,13 @@ export class ApiWorld {
     const accounts = new RateLimiter('account', { ...DEFAULT_ACCOUNT_LIMITS, ...rates.account });
     const app = createServer({ ...DEFAULT_API_LIMITS, ...limits }, peers, (error) => reported.push(error));
     const nowMs = () => performance.now();
+    const routes: string[] = [];
+    app.addHook('onRoute', ({ method, url }) => {
+      if (method !== 'HEAD') routes.push(`${String(method).toLowerCase()} ${url}`);
+    });
     registerRoutes(app, { engine: world.engine, store: world.store, peers, accounts, nowMs });
     const url = await listen(app, '127.0.0.1', 0);
-    return new ApiWorld(world, url, reported, () => app.close());
+    return new ApiWorld(world, url, reported, routes, () => app.close());
   }
 
   async get(path: string): Promise<Answer> {
