@@ -27,6 +27,12 @@ export function object(body: Json, field: string): Json {
   return value as Json;
 }
 
+/** @throws InputError naming the field */
+export function flag(body: Json, field: string): boolean {
+  if (typeof body[field] !== 'boolean') throw new InputError(field, body[field], 'expected true or false');
+  return body[field];
+}
+
 /** One of a few words. @throws InputError naming the field */
 export function word<Word extends string>(body: Json, field: string, words: readonly Word[]): Word {
   const found = words.find((known) => known === body[field]);

@@ -6,11 +6,10 @@ import type {
   PositionGreeks,
   UnderlyingGreeks,
 } from '#protocol/display/greeks.ts';
-import { InputError } from '#protocol/errors.ts';
 import type { Instrument, InstrumentKind } from '#protocol/instrument.ts';
 import type { Health } from '#protocol/risk/margin.ts';
 import { lots, type Micros, type MicrosPerLot, microsPerLot } from '#protocol/units.ts';
-import { integer, integers, type Json, list, object, word } from './json.ts';
+import { flag, integer, integers, type Json, list, object, word } from './json.ts';
 
 export interface InstrumentRisk extends InstrumentGreeks {
   readonly markMicrosPerLot: MicrosPerLot;
@@ -42,11 +41,6 @@ export interface PortfolioRisk {
 
 const KINDS: readonly InstrumentKind[] = ['spot', 'perp', 'future', 'call', 'put'];
 const HEALTHS: readonly Health[] = ['open', 'reduce-only', 'liquidatable', 'bankrupt'];
-
-function flag(body: Json, field: string): boolean {
-  if (typeof body[field] !== 'boolean') throw new InputError(field, body[field], 'expected true or false');
-  return body[field];
-}
 
 const impliedVolOf = (body: Json): bigint | undefined =>
   body.impliedVolPpm === null ? undefined : integer(body, 'impliedVolPpm');

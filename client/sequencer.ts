@@ -12,6 +12,7 @@ import { tableHash } from '#protocol/risk/table.ts';
 import { lots, microsPerLot } from '#protocol/units.ts';
 import { ApiRefusal, type HttpClient } from './http.ts';
 import { integer, integers, type Json, list, object } from './json.ts';
+import { type ToldLiquidation, toldLiquidationOf } from './liquidation-answer.ts';
 import {
   type ListedInstrument,
   listedInstrumentOf,
@@ -78,7 +79,20 @@ export class SequencerClient {
 
   /** The round the engine judges by. @throws InputError when the table does not have the hash it comes with. */
   async round(): Promise<RiskTable> {
-    const body = (await this.#http.get('/v1/round')) as Json;
+    return this.#tableOf((await this.#http.get('/v1/round')) as Json);
+  }
+
+  /**
+   * One liquidation row of a batch, for `verifyLiquidation`: whether L1 has this batch is for `client/l1` to say.
+   * @throws InputError when something in it is malformed, or the table does not have its hash
+   */
+  async liquidation(batchNumber: number, row: number): Promise<ToldLiquidation> {
+    const body = (await this.#http.get(`/v1/liquidations/${batchNumber}/${row}`)) as Json;
+    return toldLiquidationOf(body, this.#tableOf(object(body, 'table'), body), this.#shape);
+  }
+
+  /** @param hashed what holds the hash, if it is not beside the rows */
+  #tableOf(body: Json, hashed: Json = body): RiskTable {
     const table: RiskTable = {
       roundNumber: integer(body, 'roundNumber'),
       timeSec: integer(body, 'timeSec'),
@@ -87,7 +101,7 @@ export class SequencerClient {
       addOnUnitDollars: integers(body, 'addOnUnitDollars'),
       isJump: body.isJump === true,
     };
-    const stated = integer(body, 'tableHash');
+    const stated = integer(hashed, 'tableHash');
     if (tableHash(table, this.#shape) !== stated) {
       throw new InputError('tableHash', stated, 'the table that came with it has another hash');
     }

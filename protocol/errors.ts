@@ -24,11 +24,13 @@ export function reject(code: string, message: string, data: Rejection['data'] = 
 export class InputError extends Error {
   readonly field: string;
   readonly value: unknown;
+  readonly remedy: string;
   constructor(field: string, value: unknown, remedy: string) {
     super(`${field}: ${String(value)} is not valid; ${remedy}`);
     this.name = 'InputError';
     this.field = field;
     this.value = value;
+    this.remedy = remedy;
   }
 }
 

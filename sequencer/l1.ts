@@ -35,18 +35,14 @@ export function applyL1Block(state: EngineState, block: L1Block): void {
   if (block.tables.length > 0 || state.isLiquidationDue) liquidationScan(state);
 }
 
-/** Entries above the confirmed end may have been replaced by a reorganisation; below it never. */
+/** Entries above the confirmed end are known, for deposits count before a liquidation, but not served yet. */
 function takeOperations(
   state: EngineState,
   operations: readonly QueuedL1Operation[],
   confirmedEnd: number,
 ): void {
   for (const queued of operations) {
-    invariant(queued.queueIndex <= state.l1QueueEnd, 'queue entries come without gaps');
-    if (queued.queueIndex < state.l1QueueEnd) {
-      if (queued.queueIndex < state.l1QueueConfirmedEnd) continue;
-      state.l1Queue = state.l1Queue.filter((known) => known.queueIndex < queued.queueIndex);
-    }
+    invariant(queued.queueIndex === state.l1QueueEnd, 'queue entries come in order, each once');
     state.l1Queue = [...state.l1Queue, queued];
     state.l1QueueEnd = queued.queueIndex + 1;
   }

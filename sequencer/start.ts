@@ -13,13 +13,14 @@ import { Engine } from './engine.ts';
 import type { LedgerStore } from './ledger/store.ts';
 import type { L1Contracts } from './settlement/l1-contracts.ts';
 import { BatchSubmitter, isMissedWindow } from './settlement/submit-batch.ts';
-import { type ConfirmationDepths, L1Conflict, L1Watcher } from './settlement/watch-l1.ts';
+import { type ConfirmationDepths, L1Conflict, L1Watcher, PRODUCTION_DEPTHS } from './settlement/watch-l1.ts';
 
 export interface L1Options {
   readonly contracts: L1Contracts;
   /** Sends batches; it must sign locally, for transactions are written down before they are sent. */
   readonly signer: Signer;
-  readonly depths: ConfirmationDepths;
+  /** Those of production unless said. */
+  readonly depths?: ConfirmationDepths;
   /** The rollup's own block. */
   readonly firstBlock: number;
   readonly receiptTimeoutMs?: number;
@@ -31,7 +32,7 @@ export interface ApiOptions {
   readonly port: number;
   readonly limits?: Partial<ApiLimits>;
   readonly peerLimits?: Partial<Record<Lane, RateLimit>>;
-  readonly accountLimits?: Partial<Record<Lane, RateLimit>>;
+  readonly accountLimits?: Partial<typeof DEFAULT_ACCOUNT_LIMITS>;
 }
 
 export interface SequencerOptions {
@@ -78,11 +79,11 @@ export const DEFAULT_PEER_LIMITS: Record<Lane, RateLimit> = {
   order: { perSec: 500, burst: 1_000 },
   cancel: { perSec: 500, burst: 1_000 },
   read: { perSec: 500, burst: 1_000 },
+  malformed: { perSec: 20, burst: 100 },
 };
-export const DEFAULT_ACCOUNT_LIMITS: Record<Lane, RateLimit> = {
+export const DEFAULT_ACCOUNT_LIMITS: Record<'order' | 'cancel', RateLimit> = {
   order: { perSec: 100, burst: 400 },
   cancel: { perSec: 200, burst: 800 },
-  read: { perSec: 100, burst: 400 },
 };
 
 /**
@@ -125,7 +126,7 @@ class RunningSequencer implements Sequencer {
     });
     const { l1 } = options;
     if (l1 === undefined) return;
-    this.#watcher = new L1Watcher(engine, l1.contracts, l1.depths, l1.firstBlock);
+    this.#watcher = new L1Watcher(engine, l1.contracts, l1.depths ?? PRODUCTION_DEPTHS, l1.firstBlock);
     this.#submitter = new BatchSubmitter(engine, options.store, l1.contracts, {
       signer: l1.signer,
       receiptTimeoutMs: l1.receiptTimeoutMs ?? RECEIPT_TIMEOUT_MS,

@@ -225,8 +225,14 @@ export class EngineState {
     return book;
   }
 
+  /** Oldest first. Only the end of the chain is looked at: batches become final in their order. */
   get unprovedBatches(): BatchEntry[] {
-    return [...this.batches.values()].filter((entry) => entry.status === 'sealed');
+    const unproved: BatchEntry[] = [];
+    for (let number = this.nextBatchNumber - 1; ; number--) {
+      const entry = this.batches.get(number);
+      if (entry === undefined || entry.status === 'final') return unproved.reverse();
+      if (entry.status === 'sealed') unproved.push(entry);
+    }
   }
 
   emit(event: EngineEvent): void {

@@ -4,31 +4,67 @@ import { type Account, sizeOf } from '#protocol/account.ts';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { instrumentGreeks, portfolioGreeks } from '#protocol/display/greeks.ts';
 import { invariant } from '#protocol/errors.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
 import { leafElements } from '#protocol/leaf.ts';
 import type { StateShape } from '#protocol/limits.ts';
 import { heldInstruments, holdingsOf, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
 import { rowOf, tableHash } from '#protocol/risk/table.ts';
-import { stateRoot } from '#protocol/state.ts';
+import { type LedgerState, stateRoot } from '#protocol/state.ts';
 import type { AcceptedTable } from './commands.ts';
 import { remainingOf } from './orders.ts';
 import type { BatchEntry, EngineState, MessageRecord, OrderRecord } from './state.ts';
 
-/** Life of what an order or message has reached: the least of the batches it needs. */
-export function batchStatusOf(state: EngineState, batchNumber: number): string {
+/** Poseidon over a whole table, or over all markets, takes milliseconds: computed once for each. A ledger has one shape. */
+function once<Key extends object>(known: WeakMap<Key, bigint>, key: Key, compute: () => bigint): bigint {
+  const value = known.get(key) ?? compute();
+  known.set(key, value);
+  return value;
+}
+const tableHashes = new WeakMap<RiskTable, bigint>();
+const stateRoots = new WeakMap<LedgerState, bigint>();
+const hashOf = (table: RiskTable, shape: StateShape) =>
+  once(tableHashes, table, () => tableHash(table, shape));
+
+/** What an order or message has reached, in this order: the least of the batches it needs. */
+const LIFE = ['received', 'sequenced', 'sealed', 'proven', 'submitted', 'final'] as const;
+type Life = (typeof LIFE)[number];
+
+function batchStatusOf(state: EngineState, batchNumber: number): Life {
   const entry = state.batches.get(batchNumber);
-  if (entry !== undefined) return entry.status;
-  return state.open?.number === batchNumber ? 'sequenced' : 'unknown';
+  invariant(
+    entry !== undefined || state.open?.number === batchNumber,
+    'what is in a batch is in one we have',
+  );
+  return entry?.status ?? 'sequenced';
 }
 
+/** 'received' until the first fill. Batches become final in their order, so what is before a final fill is final. */
+function lifeOf(state: EngineState, { fills, closed }: OrderRecord): Life | 'voided' {
+  if (closed?.reason === 'voided') return 'voided';
+  if (fills.length === 0) return 'received';
+  let least: Life = 'final';
+  for (let i = fills.length - 1; i >= 0; i--) {
+    const status = batchStatusOf(state, fills[i].batchNumber);
+    if (status === 'final') break;
+    if (LIFE.indexOf(status) < LIFE.indexOf(least)) least = status;
+  }
+  return least;
+}
+
+/** Of an order with more, the newest are shown. */
+const FILLS_SHOWN_MAX = 100;
+
 export function orderView(state: EngineState, record: OrderRecord) {
-  const { hash, signed, order, options, filledLots, closed } = record;
+  const { hash, signed, order, options, filledLots, fills, closed } = record;
   return {
     hash,
     accountIndex: signed.accountIndex,
     epoch: signed.epoch,
     ...order,
     ...options,
-    status: closed === undefined ? 'open' : closed.reason === 'filled' ? 'filled' : 'closed',
+    status: lifeOf(state, record),
+    /** Whether more of it may still be filled. */
+    isOpen: closed === undefined,
     closeReason: closed?.reason ?? null,
     because:
       closed?.because === undefined
@@ -36,7 +72,10 @@ export function orderView(state: EngineState, record: OrderRecord) {
         : { code: closed.because.code, message: closed.because.message, data: closed.because.data },
     filledLots,
     remainingLots: remainingOf(record),
-    fills: record.fills.map((fill) => ({ ...fill, batchStatus: batchStatusOf(state, fill.batchNumber) })),
+    fillCount: fills.length,
+    fills: fills
+      .slice(-FILLS_SHOWN_MAX)
+      .map((fill) => ({ ...fill, batchStatus: batchStatusOf(state, fill.batchNumber) })),
   };
 }
 
@@ -157,14 +196,14 @@ export function roundView(state: EngineState) {
   return {
     acceptedIndex: table.index,
     acceptedAtSec: table.acceptedAtSec,
-    tableHash: tableHash(table.table, state.config.shape),
+    tableHash: hashOf(table.table, state.config.shape),
     ...table.table,
   };
 }
 
 export function healthView(state: EngineState) {
   return {
-    stateRoot: stateRoot(state.ledger),
+    stateRoot: once(stateRoots, state.ledger, () => stateRoot(state.ledger)),
     l1BlockNumber: state.l1BlockNumber,
     l1TimeSec: state.l1TimeSec,
     roundNumber: state.table?.table.roundNumber ?? null,
@@ -183,8 +222,15 @@ export function healthView(state: EngineState) {
   };
 }
 
-/** The proved numbers of one liquidation row: all a client needs to compute the verdict again by itself. */
-export function liquidationView(batch: SealedBatch, row: number) {
+/**
+ * The proved numbers of one liquidation row: all a client needs to compute the verdict again by itself.
+ * @param table the batch's own; of one that is in memory the hash is known
+ */
+export function liquidationView(
+  batch: SealedBatch,
+  row: number,
+  table: RiskTable = batch.content.header.table,
+) {
   const liquidation = batch.content.liquidations[row];
   if (liquidation === undefined) return undefined;
   const { accountIndex } = liquidation;
@@ -193,7 +239,7 @@ export function liquidationView(batch: SealedBatch, row: number) {
   if (decided === undefined || change === undefined) return undefined;
   const { header } = batch.content;
   const numbers = (account: typeof change.before) => {
-    const margin = marginOf(account, header.table, batch.shape, decided.pending);
+    const margin = marginOf(account, table, batch.shape, decided.pending);
     return {
       equityMicros: margin.equity,
       initialMarginMicros: margin.initialMarginMicrosUp,
@@ -202,7 +248,8 @@ export function liquidationView(batch: SealedBatch, row: number) {
       haircutSpotMicros: margin.haircutSpot,
       scenarioLossMicros: margin.losses,
       health: margin.health,
-      account,
+      /** The leaf as it is hashed and published. */
+      leafElements: leafElements(account, batch.shape),
     };
   };
   return {
@@ -213,11 +260,12 @@ export function liquidationView(batch: SealedBatch, row: number) {
     penaltyMicros: decided.penaltyMicros,
     pending: decided.pending,
     rows: batch.content.liquidations.filter((other) => other.accountIndex === accountIndex),
+    pricesUsable: header.pricesUsable,
     before: numbers(change.before),
     after: numbers(change.after),
-    roundNumber: header.table.roundNumber,
-    tableHash: tableHash(header.table, batch.shape),
-    table: header.table,
+    roundNumber: table.roundNumber,
+    tableHash: hashOf(table, batch.shape),
+    table,
   };
 }
 

@@ -1,5 +1,6 @@
-/** The OpenAPI document, made from the schemas that check the requests: it cannot say anything else. */
+/** The OpenAPI document, made from the schemas that check the requests, and from those that tests hold the answers against. */
 import { z } from 'zod';
+import * as answers from './answers.ts';
 import {
   accountParams,
   batchesQuery,
@@ -19,12 +20,15 @@ interface Resource {
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType;
+  readonly answer: z.ZodType;
 }
 
-const RESOURCES: readonly Resource[] = [
+export const RESOURCES: readonly Resource[] = [
+  { method: 'get', path: '/v1/openapi.json', summary: 'This document', answer: answers.documentAnswer },
   {
     method: 'post',
     path: '/v1/messages',
+    answer: answers.submissionAnswer,
     summary:
       'Submit messages under one signature: orders, cancels, cancel-all, withdrawals. Idempotent by what is signed',
     body: submission,
@@ -32,18 +36,21 @@ const RESOURCES: readonly Resource[] = [
   {
     method: 'get',
     path: '/v1/accounts/{index}',
+    answer: answers.accountAnswer,
     summary: 'An account: leaf, positions, margin, scenario losses and Greeks',
     params: accountParams,
   },
   {
     method: 'get',
     path: '/v1/orders/{hash}',
+    answer: answers.orderAnswer,
     summary: 'Life cycle of an order, cancel or withdrawal',
     params: orderParams,
   },
   {
     method: 'get',
     path: '/v1/book/{instrument}',
+    answer: answers.bookAnswer,
     summary: 'Order book by level',
     params: instrumentParams,
     query: bookQuery,
@@ -51,25 +58,50 @@ const RESOURCES: readonly Resource[] = [
   {
     method: 'get',
     path: '/v1/instruments',
+    answer: answers.instrumentsAnswer,
     summary:
       'Instruments with mark, implied volatility and Greeks at the round in force; fees; the least order',
   },
-  { method: 'get', path: '/v1/round', summary: 'The risk table in force, with its hash' },
+  {
+    method: 'get',
+    path: '/v1/round',
+    answer: answers.roundAnswer,
+    summary: 'The risk table in force, with its hash',
+  },
   {
     method: 'post',
     path: '/v1/margin/what-if',
+    answer: answers.whatIfAnswer,
     summary: 'Margin, scenario losses and Greeks of any portfolio at the round in force',
     body: whatIf,
   },
-  { method: 'get', path: '/v1/batches', summary: 'Sealed batches, newest first', query: batchesQuery },
-  { method: 'get', path: '/v1/batches/{number}', summary: 'One batch', params: batchParams },
+  {
+    method: 'get',
+    path: '/v1/batches',
+    answer: answers.batchesAnswer,
+    summary: 'Sealed batches, newest first',
+    query: batchesQuery,
+  },
+  {
+    method: 'get',
+    path: '/v1/batches/{number}',
+    answer: answers.batchAnswer,
+    summary: 'One batch',
+    params: batchParams,
+  },
   {
     method: 'get',
     path: '/v1/liquidations/{batch}/{row}',
+    answer: answers.liquidationAnswer,
     summary: 'Every number behind one liquidation: account before and after, table, verdict',
     params: liquidationParams,
   },
-  { method: 'get', path: '/v1/health', summary: 'State root, backlog, L1 position' },
+  {
+    method: 'get',
+    path: '/v1/health',
+    answer: answers.healthAnswer,
+    summary: 'State root, backlog, L1 position',
+  },
 ];
 
 const jsonSchema = (schema: z.ZodType) => z.toJSONSchema(schema, { io: 'input', target: 'openapi-3.0' });
@@ -84,17 +116,6 @@ function parametersOf({ params, query }: Resource) {
     }));
   return [...list(params, 'path'), ...list(query, 'query')];
 }
-
-const ERROR = {
-  type: 'object',
-  required: ['code', 'message', 'data', 'hint'],
-  properties: {
-    code: { type: 'string', description: 'stable, kebab-case' },
-    message: { type: 'string' },
-    data: { type: 'object', description: 'the numbers; amounts are decimal strings' },
-    hint: { type: 'string' },
-  },
-};
 
 export function openApiDocument(): object {
   const paths: Record<string, Record<string, object>> = {};
@@ -112,7 +133,10 @@ export function openApiDocument(): object {
             },
           }),
       responses: {
-        200: { description: 'Done; amounts are decimal strings in base units' },
+        200: {
+          description: 'Done; amounts are decimal strings in base units',
+          content: { 'application/json': { schema: jsonSchema(resource.answer) } },
+        },
         default: {
           description: 'Refused',
           content: { 'application/json': { schema: { $ref: '#/components/schemas/Error' } } },
@@ -124,6 +148,6 @@ export function openApiDocument(): object {
     openapi: '3.0.3',
     info: { title: 'Ballast sequencer', version: '1' },
     paths,
-    components: { schemas: { Error: ERROR } },
+    components: { schemas: { Error: jsonSchema(answers.errorAnswer) } },
   };
 }

@@ -6,7 +6,8 @@
 import { isIPv6 } from 'node:net';
 import { type Rejection, reject } from '#protocol/errors.ts';
 
-export type Lane = 'order' | 'cancel' | 'read';
+/** 'malformed' pays for submissions that cannot be read: nobody can say whether they were cancels. */
+export type Lane = 'order' | 'cancel' | 'read' | 'malformed';
 
 export interface RateLimit {
   readonly perSec: number;
@@ -32,33 +33,38 @@ export function peerOf(address: string): string {
   return [...left, ...Array<string>(Math.max(0, zeros)).fill('0'), ...right].slice(0, 4).join(':');
 }
 
-export class RateLimiter {
-  readonly #limits: Readonly<Record<Lane, RateLimit>>;
+export class RateLimiter<L extends Lane = Lane> {
+  readonly #limits: Readonly<Record<L, RateLimit>>;
   readonly #scope: string;
   readonly #buckets = new Map<string, Bucket>();
 
-  constructor(scope: string, limits: Readonly<Record<Lane, RateLimit>>) {
+  constructor(scope: string, limits: Readonly<Record<L, RateLimit>>) {
     this.#scope = scope;
     this.#limits = limits;
   }
 
-  /** Takes `cost` tokens, or says when they will be there. */
-  charge(key: string, lane: Lane, nowMs: number, cost = 1): Rejection | undefined {
+  /** Says when `cost` tokens will be there if they are not; takes none. */
+  refusal(key: string, lane: L, nowMs: number, cost = 1): Rejection | undefined {
     const { perSec, burst } = this.#limits[lane];
+    const tokens = this.#tokens(key, lane, nowMs);
+    if (tokens >= cost) return undefined;
+    const retryAfterMs = Math.ceil(((cost - tokens) * MS_PER_SEC) / perSec);
+    return reject('rate-limited', `too many ${lane} requests by this ${this.#scope}; wait and retry`, {
+      field: this.#scope,
+      scope: this.#scope,
+      lane,
+      perSec,
+      burst,
+      retryAfterMs,
+    });
+  }
+
+  /** Takes `cost` tokens, or says when they will be there. */
+  charge(key: string, lane: L, nowMs: number, cost = 1): Rejection | undefined {
+    const refused = this.refusal(key, lane, nowMs, cost);
+    if (refused !== undefined) return refused;
     const name = `${lane} ${key}`;
-    const bucket = this.#buckets.get(name) ?? { tokens: burst, atMs: nowMs };
-    const refill = ((nowMs - bucket.atMs) * perSec) / MS_PER_SEC;
-    const tokens = Math.min(burst, bucket.tokens + Math.max(0, refill));
-    if (tokens < cost) {
-      const retryAfterMs = Math.ceil(((cost - tokens) * MS_PER_SEC) / perSec);
-      return reject('rate-limited', `too many ${lane} requests by this ${this.#scope}; wait and retry`, {
-        scope: this.#scope,
-        lane,
-        perSec,
-        burst,
-        retryAfterMs,
-      });
-    }
+    const tokens = this.#tokens(key, lane, nowMs);
     // Deleting first moves the key to the end, so the Map stays ordered by last use.
     this.#buckets.delete(name);
     this.#buckets.set(name, { tokens: tokens - cost, atMs: nowMs });
@@ -67,5 +73,12 @@ export class RateLimiter {
       if (oldest !== undefined) this.#buckets.delete(oldest);
     }
     return undefined;
+  }
+
+  #tokens(key: string, lane: L, nowMs: number): number {
+    const { perSec, burst } = this.#limits[lane];
+    const bucket = this.#buckets.get(`${lane} ${key}`) ?? { tokens: burst, atMs: nowMs };
+    const refill = ((nowMs - bucket.atMs) * perSec) / MS_PER_SEC;
+    return Math.min(burst, bucket.tokens + Math.max(0, refill));
   }
 }

@@ -15,6 +15,7 @@ import {
   MESSAGES_PER_SIGNATURE_MAX,
   NONCE_BITS,
   PRICE_BITS,
+  ROW_COUNT_BITS,
   SIZE_BITS,
   SPOT_SLOTS,
   TIME_BITS,
@@ -22,6 +23,12 @@ import {
 import type { Message, SignedMessages } from '#protocol/message.ts';
 
 const DECIMAL_DIGITS_MAX = 78;
+/** Exact as a number; far above what any rollup reaches. */
+const BATCH_NUMBER_MAX = 999_999_999_999;
+const BOOK_DEPTH_MAX = 200;
+const BATCHES_MAX = 99;
+export const BOOK_DEPTH_DEFAULT = 20;
+export const BATCHES_DEFAULT = 20;
 
 /** A canonical non-negative decimal below `limit`: no sign, no leading zero, ASCII digits only. */
 const decimal = (limit: bigint, what: string) =>
@@ -32,11 +39,14 @@ const decimal = (limit: bigint, what: string) =>
       error: 'expected a canonical decimal string such as "0" or "1250"',
       abort: true,
     })
-    .refine((text) => BigInt(text) < limit, `expected less than ${limit}`)
+    .refine((text) => BigInt(text) < limit, {
+      error: `expected less than ${limit}`,
+      params: { limit: `${limit}` },
+    })
     .describe(what);
 const bits = (width: number, what: string) => decimal(1n << BigInt(width), what);
 const positive = (width: number, what: string) =>
-  bits(width, what).refine((text) => text !== '0', 'expected more than 0');
+  bits(width, what).refine((text) => text !== '0', { error: 'expected more than 0', params: { limit: '0' } });
 const integer = (min: number, max: number, what: string) => z.int().min(min).max(max).describe(what);
 
 export const accountIndex = integer(1, 2 ** ACCOUNT_INDEX_BITS - 1, 'index of the account in the tree');
@@ -102,10 +112,13 @@ const signedDecimal = (width: number, what: string) =>
     .string()
     .max(DECIMAL_DIGITS_MAX, { error: 'too many digits', abort: true })
     .regex(/^(0|-?[1-9][0-9]*)$/, { error: 'expected a canonical signed decimal string', abort: true })
-    .refine((text) => {
-      const value = BigInt(text);
-      return (value < 0n ? -value : value) < 1n << BigInt(width);
-    }, `expected a magnitude below 2^${width}`)
+    .refine(
+      (text) => {
+        const value = BigInt(text);
+        return (value < 0n ? -value : value) < 1n << BigInt(width);
+      },
+      { error: `expected a magnitude below 2^${width}`, params: { limit: `${1n << BigInt(width)}` } },
+    )
     .describe(what);
 
 export const whatIf = z.strictObject({
@@ -115,29 +128,42 @@ export const whatIf = z.strictObject({
     .max(64),
 });
 
-export const accountParams = z.strictObject({ index: z.string().regex(/^[1-9][0-9]{0,7}$/) });
-export const orderParams = z.strictObject({ hash: z.string().regex(/^0x[0-9a-f]{64}$/) });
-export const instrumentParams = z.strictObject({ instrument: z.string().regex(/^[1-9][0-9]{0,6}$/) });
-export const batchParams = z.strictObject({ number: z.string().regex(/^(0|[1-9][0-9]{0,11})$/) });
+/** A whole number as it stands in a path or query. */
+const whole = (min: number, max: number, what: string) =>
+  z
+    .string()
+    .max(DECIMAL_DIGITS_MAX, { error: 'too many digits', abort: true })
+    .regex(/^(0|[1-9][0-9]*)$/, { error: `expected a whole number from ${min} to ${max}`, abort: true })
+    .refine((text) => Number(text) >= min && Number(text) <= max, {
+      error: `expected a whole number from ${min} to ${max}`,
+      params: { limit: max },
+    })
+    .describe(what);
+const batchNumber = whole(1, BATCH_NUMBER_MAX, 'number of a batch, counted from 1');
+
+export const accountParams = z.strictObject({
+  index: whole(1, 2 ** ACCOUNT_INDEX_BITS - 1, 'index of the account in the tree'),
+});
+export const orderParams = z.strictObject({
+  hash: z
+    .string()
+    .regex(/^0x[0-9a-f]{64}$/, { error: 'expected 0x and 64 lower-case hexadecimal digits' })
+    .describe('hash of an order or another message, as its submission was answered'),
+});
+export const instrumentParams = z.strictObject({
+  instrument: whole(1, 2 ** INSTRUMENT_ID_BITS - 1, 'id of the instrument'),
+});
+export const batchParams = z.strictObject({ number: batchNumber });
 export const liquidationParams = z.strictObject({
-  batch: z.string().regex(/^(0|[1-9][0-9]{0,11})$/),
-  row: z.string().regex(/^(0|[1-9][0-9]{0,2})$/),
+  batch: batchNumber,
+  row: whole(0, 2 ** ROW_COUNT_BITS - 1, 'place among the liquidation rows of the batch, from 0'),
 });
 export const bookQuery = z.strictObject({
-  depth: z
-    .string()
-    .regex(/^[1-9][0-9]{0,2}$/)
-    .optional(),
+  depth: whole(1, BOOK_DEPTH_MAX, `levels of each side; ${BOOK_DEPTH_DEFAULT} unless said`).optional(),
 });
 export const batchesQuery = z.strictObject({
-  before: z
-    .string()
-    .regex(/^(0|[1-9][0-9]{0,11})$/)
-    .optional(),
-  limit: z
-    .string()
-    .regex(/^[1-9][0-9]{0,1}$/)
-    .optional(),
+  before: whole(0, BATCH_NUMBER_MAX, 'only batches with a smaller number; the newest unless said').optional(),
+  limit: whole(1, BATCHES_MAX, `how many at most; ${BATCHES_DEFAULT} unless said`).optional(),
 });
 
 function toMessage(body: SubmissionBody['messages'][number]): Message {

@@ -6,6 +6,10 @@
 import { InputError } from '#protocol/errors.ts';
 
 const DEPTH_MAX = 8;
+/** Of a document, keys not counted: the largest that a schema takes has under 400. Checks of more would cost their reader. */
+const VALUES_MAX = 1_024;
+/** Of a text that is quoted back. */
+const QUOTED_MAX = 24;
 const WHITESPACE = /[ \t\n\r]*/y;
 const NUMBER = /-?[0-9][0-9.eE+-]*/y;
 const CANONICAL_INTEGER = /^(0|-?[1-9][0-9]{0,14})$/;
@@ -15,6 +19,7 @@ const STRING = /"(?:[^"\\\p{Cc}]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4})*"/uy;
 class Reader {
   readonly #text: string;
   #at = 0;
+  #values = 0;
 
   constructor(text: string) {
     this.#text = text;
@@ -29,6 +34,8 @@ class Reader {
 
   #value(depth: number): unknown {
     if (depth > DEPTH_MAX) this.#fail(`nesting of at most ${DEPTH_MAX}`);
+    this.#values += 1;
+    if (this.#values > VALUES_MAX) this.#fail(`at most ${VALUES_MAX} values`);
     this.#skip();
     const next = this.#text[this.#at];
     if (next === '{') return this.#object(depth);
@@ -57,7 +64,7 @@ class Reader {
       // Assigning this key would set the prototype; no schema has it.
       if (key === '__proto__') this.#fail('another key than __proto__');
       if (Object.hasOwn(result, key))
-        throw new InputError(key, 'repeated', 'each key may appear once in an object');
+        throw new InputError(key, 'repeated', 'expected each key at most once in an object');
       if (!this.#takes(':')) this.#fail('":"');
       result[key] = this.#value(depth + 1);
     } while (this.#takes(','));
@@ -85,7 +92,8 @@ class Reader {
     const token = this.#match(NUMBER);
     if (token === undefined) this.#fail('a JSON value');
     if (!CANONICAL_INTEGER.test(token as string)) {
-      throw new InputError('number', token, 'expected a canonical integer; amounts are decimal strings');
+      const place = `body, character ${this.#at - (token as string).length}`;
+      throw new InputError(place, token, 'expected a canonical integer; amounts are decimal strings');
     }
     return Number(token);
   }
@@ -109,7 +117,12 @@ class Reader {
   }
 
   #fail(expected: string): never {
-    throw new InputError('body', `character ${this.#at}`, `expected ${expected}`);
+    const next = this.#text.slice(this.#at, this.#at + QUOTED_MAX);
+    throw new InputError(
+      `body, character ${this.#at}`,
+      next === '' ? 'its end' : next,
+      `expected ${expected}`,
+    );
   }
 }
 

@@ -62,18 +62,12 @@ export class L1Watcher {
       blockNumber: state.l1BlockNumber,
       blockHash: state.l1BlockHash,
       tableIndex: state.table?.index,
-      queueEnd: state.l1QueueEnd,
       confirmedEnd: state.l1QueueConfirmedEnd,
     }));
     if (blockNumber < this.#firstBlock || blockNumber <= known.blockNumber) return;
-    if (known.blockNumber > 0) {
-      const again = await this.#l1.provider.getBlock(known.blockNumber);
-      if (again?.hash !== known.blockHash) {
-        throw new L1Conflict(`L1 block ${known.blockNumber} was reorganised after it had been believed`);
-      }
-    }
     const block = await this.#l1.provider.getBlock(blockNumber);
     if (block === null || block.hash === null) return;
+    await this.#requireSameChain(known);
     const fromBlock = Math.max(this.#firstBlock, known.blockNumber + 1);
     const depositBlock = head - this.#depths.deposit;
     const confirmed = depositBlock < this.#firstBlock ? 0 : await this.#l1.queueEnd(depositBlock);
@@ -87,7 +81,24 @@ export class L1Watcher {
       tables: await this.#l1.tables((known.tableIndex ?? -1) + 1, blockNumber),
       numbers: await this.#l1.numbers(blockNumber),
     };
-    await this.#engine.command(command);
+    // Questions by number may have been answered by two chains; if the block still stands, all were asked of its chain.
+    // (That takes a provider that asks again: ethers' own cache has to be off.)
+    const again = await this.#l1.provider.getBlock(blockNumber);
+    if (again?.hash === block.hash) await this.#engine.command(command);
+  }
+
+  /** @throws L1Conflict when the last block that was believed is not there any more */
+  async #requireSameChain(known: {
+    readonly blockNumber: number;
+    readonly blockHash: string;
+  }): Promise<void> {
+    if (known.blockNumber === 0) return;
+    const again = await this.#l1.provider.getBlock(known.blockNumber);
+    if (again?.hash !== known.blockHash) {
+      throw new L1Conflict(
+        `L1 block ${known.blockNumber} was reorganised after it had been believed: ${known.blockHash} is now ${again?.hash ?? 'no block'}`,
+      );
+    }
   }
 
   async #takeFinal(head: number): Promise<void> {
@@ -98,10 +109,11 @@ export class L1Watcher {
       if (accepted >= state.nextBatchNumber) {
         throw new L1Conflict(`L1 accepted batch ${accepted}, this ledger ends before it: an old copy?`);
       }
-      return [...state.batches.values()]
-        .filter((entry) => entry.status !== 'final' && entry.number <= accepted)
-        .map((entry) => entry.number)
-        .sort((a, b) => a - b);
+      const numbers: number[] = [];
+      for (let number = accepted; number > 0 && state.batches.get(number)?.status !== 'final'; number--) {
+        numbers.unshift(number);
+      }
+      return numbers;
     });
     for (const batchNumber of waiting) {
       const event = await this.#l1.accepted(batchNumber, block);

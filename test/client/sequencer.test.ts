@@ -67,7 +67,11 @@ describe('client of the sequencer API', () => {
     await client.submit(order(2, 'buy', 3n, 101n), [{ timeInForce: 'ioc' }]);
     expect(sizeOf(await client.account(2), PERP)).to.equal(3n);
     if (resting.status !== 'accepted') return;
-    expect(await client.order(resting.hash)).to.include({ filledLots: '3', status: 'open' });
+    expect(await client.order(resting.hash)).to.include({
+      filledLots: '3',
+      isOpen: true,
+      status: 'sequenced',
+    });
   });
 
   it('gets the outcome of every message, also when none was taken', async () => {

@@ -146,7 +146,7 @@ describe('implied volatility, Greeks and scenarios over HTTP', () => {
     it('refuses an instrument that the round does not list, naming it', async () => {
       const refusal = await refusalOf(client.whatIf(0n, [{ instrumentId: 999, sizeLots: 1n }]));
       expect(refusal).to.include({ status: 422, code: 'unknown-instrument' });
-      expect(refusal.data).to.deep.equal({ instrumentId: 999 });
+      expect(refusal.data).to.deep.equal({ field: 'instrumentId', instrumentId: 999 });
     });
 
     it('refuses what is not a portfolio, naming the field', async () => {
@@ -166,7 +166,7 @@ describe('implied volatility, Greeks and scenarios over HTTP', () => {
           { cashMicros: '0', positions: [{ instrumentId: 4, sizeLots: `${2n ** 47n}` }] },
           'sizeLots',
         ],
-        ['an unknown key', { cashMicros: '0', positions: [], vol: '1' }, 'body'],
+        ['an unknown key', { cashMicros: '0', positions: [], vol: '1' }, 'vol'],
         ['no positions', { cashMicros: '0' }, 'positions'],
       ];
       for (const [what, body, field] of bad) {

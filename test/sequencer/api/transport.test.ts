@@ -177,18 +177,6 @@ describe('what the API shows', () => {
     expect(health.body.stateRoot).to.match(/^[0-9]+$/);
   });
 
-  it('serves an OpenAPI document of every resource', async () => {
-    const { body } = await api.get('/v1/openapi.json');
-    expect(Object.keys(body.paths)).to.include.members([
-      '/v1/messages',
-      '/v1/margin/what-if',
-      '/v1/liquidations/{batch}/{row}',
-    ]);
-    const schema = body.paths['/v1/messages'].post.requestBody.content['application/json'].schema;
-    expect(schema.additionalProperties).to.equal(false);
-    expect(schema.required).to.include.members(['accountIndex', 'messages', 'signature']);
-  });
-
   it('answers unknown paths, methods and identifiers alike', async () => {
     for (const path of [
       '/',

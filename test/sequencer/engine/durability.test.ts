@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { InvariantError } from '#protocol/errors.ts';
 import { stateRoot } from '#protocol/state.ts';
 import type { Command } from '#sequencer/commands.ts';
 import { Engine } from '#sequencer/engine.ts';
@@ -240,9 +241,11 @@ describe('the ledger of the engine', () => {
       numbers: undefined,
     } as const;
     await world.engine.command(repeated);
-    await world.engine.command({ ...repeated, blockNumber: 9, confirmedQueueEnd: 2 });
     await world.settle();
     expect(await world.engine.read((state) => state.account(1).cashStar)).to.equal(before);
     expect(await world.engine.read((state) => state.l1QueueEnd)).to.equal(2);
+    const again = await world.engine.command({ ...repeated, blockNumber: 9 }).catch((error: Error) => error);
+    expect(again).to.be.instanceOf(InvariantError);
+    expect(world.fatal?.message).to.match(/queue entries come in order, each once/);
   });
 });

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { sizeOf } from '#protocol/account.ts';
+import { accountFromElements } from '#protocol/leaf.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import type { MicrosPerLot } from '#protocol/units.ts';
 import type { EngineEvent } from '#sequencer/commands.ts';
@@ -254,7 +255,8 @@ describe('liquidation', () => {
     expect(view.before.equityMicros).to.equal(150n * USD);
     expect(view.before.maintenanceMarginMicros).to.equal(152_720_000n);
     const { before, table, pending } = view;
-    const again = marginOf(before.account, table, sealed.shape, pending);
+    const leaf = accountFromElements(before.leafElements, sealed.shape);
+    const again = marginOf(leaf, table, sealed.shape, pending);
     expect(again.losses).to.deep.equal(before.scenarioLossMicros);
     expect(again.equity < again.maintenanceMarginMicrosUp).to.equal(true);
   });

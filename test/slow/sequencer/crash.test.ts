@@ -12,6 +12,8 @@ import { CrashWorld } from '../../support/crash/world.ts';
 const KILLS = 50;
 /** So many of them are aimed at each state; the others find what there is. */
 const AIMED = 3;
+/** The load under which it is killed. */
+const COMMANDS_PER_SECOND_MIN = 50;
 const SEED = Number(process.env.BALLAST_CRASH_SEED ?? 20261121);
 
 describe('a sequencer that is killed', function () {
@@ -35,5 +37,6 @@ describe('a sequencer that is killed', function () {
     expect(summary.orphanedProvers).to.be.greaterThan(0);
     expect(summary.commandsAcknowledged).to.be.greaterThan(KILLS);
     expect(summary.trades).to.be.greaterThan(0);
+    expect(summary.commandsPerSecond, 'commands answered a second').to.be.at.least(COMMANDS_PER_SECOND_MIN);
   });
 });

@@ -1,5 +1,6 @@
 /** What a life knows of its own ledger at any instant, so that its last words tell what was in flight. */
 import { createHash } from 'node:crypto';
+import { leafElements } from '#protocol/leaf.ts';
 import type { LedgerState } from '#protocol/state.ts';
 import { stateRoot } from '#protocol/state.ts';
 import type { EngineEvent } from '#sequencer/commands.ts';
@@ -25,9 +26,19 @@ export const fingerprintOf = (state: EngineState, logSequence: number): Fingerpr
   trades: state.tradeCount,
 });
 
-/** Everything that a user could ask about, and everything a batch will be made of. */
+/** Everything that a user could ask about, everything a batch will be made of, and what later messages are judged by. */
 export function digestOf(state: EngineState): string {
   const hash = createHash('sha256');
+  for (const [body, results] of state.bodies) hash.update(encode([body, takenText(results)]));
+  for (const [account, own] of state.openOrders) hash.update(encode([account, [...own]]));
+  for (const { hash: name, batchNumber, dropped } of state.messages.values()) {
+    hash.update(encode([name, batchNumber, dropped?.code]));
+  }
+  const touched = state.open?.batch.touched ?? [];
+  hash.update(encode([...touched].map((index) => leafElements(state.account(index), state.config.shape))));
+  hash.update(
+    encode([rootOf(state.ledger), [...state.epochEnding], state.table?.index, [...state.liveMarks]]),
+  );
   for (const { hash: name, sequence, filledLots, fills, closed } of state.orders.values()) {
     hash.update(encode([name, sequence, filledLots, fills, closed?.reason]));
   }

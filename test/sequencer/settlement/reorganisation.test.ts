@@ -1,0 +1,236 @@
+/** THREATS O02: L1 reorganisations on a real node, at the depths of production. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect } from 'chai';
+import { HDNodeWallet, NonceManager, type Wallet } from 'ethers';
+import { network } from 'hardhat';
+import { TINY_BATCH } from '#protocol/limits.ts';
+import { stateRoot } from '#protocol/state.ts';
+import { EngineStopped } from '#sequencer/engine.ts';
+import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
+import { L1Conflict, PRODUCTION_DEPTHS } from '#sequencer/settlement/watch-l1.ts';
+import { type Sequencer, startSequencer } from '#sequencer/start.ts';
+import { emptyStore, testConfig } from '../../support/engine.ts';
+import { USD } from '../../support/ledger.ts';
+import {
+  deployTestRollup,
+  domainOf,
+  L1World,
+  PHRASE,
+  TestContracts,
+  type TestRollup,
+  uncheckedProofs,
+} from '../../support/settlement.ts';
+
+const { round, deposit, final } = PRODUCTION_DEPTHS;
+
+describe('L1 reorganisations at the depths of production', () => {
+  let connection: Awaited<ReturnType<typeof network.connect>>;
+  let place: TestRollup;
+  let submitter: Wallet;
+  let deployer: NonceManager;
+  let l1: L1World;
+  let store: PgliteStore;
+  let contracts: TestContracts;
+  let sequencer: Sequencer;
+  let fatal: Error | undefined;
+
+  async function start(pollMs = 0): Promise<void> {
+    fatal = undefined;
+    contracts = new TestContracts(connection.ethers.provider as never, place);
+    sequencer = await startSequencer({
+      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
+      store,
+      proofs: uncheckedProofs,
+      l1: {
+        contracts,
+        signer: submitter,
+        firstBlock: place.firstBlock,
+        receiptTimeoutMs: 2_000,
+      },
+      pollMs,
+      onFatal: (error) => {
+        fatal = error;
+      },
+    });
+  }
+
+  /** One by one: of blocks that Hardhat mines in bulk it keeps no state to be asked for. */
+  async function mine(blocks: number): Promise<void> {
+    for (let i = 0; i < blocks; i++) await connection.ethers.provider.send('evm_mine', []);
+  }
+  const head = () => connection.ethers.provider.getBlockNumber();
+  const conflictOf = (poll: Promise<void>) =>
+    poll.then(
+      () => undefined,
+      (error: Error) => error,
+    );
+  /** Dollars of account 1, the open batch included; what waits in the queue is not. */
+  const credited = () => sequencer.engine.read((state) => BigInt(state.account(1).cashStar) / USD);
+  const known = () =>
+    sequencer.engine.read(({ l1QueueEnd, l1QueueConfirmedEnd, l1BlockNumber }) => ({
+      entries: l1QueueEnd,
+      served: l1QueueConfirmedEnd,
+      block: l1BlockNumber,
+    }));
+
+  /** What the sequencer takes in may need more than one batch. */
+  async function takeIn(): Promise<void> {
+    await sequencer.syncL1();
+    for (let turn = 0; turn < 4; turn++) {
+      await sequencer.seal();
+      await sequencer.proven();
+    }
+  }
+
+  beforeEach(async () => {
+    connection = await network.connect();
+    const { provider } = connection.ethers;
+    const wallet = (i: number) =>
+      HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${i}`).connect(
+        provider as never,
+      ) as never as Wallet;
+    submitter = wallet(1);
+    deployer = new NonceManager(wallet(0));
+    place = await deployTestRollup(deployer, submitter.address, TINY_BATCH);
+    l1 = new L1World(place, deployer);
+    store = await emptyStore();
+    await start();
+    await l1.open(1);
+    await l1.deposit(1, 1_000n * USD);
+    await mine(deposit);
+    await l1.acceptRound();
+    await mine(round);
+    await takeIn();
+    expect(await credited()).to.equal(1_000n);
+  });
+  afterEach(() => sequencer.stop());
+
+  it('knows a deposit at depth 2 and credits it at depth 64, not a block earlier', async () => {
+    await l1.deposit(1, 50n * USD);
+    const block = await head();
+    await mine(round - 1);
+    await takeIn();
+    expect(await known()).to.deep.equal({ entries: 2, served: 2, block: block - 1 });
+    await mine(1);
+    await takeIn();
+    expect(await known()).to.deep.equal({ entries: 3, served: 2, block });
+    await mine(deposit - round - 1);
+    expect(await head()).to.equal(block + deposit - 1);
+    await takeIn();
+    expect(await credited()).to.equal(1_000n);
+    await mine(1);
+    await takeIn();
+    expect(await credited()).to.equal(1_050n);
+  });
+
+  it('does not notice what vanishes before depth 2', async () => {
+    const { restore } = await connection.networkHelpers.takeSnapshot();
+    await l1.open(2);
+    await mine(round - 1);
+    await sequencer.syncL1();
+    await restore();
+    await mine(5);
+    await sequencer.syncL1();
+    expect(await known()).to.include({ entries: 2, block: (await head()) - round });
+    expect(fatal).to.equal(undefined);
+  });
+
+  it('believes nothing of a block whose chain is replaced while it asks', async () => {
+    const before = await known();
+    const { restore } = await connection.networkHelpers.takeSnapshot();
+    await l1.open(2);
+    await mine(round);
+    const numbersOf = contracts.numbers.bind(contracts);
+    let isReplaced = false;
+    contracts.numbers = async (block) => {
+      const numbers = await numbersOf(block);
+      if (!isReplaced) {
+        isReplaced = true;
+        await restore();
+        await mine(20);
+      }
+      return numbers;
+    };
+    await sequencer.syncL1();
+    expect(isReplaced).to.equal(true);
+    expect(await known()).to.deep.equal(before);
+    await sequencer.syncL1();
+    expect(await known()).to.deep.equal({ ...before, block: (await head()) - round });
+  });
+
+  it('has never credited a deposit that vanishes before depth 64, and stops', async () => {
+    const { restore } = await connection.networkHelpers.takeSnapshot();
+    const root = await sequencer.engine.stateRoot();
+    await l1.deposit(1, 50n * USD);
+    const block = await head();
+    await mine(deposit - 1);
+    await takeIn();
+    expect(await known()).to.deep.equal({ entries: 3, served: 2, block: block + deposit - 1 - round });
+    await restore();
+    await mine(deposit + 5);
+    const conflict = await conflictOf(sequencer.syncL1());
+    expect(conflict).to.be.instanceOf(L1Conflict);
+    expect(conflict?.message).to.match(
+      new RegExp(`^L1 block ${block + deposit - 1 - round} was reorganised after it had been believed: 0x`),
+    );
+    expect(await credited()).to.equal(1_000n);
+    expect(await sequencer.engine.read((state) => stateRoot(state.ledger))).to.equal(root);
+  });
+
+  /** The ledger as it was at a length of its log, as a copy made then would be. */
+  async function restoreCopy(logLength: number, batches: number): Promise<void> {
+    await store.database.query('DELETE FROM log WHERE sequence > $1', [logLength]);
+    await store.database.query('DELETE FROM batch WHERE batch_number > $1', [batches]);
+    await store.database.query('DELETE FROM settlement_intent');
+  }
+
+  it('stops itself when a credited deposit vanishes, and goes on from an older copy of its ledger', async () => {
+    const copied = sequencer.engine.logSequence;
+    const batches = await sequencer.engine.read((state) => state.nextBatchNumber - 1);
+    const { restore } = await connection.networkHelpers.takeSnapshot();
+    await l1.deposit(1, 50n * USD);
+    await mine(deposit);
+    await takeIn();
+    expect(await credited()).to.equal(1_050n);
+    await sequencer.stop();
+    await start(10);
+    await restore();
+    await mine(deposit + 10);
+    for (let i = 0; i < 1_000 && fatal === undefined; i++) await sleep(10);
+    expect(fatal).to.be.instanceOf(L1Conflict);
+    const answer = await sequencer.engine.read(() => 'an answer').catch((error: Error) => error);
+    expect(answer).to.be.instanceOf(EngineStopped).with.property('cause', fatal);
+    // The same ledger meets the same conflict: only one from before the block that is named can go on.
+    await sequencer.stop();
+    await start();
+    expect(await conflictOf(sequencer.syncL1())).to.be.instanceOf(L1Conflict);
+    await sequencer.stop();
+    await restoreCopy(copied, batches);
+    await start();
+    deployer.reset();
+    await l1.deposit(1, 7n * USD);
+    await mine(deposit);
+    await l1.acceptRound();
+    await mine(round);
+    await takeIn();
+    expect(await credited()).to.equal(1_007n);
+    expect(fatal).to.equal(undefined);
+  });
+
+  it('calls a batch final at depth 64, not a block earlier', async () => {
+    await sequencer.submit();
+    const accepted = await head();
+    const statuses = () =>
+      sequencer.engine.read((state) => [...state.batches.values()].map(({ status }) => status));
+    const before = await statuses();
+    expect(new Set(before)).to.deep.equal(new Set(['submitted']));
+    await mine(final - 1);
+    await sequencer.syncL1();
+    expect((await statuses()).at(-1)).to.equal('submitted');
+    await mine(1);
+    expect(await head()).to.equal(accepted + final);
+    await sequencer.syncL1();
+    expect(new Set(await statuses())).to.deep.equal(new Set(['final']));
+    expect(await l1.rollup.stateRoot()).to.equal(await sequencer.engine.stateRoot());
+  });
+});
