@@ -125,7 +125,7 @@ describe('L1Operations, accounts', () => {
     await register(BASE8);
     await fixture.submit({ body: { outcomes: [outcome(true)] } });
     expect(await fixture.rollup.queueEntry(0)).to.deep.equal([
-      [0n, 0n, 0n, 0n, 0n],
+      [0n, 0n, 0n, 0n, 0n, 0n],
       [0n, 0n],
     ]);
   });
