@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import {
   DAY_SEC,
   deployRollupWithAccount,
+  KEY_POINT,
   outcome,
   type RollupFixture,
   restoreAfterEach,
@@ -154,10 +155,11 @@ describe('L1Operations, the queue', () => {
         () => owner().deposit(account, 0, 10_000_000n, { value }),
         () => owner().requestWithdrawal(account, 0, 1n, { value }),
         () => owner().requestCancelAll(account, { value }),
-        () => owner().registerAccount(0n, 1n, { value }),
+        () => owner().registerAccount(...KEY_POINT, { value }),
+        () => owner().changeKey(account, ...KEY_POINT, { value }),
         () => owner().donate(10_000_000n, { value }),
       ]) {
-        await expect(call()).to.revert(fixture.connection.ethers);
+        await expect(call()).to.be.revertedWithCustomError(rollup, 'IsFrozen');
       }
       expect(await fixture.tokens[0].balanceOf(await fixture.vault.getAddress()), 'nothing went in').to.equal(
         0n,
