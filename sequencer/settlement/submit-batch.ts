@@ -61,6 +61,10 @@ const FEE_BUMPS_MAX = 6;
 export const lateDepositsGas = (liquidatedAccounts: number): bigint =>
   BigInt(liquidatedAccounts) * LATE_DEPOSITS_MAX * LATE_DEPOSIT_GAS;
 
+/** The margin is for everything else that may change until a block takes the batch. */
+export const gasLimitOf = (estimatedGas: bigint, liquidatedAccounts: number): bigint =>
+  (estimatedGas * GAS_MARGIN_PERCENT) / 100n + lateDepositsGas(liquidatedAccounts);
+
 export class BatchSubmitter {
   readonly #engine: Engine;
   readonly #store: LedgerStore;
@@ -271,9 +275,9 @@ export class BatchSubmitter {
   async #gasLimit({ sealed }: BatchEntry, data: string): Promise<bigint> {
     const from = await this.#options.signer.getAddress();
     const to = await this.#l1.rollup.getAddress();
+    invariant(sealed !== undefined, 'a batch is sent with its content');
     const estimated = await this.#l1.provider.estimateGas({ from, to, data });
-    const late = lateDepositsGas(sealed?.content.liquidatedAccounts.length ?? 0);
-    return (estimated * GAS_MARGIN_PERCENT) / 100n + late;
+    return gasLimitOf(estimated, sealed.content.liquidatedAccounts.length);
   }
 
   async #signed(

@@ -197,6 +197,22 @@ describe('L1Operations, accounts', () => {
       await submit(good);
     });
 
+    it('serves on a chain whose id needs more than 16 bits, and none made for its low bits', async () => {
+      const large = 11_155_111n;
+      const here = fixture;
+      fixture = await deployRollup({ chainId: Number(large) });
+      try {
+        for (const chainId of [large % 65_536n, large + 65_536n]) {
+          const other = await signed({ chainId });
+          await expect(submit(other)).to.be.revertedWithCustomError(fixture.rollup, 'BadSignature');
+        }
+        await submit(await signed());
+        expect(await fixture.rollup.ownerOf(1)).to.equal(owner().address);
+      } finally {
+        fixture = here;
+      }
+    });
+
     it('has one form only: high s, cut and padded signatures are refused', async () => {
       const { signature, expirySec } = await signed();
       const { Signature } = fixture.connection.ethers;

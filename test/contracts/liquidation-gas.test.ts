@@ -3,8 +3,9 @@
  * can pay. The verifier does all its work and then says yes.
  */
 import { expect } from 'chai';
+import { hexlify } from 'ethers';
 import { network } from 'hardhat';
-import { accountWordCount, type BatchSubmission } from '#protocol/batch/calldata.ts';
+import { accountWordCount, type BatchSubmission, encodeSubmitBatch } from '#protocol/batch/calldata.ts';
 import {
   type BatchCapacity,
   MEDIUM_BATCH,
@@ -12,7 +13,7 @@ import {
   STANDARD_SHAPE,
   TINY_SHAPE,
 } from '#protocol/limits.ts';
-import { lateDepositsGas } from '#sequencer/settlement/submit-batch.ts';
+import { gasLimitOf, lateDepositsGas } from '#sequencer/settlement/submit-batch.ts';
 import { riskProver } from '#test/support/risk-prover.ts';
 import {
   deployRollup,
@@ -147,6 +148,26 @@ describe('MarginRollup, gas of a liquidating batch', function () {
     const risen = (await gasOf(batch)) - alone;
     expect(risen - READS_OF_A_QUEUE_GAS).to.be.below(Number(lateDepositsGas(count)));
     expect(risen, 'they are counted, none is left out').to.be.above(2_100 * count * OWN_DEPOSITS_MAX);
+  });
+
+  it('stays within the limit that the submitter sets before those deposits come', async () => {
+    await fixture.acceptTable();
+    const batch = await sealed(MEDIUM_BATCH.liquidations, 1);
+    await fixture.wait(1);
+    const { submitter, rollup } = fixture;
+    const tx = { to: await rollup.getAddress(), data: hexlify(encodeSubmitBatch(batch)) };
+    const estimated = await fixture.connection.ethers.provider.estimateGas({
+      ...tx,
+      from: submitter.address,
+    });
+    await depositEach(victims, 0);
+    // Without the reserve for them it runs out.
+    const withoutReserve = { ...tx, gasLimit: gasLimitOf(estimated, 0) };
+    await expect(submitter.sendTransaction(withoutReserve)).to.be.revertedWithoutReason(
+      fixture.connection.ethers,
+    );
+    const sent = submitter.sendTransaction({ ...tx, gasLimit: gasLimitOf(estimated, victims.length) });
+    await expect(sent).to.emit(rollup, 'BatchAccepted');
   });
 
   it('is far below half a block for the largest batch with every row and a long queue', async () => {
