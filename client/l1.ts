@@ -35,6 +35,7 @@ export const ROLLUP_ABI = [
   'error AmountTooSmall(uint256 amountUnits, uint256 minUnits)',
   'error AmountTooLarge(uint256 amountUnits, uint256 maxUnits)',
   'error BadKey(uint256 x, uint256 y)',
+  'error TooManyDeposits(uint32 accountIndex, uint256 retryAtSec)',
   'error IsFrozen()',
 ];
 /** The part of TokenVault, which holds the tokens (contracts/interfaces/ITokenVault.sol). */
@@ -101,7 +102,10 @@ export class L1Account {
     return queuedOf(await this.#send('changeKey', [this.accountIndex, ...point]));
   }
 
-  /** Approves exactly this deposit if needed, then deposits. `tokenId` 0: micros of quote, 1..3: lots. */
+  /**
+   * Approves exactly this deposit if needed, then deposits. `tokenId` 0: micros of quote, 1..3: lots. L1 takes four
+   * within five minutes, as long as they wait.
+   */
   async deposit(tokenId: number, units: bigint): Promise<QueuedReceipt> {
     const amountWei = await this.#approve(tokenId, units);
     return queuedOf(await this.#send('deposit', [this.accountIndex, tokenId, amountWei]));

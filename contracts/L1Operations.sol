@@ -10,9 +10,9 @@ import {IMarginRollup} from "./interfaces/IMarginRollup.sol";
 import {IRiskOracle} from "./interfaces/IRiskOracle.sol";
 import {ITokenVault} from "./interfaces/ITokenVault.sol";
 import {BabyJubjub} from "./libraries/BabyJubjub.sol";
-import {EventWords} from "./libraries/EventWords.sol";
 import {L1Queue} from "./libraries/L1Queue.sol";
 import {Movements} from "./libraries/Movements.sol";
+import {PendingDeposits} from "./libraries/PendingDeposits.sol";
 import {TokenVault} from "./TokenVault.sol";
 
 /// @title What users do on L1: open accounts, deposit, ask, and stop the rollup when they are not served.
@@ -36,7 +36,7 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     mapping(address payee => uint256) internal _feeClaimsWei;
 
     L1Queue.Queue internal _queue;
-    /// @dev Deposits in the queue, as public pending word.
+    /// @dev Deposits in the queue: slots of PendingDeposits.
     mapping(uint256 accountIndex => uint256) internal _pending;
 
     constructor(
@@ -81,6 +81,8 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
 
     // L1 OPERATIONS
 
+    /// @notice At most four of an account within five minutes, so that nobody can make his own liquidation too dear for
+    /// a batch.
     /// @param amountWei approved for the vault; a multiple of the token's unit
     function deposit(
         uint32 accountIndex,
@@ -89,8 +91,12 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     ) external payable nonReentrant returns (uint64 queueIndex) {
         _requireOwner(accountIndex);
         uint256 amountUnits = vault.pull(msg.sender, tokenId, amountWei);
-        _pending[accountIndex] += EventWords.pending(tokenId, amountUnits);
-        return _enqueue(L1Queue.DEPOSIT, accountIndex, tokenId, amountUnits);
+        uint256 slot = _pending[accountIndex];
+        uint256 retryAtSec = PendingDeposits.nextAllowedSec(_queue, slot);
+        if (retryAtSec != 0) revert TooManyDeposits(accountIndex, retryAtSec);
+        uint256 distance;
+        (_pending[accountIndex], distance) = PendingDeposits.add(_queue, slot, tokenId, amountUnits);
+        return _push(L1Queue.pack(L1Queue.DEPOSIT, accountIndex, tokenId, amountUnits), distance, 0, 0);
     }
 
     /// @notice Forced withdrawal: a batch before the deadline pays it, or as much as margin and liquidity allow.
@@ -188,7 +194,7 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     }
 
     function pendingDeposits(uint32 accountIndex) external view returns (uint256 pendingWord) {
-        return _pending[accountIndex];
+        return PendingDeposits.sum(_pending[accountIndex]);
     }
 
     // INTERNALS
@@ -208,7 +214,8 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
     }
 
     function _dequeueDeposit(uint256 word) internal {
-        _pending[L1Queue.accountOf(word)] -= EventWords.pending(L1Queue.tokenOf(word), L1Queue.amountOf(word));
+        uint256 accountIndex = L1Queue.accountOf(word);
+        _pending[accountIndex] = PendingDeposits.remove(_pending[accountIndex], word);
     }
 
     /// @dev Of the whole amount of a queue entry.
@@ -231,21 +238,26 @@ abstract contract L1Operations is IMarginRollup, EIP712, Nonces, ReentrancyGuard
         // The identity, from a point of small order: anyone could sign for it.
         if (keyX == 0) revert BadKey(x, y);
         _queue.keys[_queue.bounds.tail] = L1Queue.Key(keyX, keyY);
-        return _push(L1Queue.pack(L1Queue.REGISTER, accountIndex, 0, 0), keyX, keyY);
+        return _push(L1Queue.pack(L1Queue.REGISTER, accountIndex, 0, 0), 0, keyX, keyY);
     }
 
     function _enqueue(uint256 kind, uint32 accountIndex, uint256 tokenId, uint256 amount) private returns (uint64) {
-        return _push(L1Queue.pack(kind, accountIndex, tokenId, amount), 0, 0);
+        return _push(L1Queue.pack(kind, accountIndex, tokenId, amount), 0, 0, 0);
     }
 
-    function _push(uint120 word, uint256 keyX, uint256 keyY) private returns (uint64 queueIndex) {
+    function _push(
+        uint120 word,
+        uint256 depositDistance,
+        uint256 keyX,
+        uint256 keyY
+    ) private returns (uint64 queueIndex) {
         uint256 pausedSec = oracle.pausedSeconds();
         _requireRunning(pausedSec);
         uint256 feeWei = queueFeeWei();
         if (msg.value < feeWei) revert FeeTooLow(feeWei, msg.value);
         if (msg.value > feeWei) _feeClaimsWei[msg.sender] += msg.value - feeWei;
         uint40 dueNetSec;
-        (queueIndex, dueNetSec) = _queue.push(word, pausedSec);
+        (queueIndex, dueNetSec) = _queue.push(word, depositDistance, pausedSec);
         emit OperationQueued(queueIndex, uint32(L1Queue.accountOf(word)), word, keyX, keyY, dueNetSec);
     }
 

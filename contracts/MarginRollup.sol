@@ -10,6 +10,7 @@ import {EventWords} from "./libraries/EventWords.sol";
 import {L1Operations} from "./L1Operations.sol";
 import {L1Queue} from "./libraries/L1Queue.sol";
 import {Movements} from "./libraries/Movements.sol";
+import {PendingDeposits} from "./libraries/PendingDeposits.sol";
 
 /// @title Referee of the margin rollup.
 /// @notice Accepts a new state root only with a proof that the batch obeys docs/protocol.md.
@@ -19,7 +20,7 @@ contract MarginRollup is L1Operations {
     using L1Queue for L1Queue.Queue;
 
     /// @dev L1 time − batch time. Prices must be fresh where they decide who trades at what.
-    uint256 private constant LAG_WITH_TRADES_SEC_MAX = 5 minutes;
+    uint256 private constant LAG_WITH_TRADES_SEC_MAX = PendingDeposits.WINDOW_SEC;
     uint256 private constant LAG_SEC_MAX = 30 minutes;
     uint256 private constant ROUND_AGE_SEC_MAX = 180;
     /// @dev So that nobody can hold back an unwelcome round: without its table there are no batches.
@@ -281,21 +282,14 @@ contract MarginRollup is L1Operations {
         uint256[] memory statement,
         uint256 accountIndex,
         BatchHeader calldata header
-    ) private view returns (uint256 pendingWord) {
+    ) private view returns (uint256) {
         unchecked {
             uint256 lastOperation = FIRST_EVENT + OPERATION_WORDS * header.l1OperationCount;
             for (uint256 position = FIRST_EVENT; position < lastOperation; position += OPERATION_WORDS) {
                 if (_isDepositOf(statement[position], accountIndex)) revert DepositOfLiquidatedAccount(accountIndex);
             }
         }
-        pendingWord = _pending[accountIndex];
-        uint256 tail = _queue.bounds.tail;
-        for (uint256 i = header.pendingEnd; i < tail; ++i) {
-            uint256 word = _queue.entries[i].word;
-            if (_isDepositOf(word, accountIndex)) {
-                pendingWord -= EventWords.pending(L1Queue.tokenOf(word), L1Queue.amountOf(word));
-            }
-        }
+        return PendingDeposits.sumBelow(_queue, _pending[accountIndex], header.pendingEnd);
     }
 
     // BATCH, STEP 3: what the proved words mean here

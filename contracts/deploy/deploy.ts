@@ -113,6 +113,7 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
   const { chainId } = await provider.getNetwork();
   for (const { verificationKey } of [...plan.batches, ...plan.risk]) keyGate(verificationKey, chainId);
   requireSegments(plan);
+  requireSpotRows(plan);
   const tokens: string[] = [];
   for (const { token } of plan.tokens) tokens.push(await tokenAddress(signer, token, chainId));
   const riskVerifiers: string[] = [];
@@ -165,6 +166,16 @@ function requireSegments({ shape, risk }: DeploymentPlan): void {
   }
   // Breaks off unless each begins where the one before it ends, at a link of the hash.
   placesOfAll(geometries);
+}
+
+/** A deposit of a token without a row in the table could never be served, and everything behind it would wait. */
+function requireSpotRows({ tokens, oracle }: DeploymentPlan): void {
+  for (let tokenId = 1; tokenId < tokens.length; tokenId++) {
+    if (oracle.registry.some((entry) => entry?.kind === 'spot' && entry.id === tokenId)) continue;
+    throw new DeploymentRefused(
+      `token ${tokenId} has no row: list instrument ${tokenId} as spot or leave the token out`,
+    );
+  }
 }
 
 /** The registry enforces it: at no time are more instruments listed than the circuits have slots and batches have rows for. */

@@ -92,6 +92,8 @@ interface IMarginRollup {
     error BadSignature(address owner);
     error FeeTooLow(uint256 feeWei, uint256 sentWei);
     error FeeTransferFailed(address to);
+    /// @notice The account has as many young deposits in the queue as it may; from then on it may queue the next.
+    error TooManyDeposits(uint32 accountIndex, uint256 retryAtSec);
     error CloseNotSupported();
     error IsFrozen();
     error NotFrozen();

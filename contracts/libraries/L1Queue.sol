@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-3.0-only
 pragma solidity ^0.8.28;
 
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
 /// @title Operations that wait for a batch: strictly in order, each with a deadline and a fee (docs/protocol.md §6).
 /// @dev Deadlines are kept on a clock that stands still while prices are stale: net time = L1 time − paused seconds.
 library L1Queue {
@@ -26,7 +28,9 @@ library L1Queue {
         uint40 dueNetSec;
         uint32 enqueuedAtSec;
         uint32 pausedBeforeSec;
-        uint32 feeUnits;
+        uint16 feeUnits;
+        /// @dev Of a deposit: how far before it the account's deposit before it stands; 0 if none waited.
+        uint16 depositDistance;
     }
 
     struct Key {
@@ -86,8 +90,15 @@ library L1Queue {
         return 1 + uint256(queue.bounds.tail - queue.bounds.head) / WAITING_PER_FEE_UNIT;
     }
 
+    /// @dev The narrow numbers never stop anybody: 65,536 waiting operations would cost 26,000 Ether in fees.
+    /// @param depositDistance see Entry
     /// @param pausedSec the oracle's paused seconds up to now
-    function push(Queue storage queue, uint120 word, uint256 pausedSec) internal returns (uint64 index, uint40 due) {
+    function push(
+        Queue storage queue,
+        uint120 word,
+        uint256 depositDistance,
+        uint256 pausedSec
+    ) internal returns (uint64 index, uint40 due) {
         due = uint40(block.timestamp - pausedSec + DEADLINE_SEC);
         uint40 spaced = queue.bounds.lastDueNetSec + uint40(DUE_SPACING_SEC);
         if (due < spaced) due = spaced;
@@ -98,7 +109,8 @@ library L1Queue {
             dueNetSec: due,
             enqueuedAtSec: uint32(block.timestamp),
             pausedBeforeSec: uint32(pausedSec),
-            feeUnits: uint32(feeUnits(queue))
+            feeUnits: SafeCast.toUint16(feeUnits(queue)),
+            depositDistance: SafeCast.toUint16(depositDistance)
         });
         queue.bounds.tail = tail + 1;
         queue.bounds.lastDueNetSec = due;

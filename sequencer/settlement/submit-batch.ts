@@ -48,11 +48,22 @@ export const isMissedWindow = (rejection: Rejection): boolean =>
   WINDOW_ERRORS.includes(String(rejection.data.error));
 
 const GAS_MARGIN_PERCENT = 120n;
+/** An account may queue so many deposits within the window of a batch, and the contract looks at each: 2,900 gas. */
+const LATE_DEPOSITS_MAX = 4n;
+const LATE_DEPOSIT_GAS = 3_500n;
 /** It always does the same, 77,000 at most; a node that estimates behind what is pending would call a second one void. */
 const FINISHING_GAS = 120_000n;
 /** A replacement must raise both fees by at least 10 %. */
 const FEE_BUMP_PERCENT = 125n;
 const FEE_BUMPS_MAX = 6;
+
+/** What liquidated accounts may add to a batch's gas after it was estimated: no one else's deposits are looked at. */
+export const lateDepositsGas = (liquidatedAccounts: number): bigint =>
+  BigInt(liquidatedAccounts) * LATE_DEPOSITS_MAX * LATE_DEPOSIT_GAS;
+
+/** The margin is for everything else that may change until a block takes the batch. */
+export const gasLimitOf = (estimatedGas: bigint, liquidatedAccounts: number): bigint =>
+  (estimatedGas * GAS_MARGIN_PERCENT) / 100n + lateDepositsGas(liquidatedAccounts);
 
 export class BatchSubmitter {
   readonly #engine: Engine;
@@ -248,7 +259,7 @@ export class BatchSubmitter {
     replaced: Transaction | undefined,
   ): Promise<Transaction> {
     // Behind its own earlier transaction an estimate may fail, and it would be the same.
-    const gasLimit = replaced?.data === data ? replaced.gasLimit : await this.#estimate(data);
+    const gasLimit = replaced?.data === data ? replaced.gasLimit : await this.#gasLimit(entry, data);
     const transaction = await this.#signed(data, gasLimit, nonce, replaced);
     invariant(transaction.hash !== null, 'a signed transaction has a hash');
     await this.#store.putIntent({
@@ -261,10 +272,12 @@ export class BatchSubmitter {
     return transaction;
   }
 
-  async #estimate(data: string): Promise<bigint> {
+  async #gasLimit({ sealed }: BatchEntry, data: string): Promise<bigint> {
     const from = await this.#options.signer.getAddress();
     const to = await this.#l1.rollup.getAddress();
-    return ((await this.#l1.provider.estimateGas({ from, to, data })) * GAS_MARGIN_PERCENT) / 100n;
+    invariant(sealed !== undefined, 'a batch is sent with its content');
+    const estimated = await this.#l1.provider.estimateGas({ from, to, data });
+    return gasLimitOf(estimated, sealed.content.liquidatedAccounts.length);
   }
 
   async #signed(

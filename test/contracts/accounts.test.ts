@@ -125,7 +125,7 @@ describe('L1Operations, accounts', () => {
     await register(BASE8);
     await fixture.submit({ body: { outcomes: [outcome(true)] } });
     expect(await fixture.rollup.queueEntry(0)).to.deep.equal([
-      [0n, 0n, 0n, 0n, 0n],
+      [0n, 0n, 0n, 0n, 0n, 0n],
       [0n, 0n],
     ]);
   });
@@ -195,6 +195,22 @@ describe('L1Operations, accounts', () => {
         await expect(attempt()).to.be.revertedWithCustomError(fixture.rollup, 'BadSignature');
       }
       await submit(good);
+    });
+
+    it('serves on a chain whose id needs more than 16 bits, and none made for its low bits', async () => {
+      const large = 11_155_111n;
+      const here = fixture;
+      fixture = await deployRollup({ chainId: Number(large) });
+      try {
+        for (const chainId of [large % 65_536n, large + 65_536n]) {
+          const other = await signed({ chainId });
+          await expect(submit(other)).to.be.revertedWithCustomError(fixture.rollup, 'BadSignature');
+        }
+        await submit(await signed());
+        expect(await fixture.rollup.ownerOf(1)).to.equal(owner().address);
+      } finally {
+        fixture = here;
+      }
     });
 
     it('has one form only: high s, cut and padded signatures are refused', async () => {

@@ -49,6 +49,12 @@ const step: fc.Arbitrary<Step> = fc.record({
   choices: fc.array(fc.integer({ min: 0, max: 3 }), { minLength: 8, maxLength: 8 }),
 });
 
+/** Takes one reason for a refusal and no other. */
+const unlessRefusedBy = (name: string, call: Promise<unknown>): Promise<unknown> =>
+  call.catch((error: Error) => {
+    if (!error.message.includes(name)) throw error;
+  });
+
 /** The ledger as docs/protocol.md §6 says it runs, kept beside the contract. */
 interface Model {
   readonly liquid: bigint[];
@@ -139,7 +145,9 @@ describe('Rollup, conservation over random histories', () => {
     const amount = MINIMUM[tokenId] + share * (tokenId === 0 ? 77_777n : 1n);
     const vault = fixture.vault.connect(owner) as Contract;
     const value = (await fixture.rollup.queueFeeWei()) + BigInt(choices[0]);
-    if (action === 'deposit') await fixture.deposit(owner, user + 1, tokenId, amount);
+    if (action === 'deposit') {
+      await unlessRefusedBy('TooManyDeposits', fixture.deposit(owner, user + 1, tokenId, amount));
+    }
     if (action === 'request') await fixture.as(owner).requestWithdrawal(user + 1, tokenId, amount, { value });
     if (action === 'donate') await fixture.donate(owner, MINIMUM[0] + share);
     if (action === 'batch') await batch(current, model);
@@ -167,9 +175,7 @@ describe('Rollup, conservation over random histories', () => {
   async function releaseAll(): Promise<void> {
     await recordAllDelayed(fixture.vault);
     for (let id = 0n; id < (await fixture.vault.delayedCount()); id++) {
-      await fixture.vault.release(id).catch((error: Error) => {
-        if (!error.message.includes('NothingToClaim')) throw error;
-      });
+      await unlessRefusedBy('NothingToClaim', fixture.vault.release(id));
     }
   }
 

@@ -208,6 +208,26 @@ describe('deployment', function () {
     );
   });
 
+  it('refuses a token that the table has no row for: its deposits would stop the queue', async () => {
+    const third = { ...TEST_TOKENS[2], token: { name: 'Test Gold', symbol: 'GOLD', decimals: 18 } };
+    for (const [tokenId, change] of [
+      [3, (plan: DeploymentPlan) => ({ ...plan, tokens: [...TEST_TOKENS, third] })],
+      [
+        2,
+        (plan: DeploymentPlan) => {
+          const registry = plan.oracle.registry.map((entry) => (entry?.id === 2 ? undefined : entry));
+          return { ...plan, oracle: { ...plan.oracle, registry } };
+        },
+      ],
+    ] as const) {
+      const { deployer, plan } = await planOn(31337, change);
+      const error = await errorOf(deploy(deployer as never, plan, keyGate));
+      expect(error).to.be.instanceOf(DeploymentRefused);
+      expect(error.message).to.contain(`token ${tokenId} has no row`);
+      expect(await deployer.getNonce(), 'nothing was sent').to.equal(0);
+    }
+  });
+
   it('refuses tokens without code, and test tokens outside the local chain', async () => {
     const noCode = `0x${'12'.repeat(20)}`;
     const local = await planOn(31337, (plan) => ({

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import {
   DAY_SEC,
   deployRollupWithAccount,
+  KEY_POINT,
   outcome,
   type RollupFixture,
   restoreAfterEach,
@@ -97,10 +98,58 @@ describe('L1Operations, the queue', () => {
     it('takes no Ether that buys nothing', async () => {
       const [sender] = fixture.signers;
       for (const to of [fixture.rollup, fixture.vault]) {
-        await expect(sender.sendTransaction({ to: await to.getAddress(), value: 1n })).to.revert(
-          fixture.connection.ethers,
-        );
+        await expect(
+          sender.sendTransaction({ to: await to.getAddress(), value: 1n }),
+        ).to.be.revertedWithoutReason(fixture.connection.ethers);
       }
+      const { rollup, vault } = fixture;
+      const sent = { value: 5n * FEE_UNIT_WEI };
+      const etherBefore = await fixture.connection.ethers.provider.getBalance(await rollup.getAddress());
+      for (const [call, contract, error] of [
+        [() => owner().deposit(account, 0, 0n, sent), vault, 'AmountTooSmall'],
+        [() => owner().donate(0n, sent), vault, 'AmountTooSmall'],
+        [() => owner().requestWithdrawal(account, 0, 0n, sent), rollup, 'AmountOutOfRange'],
+        [() => owner().requestClose(account, 4, sent), rollup, 'CloseNotSupported'],
+        [() => owner().registerAccount(0n, 0n, sent), rollup, 'BadKey'],
+        [() => owner().changeKey(account, 0n, 0n, sent), rollup, 'BadKey'],
+        [
+          () => owner().registerAccountFor(sender.address, ...KEY_POINT, 2n ** 40n, '0x', sent),
+          rollup,
+          'BadSignature',
+        ],
+      ] as const) {
+        await expect(call()).to.be.revertedWithCustomError(contract, error);
+      }
+      expect(await fixture.connection.ethers.provider.getBalance(await rollup.getAddress())).to.equal(
+        etherBefore,
+      );
+    });
+
+    it('strands no Ether: whatever was paid is a fee or comes back', async () => {
+      const { rollup, submitter, signers, connection } = fixture;
+      await fixture.as(submitter).claimFees();
+      await fixture.fund(signers[0], 0, 20_000_000n);
+      const sent = { value: 7n * FEE_UNIT_WEI };
+      await owner().requestCancelAll(account, sent);
+      await owner().changeKey(account, ...KEY_POINT, sent);
+      await owner().requestWithdrawal(account, 0, 1n, sent);
+      await owner().deposit(account, 0, 10_000_000n, sent);
+      await owner().donate(10_000_000n, sent);
+      await owner().registerAccount(...KEY_POINT, sent);
+      await fixture.submit({ body: { outcomes: [outcome(true), outcome(true)] } });
+      await fixture.submit({ body: { outcomes: [outcome(false, 0n, 2n), outcome(true, 10_000_000n)] } });
+      await fixture.submit({ body: { outcomes: [outcome(true), outcome(true)] } });
+      await expect(owner().claimFees()).to.changeEtherBalance(
+        connection.ethers,
+        signers[0],
+        36n * FEE_UNIT_WEI,
+      );
+      await expect(fixture.as(submitter).claimFees()).to.changeEtherBalance(
+        connection.ethers,
+        submitter,
+        6n * FEE_UNIT_WEI,
+      );
+      expect(await connection.ethers.provider.getBalance(await rollup.getAddress())).to.equal(0n);
     });
   });
 
@@ -154,10 +203,11 @@ describe('L1Operations, the queue', () => {
         () => owner().deposit(account, 0, 10_000_000n, { value }),
         () => owner().requestWithdrawal(account, 0, 1n, { value }),
         () => owner().requestCancelAll(account, { value }),
-        () => owner().registerAccount(0n, 1n, { value }),
+        () => owner().registerAccount(...KEY_POINT, { value }),
+        () => owner().changeKey(account, ...KEY_POINT, { value }),
         () => owner().donate(10_000_000n, { value }),
       ]) {
-        await expect(call()).to.revert(fixture.connection.ethers);
+        await expect(call()).to.be.revertedWithCustomError(rollup, 'IsFrozen');
       }
       expect(await fixture.tokens[0].balanceOf(await fixture.vault.getAddress()), 'nothing went in').to.equal(
         0n,

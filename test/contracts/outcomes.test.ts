@@ -170,6 +170,26 @@ describe('MarginRollup, what the words of a batch do', () => {
       return [KEY_POINT[0], KEY_POINT[1], await fee()];
     }
 
+    it('book a donation once, to the micro, for a fund that has no shares', async () => {
+      const [giver] = fixture.signers;
+      const fund = await fixture.vault.fund();
+      const paid = async () => BigInt(await fixture.tokens[0].balanceOf(fund));
+      // What is sent to the fund past the rollup is nobody's: it is not booked, and moves nothing that is.
+      await fixture.tokens[0].mint(fund, 5_000_000n);
+      await fixture.donate(giver, 10_000_001n);
+      await serves(outcome(true));
+      expect(await sums(0)).to.include({ fundBookedMicros: 10_000_001n, queuedUnits: 0n });
+      await refuses({ body: { outcomes: [outcome(true)] } }, 'TooManyOperations');
+      for (let i = 0; i < 2; i++) await fixture.vault.moveTreasury();
+      expect(await paid()).to.equal(15_000_001n);
+      expect(await sums(0)).to.include({ fundBookedMicros: 10_000_001n, fundHeldMicros: 10_000_001n });
+      await refuses({ fundPaymentsMicros: 10_000_002n }, 'FundOverdrawn');
+      await fixture.submit({ fundPaymentsMicros: 10_000_001n });
+      await fixture.vault.moveTreasury();
+      expect(await paid()).to.equal(5_000_000n);
+      expect(await claims(0)).to.equal(0n);
+    });
+
     it('book a donation for the fund of later batches only', async () => {
       await fixture.donate(fixture.signers[0], 10_000_000n);
       expect(await fixture.vault.fundBookedMicros()).to.equal(0n);

@@ -116,9 +116,10 @@ describe('TokenVault', () => {
       const { fixture, account } = await withOddToken('NoReturnToken');
       await fixture.fund(fixture.signers[0], 1, 100n);
       await fixture.connection.networkHelpers.setCode(await fixture.tokens[1].getAddress(), '0x');
-      await expect(fixture.as(fixture.signers[0]).deposit(account, 1, 100n, await fee(fixture))).to.revert(
-        fixture.connection.ethers,
-      );
+      // The vault asks it for a balance, and there is nobody to answer.
+      await expect(
+        fixture.as(fixture.signers[0]).deposit(account, 1, 100n, await fee(fixture)),
+      ).to.be.revertedWithoutReason(fixture.connection.ethers);
     });
 
     for (const [name, call] of [

@@ -28,6 +28,8 @@ contract RollupHandler is SolidityTest {
     /// @dev No account words but two of one account, which nothing looks at.
     uint256 private constant BODY_WORDS = OPERATIONS + WITHDRAWALS + LIQUIDATIONS + 1 + 2;
     uint256 private constant WAIT_SEC_MAX = 6 hours;
+    /// @dev Deposits of an account within five minutes.
+    uint256 private constant RECENT_MAX = 4;
     address private constant SUBMITTER = address(0x5b317);
     address private constant OPERATOR = address(0x0be7a707);
     /// @dev Base8 of Baby Jubjub: a point that may be a trading key.
@@ -96,6 +98,10 @@ contract RollupHandler is SolidityTest {
         if (!_isTaking()) return;
         user = within(user, 0, USERS - 1);
         tokens[t].mint(userAt(user), units * weiPerUnit[t]);
+        bytes memory call = abi.encodeCall(rollup.deposit, (uint32(user + 1), t, units * weiPerUnit[t]));
+        if (_youngDeposits(user + 1) >= RECENT_MAX) {
+            return _requireRefused(address(rollup), call, userAt(user), IMarginRollup.TooManyDeposits.selector);
+        }
         CHEATS.prank(_paying(user));
         rollup.deposit{value: 1 ether}(uint32(user + 1), t, units * weiPerUnit[t]);
     }
@@ -299,6 +305,16 @@ contract RollupHandler is SolidityTest {
         }
     }
 
+    /// @notice Sum of the deposits of a user in the queue, by a walk over all of it.
+    function pendingWord(uint256 user) external view returns (uint256 word) {
+        (uint64 head, uint64 tail) = rollup.queueBounds();
+        for (uint64 i = head; i < tail; ++i) {
+            (L1Queue.Entry memory entry, ) = rollup.queueEntry(i);
+            if (L1Queue.kindOf(entry.word) != L1Queue.DEPOSIT || L1Queue.accountOf(entry.word) != user + 1) continue;
+            word += EventWords.pending(L1Queue.tokenOf(entry.word), L1Queue.amountOf(entry.word));
+        }
+    }
+
     function owedUnits(uint256 t) external view returns (uint256 units) {
         for (uint256 user = 0; user < USERS; ++user) units += vault.claimsUnits(userAt(user), t);
         for (uint256 i = 0; i < vault.delayedCount(); ++i) {
@@ -406,6 +422,16 @@ contract RollupHandler is SolidityTest {
 
     function _available(uint256 t) private view returns (uint256) {
         return liquid[t] > 0 ? uint256(liquid[t]) : 0;
+    }
+
+    /// @dev Deposits of an account that wait and were queued less than five minutes ago.
+    function _youngDeposits(uint256 account) private view returns (uint256 count) {
+        (uint64 head, uint64 tail) = rollup.queueBounds();
+        for (uint64 i = head; i < tail; ++i) {
+            (L1Queue.Entry memory entry, ) = rollup.queueEntry(i);
+            if (L1Queue.kindOf(entry.word) != L1Queue.DEPOSIT || L1Queue.accountOf(entry.word) != account) continue;
+            if (block.timestamp - entry.enqueuedAtSec < 5 minutes) ++count;
+        }
     }
 
     /// @dev Whether operations and batches are taken: neither frozen nor bound to be.

@@ -22,6 +22,10 @@ contract RollupInvariants is SolidityTest {
 
     function invariant_MoneyIsConserved() external view {
         for (uint256 t = 0; t < _handler.TOKENS(); ++t) _requireConserved(t);
+        for (uint256 user = 0; user < _handler.USERS(); ++user) {
+            uint256 pendingWord = _handler.rollup().pendingDeposits(uint32(user + 1));
+            requireEqual("what is pending waits", pendingWord, _handler.pendingWord(user));
+        }
         requireEqual("Ether is fees", address(_handler.rollup()).balance, _handler.owedWei());
         if (_handler.rollup().frozenAtSec() == 0) return;
         requireEqual("frozen takes no batch", _handler.rollup().batchNumber(), _handler.batchesAtFreeze());
