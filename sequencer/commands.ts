@@ -112,6 +112,7 @@ export type CancelReason =
   | 'nonce-dead'
   | 'epoch-changed'
   | 'proof-backlog'
+  | 'prices-unusable'
   | 'liquidated'
   | 'voided';
 

@@ -18,13 +18,15 @@ const HINTS: Readonly<Record<string, string>> = {
   'wrong-epoch': 'read the account; after a key change or cancel-all every order is signed anew',
   expired: 'sign again with a later expirySec',
   'nonce-used': 'choose a fresh nonce inside the window',
-  'nonce-outside-window': 'choose a nonce within the account window',
+  'floor-out-of-window': 'sign a floorBackWords of at most data.wordsMax',
   'insufficient-margin': 'deposit, cancel open orders, or send a smaller or reduce-only order',
   'insufficient-spot': 'sell at most the spot lots held less those in open sells',
   'position-cap': 'reduce the size',
   'unknown-instrument': 'see /v1/instruments',
   'rate-limited': 'wait data.retryAfterMs; cancels have their own budget',
   'proof-backlog': 'cancels and reduce-only orders are still taken; retry when data.unprovedBatches falls',
+  'too-many-waiting-cancels':
+    'send a cancel-all, or retry when data.waiting falls; cancels of open orders are always taken',
   'body-too-large': 'send at most 64 KiB',
   'not-found': 'check the path and the identifier',
 };
@@ -41,6 +43,7 @@ const HTTP_STATUS: Readonly<Record<string, number>> = {
   'rate-limited': 429,
   'headers-too-large': 431,
   'proof-backlog': 503,
+  'engine-busy': 503,
   'internal-error': 500,
   stopping: 503,
 };
