@@ -175,7 +175,7 @@ export function healthView(state: EngineState) {
     unprovedBatches: state.unprovedBatches.length,
     nextBatchNumber: state.nextBatchNumber,
     waitingL1Operations: state.l1Queue.length,
-    waitingCancels: state.waitingMessages.length,
+    waitingCancels: state.waitingCancels.count,
     fundBookedMicros: state.l1Ledger.fundBookedMicros,
     liquid: state.l1Ledger.liquid,
   };
