@@ -84,7 +84,7 @@ describe('back-pressure by proofs', () => {
     hashOf(await withdraw());
   });
 
-  it('gives an ordinary order nothing of the reserve, though an exit that failed left its batch open', async () => {
+  it('gives orders and cancels nothing of the reserve, though an exit that failed left its batch open', async () => {
     const world = await crowded();
     const failed = rejectionOf(
       await world.submit(sign(3, [withdrawMessage({ amount: 50_000n * USD, nonce: world.nonce(3) })])),
@@ -93,6 +93,9 @@ describe('back-pressure by proofs', () => {
     expect(await world.engine.read((state) => state.open?.batch.isEmpty)).to.equal(true);
     const refused = rejectionOf(await world.order(3, 'buy', 1n, 100n));
     expect(refused.data).to.deep.equal({ unprovedBatches: 1, limit: 1, lane: 'ordinary' });
+    hashOf(await world.submit(sign(3, [{ kind: 'cancel', nonce: 9n, floorBackWords: 1 }])));
+    await world.seal();
+    expect(await world.engine.read((state) => state.unprovedBatches.length)).to.equal(1);
   });
 
   it('seals a full batch and goes on in the next', async () => {
