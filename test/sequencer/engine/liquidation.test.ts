@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import { sizeOf } from '#protocol/account.ts';
-import { TINY_BATCH } from '#protocol/limits.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import type { MicrosPerLot } from '#protocol/units.ts';
 import type { EngineEvent } from '#sequencer/commands.ts';
@@ -81,31 +80,6 @@ describe('liquidation', () => {
     const events = await eventsOf(world, 'liquidation', () => world.round(marked(92n)));
     expect(events).to.deep.equal([]);
     expect((await marginNow(world, 1)).equity).to.equal(152_720_000n);
-  });
-
-  it('counts a deposit once that a batch took while the liquidation looked for room', async () => {
-    const world = await World.open({ capacity: TINY_BATCH });
-    await world.fund({ 1: 230n, 2: 10_000n, 3: 10_000n, 4: 10_000n });
-    hashOf(await world.order(2, 'sell', 10n, 100n));
-    hashOf(await world.order(1, 'buy', 10n, 100n));
-    await world.settle();
-    await world.round(marked(92n));
-    // The open batch is full; the cancel-all of one of its accounts waits for the next, the deposit behind it.
-    hashOf(await world.order(3, 'sell', 1n, 92n));
-    hashOf(await world.order(2, 'buy', 1n, 92n));
-    hashOf(await world.order(4, 'buy', 10n, 92n));
-    await world.l1Block([l1('cancelAll', 2), l1('deposit', 1, 0, USD)]);
-    await world.seal();
-    const contents = await world.engine.read((state) =>
-      state.unprovedBatches.map(({ sealed }) => sealed!.content),
-    );
-    const deposited = contents.findIndex(({ l1Operations }) =>
-      l1Operations.some(({ operation }) => operation.kind === 'deposit'),
-    );
-    const liquidated = contents.findIndex(({ liquidations }) => liquidations.length > 0);
-    expect(deposited).to.be.at.least(0);
-    expect(liquidated, 'the liquidation follows the deposit').to.be.above(deposited);
-    expect(contents[liquidated].liquidatedAccounts[0].pending.quoteMicros).to.equal(0n);
   });
 
   it('counts deposits that wait in the queue before it judges', async () => {
