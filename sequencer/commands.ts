@@ -120,6 +120,7 @@ export type CancelReason =
   | 'nonce-dead'
   | 'epoch-changed'
   | 'proof-backlog'
+  | 'prices-unusable'
   | 'liquidated'
   | 'voided';
 

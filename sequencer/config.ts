@@ -15,6 +15,11 @@ export interface EngineConfig {
   /** Least notional of an order at the mark, but for reduce-only orders. */
   readonly orderMinMicros: bigint;
   readonly openOrdersPerAccountMax: number;
+  /**
+   * Open orders and waiting cancels of an account together. Cancelling an open order makes a waiting cancel of it, so an
+   * account within this number can always cancel all it has, one by one.
+   */
+  readonly ordersAndCancelsPerAccountMax: number;
   /** Prices older than this at batch time are stale: no fills, no liquidation (contract: 180). */
   readonly roundAgeMaxSec: bigint;
   /**
@@ -26,7 +31,7 @@ export interface EngineConfig {
   readonly unprovablePauseSec: bigint;
   /** Sealing waits when so many batches are unproved. */
   readonly unprovedBatchesMax: number;
-  /** So many more for reduce-only orders, withdrawals, L1 operations and liquidations. */
+  /** So many more for reduce-only orders, withdrawals and L1 operations; while a liquidation waits, so many in all. */
   readonly unprovedBatchesReserve: number;
   /** Unproved batches while one of them liquidates. */
   readonly unprovedWhileLiquidatingMax: number;
@@ -39,6 +44,7 @@ export const ENGINE_DEFAULTS = {
   takerFeePpm: 500n,
   orderMinMicros: 5_000_000n,
   openOrdersPerAccountMax: 128,
+  ordersAndCancelsPerAccountMax: 256,
   roundAgeMaxSec: 180n,
   resealWaitMaxSec: 900n,
   unprovablePauseSec: 600n,

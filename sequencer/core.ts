@@ -5,8 +5,9 @@ import { reseal } from './batch/reseal.ts';
 import { includeWaiting, sealBatch } from './batch/rollup.ts';
 import type { Command, EngineEvent } from './commands.ts';
 import { applyL1Block } from './l1.ts';
+import { forgetMessages, releasePromise } from './memory.ts';
 import { liquidationScan } from './risk/liquidation.ts';
-import type { BatchEntry, EngineState, MessageResult } from './state.ts';
+import type { BatchEntry, EngineState, MessageResult, OpenEntry } from './state.ts';
 import { submit } from './submit.ts';
 
 export interface Applied {
@@ -21,12 +22,14 @@ export interface Applied {
 export function applyCommand(state: EngineState, command: Command): Applied {
   let results: readonly MessageResult[] = [];
   let done: Result<void> = accept(undefined);
+  const openBefore = state.open;
   switch (command.kind) {
     case 'configure':
       state.configure(command.config);
       break;
     case 'submit':
       results = submit(state, command);
+      fillNewBatch(state, openBefore);
       break;
     case 'l1-block':
       applyL1Block(state, command);
@@ -42,6 +45,7 @@ export function applyCommand(state: EngineState, command: Command): Applied {
       break;
     case 'liquidation-scan':
       liquidationScan(state);
+      fillNewBatch(state, openBefore);
       break;
     case 'reseal':
       done = reseal(state, command.batchNumber);
@@ -56,6 +60,11 @@ export function applyCommand(state: EngineState, command: Command): Applied {
       break;
   }
   return { events: state.takeEvents(), results, refusal: done.ok ? undefined : done };
+}
+
+/** What a batch was opened for is in: what waits may have the rest. */
+function fillNewBatch(state: EngineState, openBefore: OpenEntry | undefined): void {
+  if (state.open !== undefined && state.open !== openBefore) includeWaiting(state);
 }
 
 type Progress = Extract<Command, { kind: 'batch-proven' | 'batch-submitted' | 'batch-final' }>;
@@ -96,17 +105,19 @@ function applyProgress(state: EngineState, command: Progress): void {
       break;
   }
   entry.status = status;
+  state.unprovedNumbers.delete(entry.number);
   const { batchNumber } = command;
   state.emit({ kind: 'batch-status', batchNumber, attempt: entry.attempt, status });
-  // Room for one more batch: what waits for it may go in.
+  if (status === 'final') forgetMessages(state);
   if (status !== 'proven') return;
   if (state.isolation.halted?.batchNumber === batchNumber) {
     state.isolation.halted = undefined;
     // Rounds may have come since it was filled.
     sealBatch(state);
   }
-  includeWaiting(state);
+  // Room for one more batch: a liquidation first, then what waits.
   if (state.isLiquidationDue) liquidationScan(state);
+  includeWaiting(state);
 }
 
 function finish(
@@ -117,6 +128,7 @@ function finish(
   invariant(entry.newStateRoot === command.newStateRoot, `L1 accepted batch ${entry.number} with our root`);
   entry.l1Block = command.l1Block;
   entry.l1TxHash = command.l1TxHash;
+  for (const action of entry.actions) if (action.kind === 'message') releasePromise(state, action.hash);
   // The store keeps the content; memory keeps what is asked for often.
   entry.before = undefined;
   entry.sealed = undefined;

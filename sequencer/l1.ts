@@ -31,8 +31,9 @@ export function applyL1Block(state: EngineState, block: L1Block): void {
   }
   if (block.numbers !== undefined) compareNumbers(state, block.numbers);
   closeExpiredOrders(state, block.timeSec);
-  includeWaiting(state);
+  // A liquidation comes first. What waits in the queue counts for its account all the same.
   if (block.tables.length > 0 || state.isLiquidationDue) liquidationScan(state);
+  includeWaiting(state);
 }
 
 /** Entries above the confirmed end are known, for deposits count before a liquidation, but not served yet. */

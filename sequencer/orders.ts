@@ -2,6 +2,7 @@
 import { invariant, type Rejection } from '#protocol/errors.ts';
 import { nonceState, nonceWordOf } from '#protocol/transition/nonces.ts';
 import type { CancelReason } from './commands.ts';
+import { forgetOrders } from './memory.ts';
 import type { OpenOrder } from './risk/admission.ts';
 import type { EngineState, OrderFill, OrderRecord } from './state.ts';
 
@@ -70,25 +71,9 @@ export function closeOrder(
   own?.delete(record.order.nonce);
   if (own?.size === 0) state.openOrders.delete(record.signed.accountIndex);
   state.closedOrder.push(record.hash);
-  forgetOldest(state);
+  forgetOrders(state);
   const { hash, filledLots } = record;
   state.emit({ kind: 'order-closed', hash, reason, filledLots, because });
-}
-
-function forgetOldest(state: EngineState): void {
-  while (state.closedOrder.length > state.config.closedOrdersKept) {
-    const oldest = state.orders.get(state.closedOrder[0]);
-    // An order of a batch that may be executed again stays, and everything closed after it.
-    if (oldest !== undefined && oldest.closed === undefined) {
-      state.closedOrder.shift();
-      continue;
-    }
-    if (oldest?.fills.some((fill) => state.batches.get(fill.batchNumber)?.status !== 'final')) return;
-    state.closedOrder.shift();
-    if (oldest === undefined) continue;
-    state.orders.delete(oldest.hash);
-    state.bodies.delete(oldest.bodyHash);
-  }
 }
 
 /** Books a fill; the order ends when nothing is left. */

@@ -8,6 +8,7 @@ import type { OrderMessage, SignedMessages } from '#protocol/message.ts';
 import { accountAt, genesisState, type LedgerState } from '#protocol/state.ts';
 import type { OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
+import { WaitingCancels } from './batch/waiting-cancels.ts';
 import { OrderBook, type Side } from './book/order-book.ts';
 import type {
   AcceptedTable,
@@ -45,11 +46,14 @@ export interface OrderRecord {
 /** A cancel, cancel-all or withdrawal on its way into a batch. */
 export interface MessageRecord {
   readonly hash: string;
+  readonly bodyHash: string;
   readonly signed: SignedMessages;
   readonly position: number;
   /** Undefined while it waits. */
   batchNumber: number | undefined;
   dropped: Rejection | undefined;
+  /** Of one that was dropped: once this batch is final, nothing brings back what it was dropped for. */
+  settledBy?: number;
 }
 
 /** What became of one message of a submission. */
@@ -152,6 +156,8 @@ export class EngineState {
   ledger: LedgerState;
   open: OpenEntry | undefined;
   readonly batches = new Map<number, BatchEntry>();
+  /** Of sealed batches without a proof; during a reseal also of some that it took back. */
+  readonly unprovedNumbers = new Set<number>();
   nextBatchNumber = 1;
   /** How often each batch number was sealed again. */
   readonly attempts = new Map<number, number>();
@@ -180,16 +186,27 @@ export class EngineState {
   readonly bodies = new Map<string, readonly MessageResult[]>();
   /** account → nonce → hash of the open order. */
   readonly openOrders = new Map<number, Map<bigint, string>>();
-  /** Hashes of cancels and cancel-alls not yet in a batch, oldest first. */
-  waitingMessages: string[] = [];
-  /** Nonces killed by the engine's promise; the proof follows with the batch that holds the cancel. */
-  readonly cancelledNonces = new Map<number, Set<bigint>>();
+  /** Cancels and cancel-alls not yet in a batch. */
+  readonly waitingCancels = new WaitingCancels();
+  /**
+   * account → nonce → hash of the cancel: killed by the engine's promise. The proof follows with the batch that holds the
+   * cancel; once that is final, no reseal can take it back and the leaf says it alone.
+   */
+  readonly cancelledNonces = new Map<number, Map<bigint, string>>();
   /** Accounts whose cancel-all waits for its batch: no order of the old epoch is taken. */
   readonly epochEnding = new Map<number, bigint>();
   readonly closedOrder: string[] = [];
+  /** Hashes of cancels, cancel-alls and withdrawals, oldest first, until they are forgotten. */
+  readonly messageOrder: string[] = [];
 
   /** An account below maintenance margin could not be dealt with to the end: the next block tries again. */
   isLiquidationDue = false;
+  /** While a liquidation that could be done waits for room: batches that protected work has begun meanwhile. */
+  liquidationWait: { batchesBegun: number } | undefined;
+  /** The last batch had no place for any L1 operation that waited: the next begins with one. */
+  isTurnOfL1 = false;
+  /** The same of cancels. */
+  isTurnOfCancels = false;
   /** While a reseal puts everything back in its old order, or a batch is kept for one account alone. */
   isResealing = false;
   readonly isolation = new Isolation();
@@ -225,14 +242,19 @@ export class EngineState {
     return book;
   }
 
-  /** Oldest first. Only the end of the chain is looked at: batches become final in their order. */
+  addBatch(entry: BatchEntry): void {
+    this.batches.set(entry.number, entry);
+    // It is the last one: a reseal took back what had come after it.
+    for (const number of this.unprovedNumbers) if (number > entry.number) this.unprovedNumbers.delete(number);
+    this.unprovedNumbers.add(entry.number);
+  }
+
+  /** In order. There are few, whatever the age of the ledger: asked for every order. */
   get unprovedBatches(): BatchEntry[] {
-    const unproved: BatchEntry[] = [];
-    for (let number = this.nextBatchNumber - 1; ; number--) {
-      const entry = this.batches.get(number);
-      if (entry === undefined || entry.status === 'final') return unproved.reverse();
-      if (entry.status === 'sealed') unproved.push(entry);
-    }
+    const entries = [...this.unprovedNumbers].map((number) => this.batches.get(number));
+    return entries
+      .filter((entry): entry is BatchEntry => entry?.status === 'sealed')
+      .sort((a, b) => a.number - b.number);
   }
 
   emit(event: EngineEvent): void {

@@ -25,7 +25,7 @@ import {
   rest,
 } from './orders.ts';
 import { checkAdmission } from './risk/admission.ts';
-import type { EngineState, MessageRecord, MessageResult, OrderRecord } from './state.ts';
+import type { EngineState, MessageResult, OrderRecord } from './state.ts';
 
 export interface Submission {
   readonly signed: SignedMessages;
@@ -69,11 +69,11 @@ export function submit(state: EngineState, { signed, options }: Submission): rea
   const bodyHash = bodyHashOf(state.config.domain, signed);
   const known = state.bodies.get(bodyHash);
   if (known !== undefined) return known;
-  const refused = refuseEnvelope(state, signed);
   const results = signed.messages.map((message, position): MessageResult => {
     const hash = messageHashOf(bodyHash, position);
     const outcome =
-      refused ??
+      // Asked for each: a cancel-all ends the epoch of what follows it.
+      refuseEnvelope(state, signed) ??
       submitMessage(
         state,
         { signed, position, hash, bodyHash },
@@ -228,6 +228,33 @@ function checkOptions(state: EngineState, order: OrderMessage, options: OrderOpt
   return undefined;
 }
 
+function checkOrderCount(state: EngineState, accountIndex: number): Rejection | undefined {
+  const open = openOrderCount(state, accountIndex);
+  const limit = state.config.openOrdersPerAccountMax;
+  if (open < limit) return undefined;
+  return reject('too-many-open-orders', 'cancel an open order first', { open, limit });
+}
+
+/** Every open order keeps a place among the waiting cancels, so its own cancel never fails for room. */
+function refuseFurtherCancel(state: EngineState, accountIndex: number): Rejection | undefined {
+  const open = openOrderCount(state, accountIndex);
+  const waiting = state.waitingCancels.countOf(accountIndex);
+  const limit = state.config.ordersAndCancelsPerAccountMax;
+  if (open + waiting < limit) return undefined;
+  return reject(
+    'too-many-waiting-cancels',
+    'wait until batches hold the cancels, or send a cancel-all: it is one message for all of them',
+    { waiting, open, limit },
+  );
+}
+
+/** An order that only rests opens no batch: while a liquidation waits, the book may still get what it closes against. */
+function checkBacklog(state: EngineState, order: OrderMessage): Rejection | undefined {
+  const refusal = backlogRefusal(state, order.isReduceOnly ? 'protected' : 'ordinary');
+  const isTrade = state.book(order.instrumentId).wouldCross(order.side, order.limitMicrosPerLot);
+  return refusal?.data.isLiquidationWaiting === true && !isTrade ? undefined : refusal;
+}
+
 function submitOrder(
   state: EngineState,
   { signed, position, hash, bodyHash }: Reference,
@@ -235,21 +262,13 @@ function submitOrder(
   options: OrderOptions,
 ): Rejection | undefined {
   const { accountIndex } = signed;
-  const open = openOrderCount(state, accountIndex);
-  const { openOrdersPerAccountMax } = state.config;
-  const tooMany =
-    open < openOrdersPerAccountMax
-      ? undefined
-      : reject('too-many-open-orders', 'cancel an open order first', {
-          open,
-          limit: openOrdersPerAccountMax,
-        });
   const refusal =
-    tooMany ??
+    checkOrderCount(state, accountIndex) ??
+    refuseFurtherCancel(state, accountIndex) ??
     checkOrder(state, order, state.account(accountIndex)) ??
     checkExpiry(state, order.expirySec) ??
     checkNonce(state, accountIndex, order) ??
-    backlogRefusal(state, order.isReduceOnly ? 'protected' : 'ordinary') ??
+    checkBacklog(state, order) ??
     checkRisk(state, order, accountIndex) ??
     checkOptions(state, order, options);
   if (refusal !== undefined) return refusal;
@@ -283,11 +302,9 @@ function submitOrder(
   return undefined;
 }
 
-function waitForBatch(state: EngineState, { hash, signed, position }: Reference): MessageRecord {
-  const record: MessageRecord = { hash, signed, position, batchNumber: undefined, dropped: undefined };
-  state.messages.set(hash, record);
-  state.waitingMessages.push(hash);
-  return record;
+function rememberMessage(state: EngineState, reference: Reference, batchNumber: number | undefined): void {
+  state.messages.set(reference.hash, { ...reference, batchNumber, dropped: undefined });
+  state.messageOrder.push(reference.hash);
 }
 
 function submitCancel(
@@ -311,12 +328,15 @@ function submitCancel(
     });
   }
   const hash = state.openOrders.get(accountIndex)?.get(nonce);
+  const refusal = hash === undefined ? refuseFurtherCancel(state, accountIndex) : undefined;
+  if (refusal !== undefined) return refusal;
   if (hash !== undefined) closeOrder(state, orderOf(state, hash), 'cancelled');
   // From here on no fill of this nonce can happen, whether or not its order was ever seen.
-  const own = state.cancelledNonces.get(accountIndex) ?? new Set<bigint>();
-  own.add(nonce);
+  const own = state.cancelledNonces.get(accountIndex) ?? new Map<bigint, string>();
+  own.set(nonce, reference.hash);
   state.cancelledNonces.set(accountIndex, own);
-  waitForBatch(state, reference);
+  rememberMessage(state, reference, undefined);
+  state.waitingCancels.add(accountIndex, reference.hash);
   state.emit({ kind: 'cancel-queued', accountIndex, nonce });
   includeWaiting(state);
   return undefined;
@@ -328,7 +348,8 @@ function submitCancelAll(state: EngineState, reference: Reference): Rejection | 
     closeOrder(state, orderOf(state, hash), 'cancelled-all');
   }
   state.epochEnding.set(accountIndex, epoch);
-  waitForBatch(state, reference);
+  rememberMessage(state, reference, undefined);
+  state.waitingCancels.addFirst(accountIndex, reference.hash);
   state.emit({ kind: 'cancel-queued', accountIndex, nonce: 'all' });
   includeWaiting(state);
   return undefined;
@@ -336,9 +357,10 @@ function submitCancelAll(state: EngineState, reference: Reference): Rejection | 
 
 function submitWithdrawal(
   state: EngineState,
-  { signed, position, hash }: Reference,
+  reference: Reference,
   message: WithdrawMessage,
 ): Rejection | undefined {
+  const { signed, position, hash } = reference;
   const { accountIndex } = signed;
   const refusal =
     checkExpiry(state, message.expirySec) ??
@@ -352,8 +374,7 @@ function submitWithdrawal(
   const open = state.open;
   invariant(open !== undefined, 'a withdrawal was just put into the open batch');
   recordAction(state, { kind: 'message', operation, hash });
-  const record: MessageRecord = { hash, signed, position, batchNumber: open.number, dropped: undefined };
-  state.messages.set(hash, record);
+  rememberMessage(state, reference, open.number);
   closeDeadOrders(state, accountIndex);
   const row = open.batch.content.withdrawals.at(-1);
   invariant(row !== undefined, 'the withdrawal has a row');

@@ -216,7 +216,7 @@ export function healthView(state: EngineState) {
     sealingHalt: state.isolation.halted ?? null,
     nextBatchNumber: state.nextBatchNumber,
     waitingL1Operations: state.l1Queue.length,
-    waitingCancels: state.waitingMessages.length,
+    waitingCancels: state.waitingCancels.count,
     fundBookedMicros: state.l1Ledger.fundBookedMicros,
     liquid: state.l1Ledger.liquid,
   };

@@ -111,6 +111,10 @@ const RULES: Readonly<Record<string, Rule>> = {
     field: 'messages',
     hint: 'cancel open orders until data.open is below data.limit',
   },
+  'too-many-waiting-cancels': {
+    field: 'messages',
+    hint: 'send a cancel-all, or retry when data.waiting falls; cancels of open orders are always taken',
+  },
   'reduce-only-without-position': {
     field: 'isReduceOnly',
     hint: 'the side must be opposite to data.positionLots; otherwise send it without isReduceOnly',

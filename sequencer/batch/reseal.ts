@@ -125,8 +125,8 @@ export function executeAgain(state: EngineState, batchNumber: number, omission?:
   if (isolation.cuts.size > 0) sealBatch(state);
   state.isResealing = false;
   settle(state, reopened);
-  includeWaiting(state);
   liquidationScan(state);
+  includeWaiting(state);
 }
 
 /** Parts of batches that are final need no more to be kept apart. */

@@ -12,13 +12,11 @@ import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/op
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import type { LiquidationNumbers } from '../commands.ts';
-import { closeDeadOrders, closeExpiredOrders } from '../orders.ts';
+import { closeExpiredOrders } from '../orders.ts';
 import type { BatchAction, BatchEntry, EngineState, L1Ledger, OpenEntry } from '../state.ts';
-import { backlogRefusal, haltRefusal, type Lane } from './seal-policy.ts';
-import { includeSettlements, isSettlementWaiting } from './settlement.ts';
-
-/** Accounts of a fresh batch that waiting work may not take: one trade always fits. */
-const ACCOUNTS_OF_A_TRADE = 2;
+import { backlogRefusal, haltRefusal, type Lane, noteOpening } from './seal-policy.ts';
+import { isSettlementWaiting } from './settlement.ts';
+import { fillOpenBatch, giveTurn, includeL1Operations, isL1Waiting, noteTurn } from './waiting.ts';
 
 /** The contract's rule for word 9: no jump, and the round not too old at batch time. */
 export function arePricesUsable(state: EngineState, timeSec: bigint): boolean {
@@ -40,8 +38,11 @@ function headerOf(state: EngineState, table: NonNullable<EngineState['table']>):
   };
 }
 
-/** @param accountsNeeded by what the batch is opened for */
-function openBatch(state: EngineState, lane: Lane, accountsNeeded = ACCOUNTS_OF_A_TRADE): Result<OpenEntry> {
+/**
+ * What a batch is opened for goes into it first: what waits takes room afterwards. Only where a batch left out all that
+ * waited does the next one begin with some of it, so that neither keeps the other out of two batches in a row.
+ */
+function openBatch(state: EngineState, lane: Lane): Result<OpenEntry> {
   // Asked first: a halt ends the open batch as well.
   const refusal = backlogRefusal(state, lane);
   if (refusal !== undefined) return refusal;
@@ -51,19 +52,19 @@ function openBatch(state: EngineState, lane: Lane, accountsNeeded = ACCOUNTS_OF_
     return reject('no-round', 'no risk round was accepted yet: no batch can be opened');
   const header = headerOf(state, table);
   const { capacity } = largestSize(state.config.sizes);
-  state.open = {
+  const open: OpenEntry = {
     number: state.nextBatchNumber,
     table,
     pendingEnd: state.l1QueueEnd,
     batch: emptyBatch(state.ledger, header, capacity),
     actions: [],
   };
-  state.emit({ kind: 'batch-opened', batchNumber: state.open.number, timeSec: header.timeSec });
+  state.open = open;
+  noteOpening(state, lane);
+  state.emit({ kind: 'batch-opened', batchNumber: open.number, timeSec: header.timeSec });
   closeExpiredOrders(state, header.timeSec);
-  // Something waiting always fits beside a trade; what needs more accounts than one goes first.
-  const isTrade = accountsNeeded <= ACCOUNTS_OF_A_TRADE;
-  includeWaiting(state, Math.max(isTrade ? 1 : 0, capacity.accounts - accountsNeeded));
-  return accept(state.open);
+  if (!state.isResealing) giveTurn(state, lane);
+  return accept(open);
 }
 
 /** Notes what the open batch took, for the life cycle and for a reseal. */
@@ -76,31 +77,11 @@ export function recordAction(state: EngineState, action: BatchAction): void {
  * Puts one operation into the open batch; where it does not fit, seals and tries the next. The caller
  * records the action. A refusal other than for room is final and leaves the batch as it was.
  */
-export const inBatch = (state: EngineState, lane: Lane, operation: Operation): Result<void> =>
-  putIn(state, lane, (batch) => batch.execute(operation));
-
-/** As `inBatch`, of liquidations that pass only together. */
-export const togetherInBatch = (
-  state: EngineState,
-  lane: Lane,
-  operations: readonly LiquidateOperation[],
-): Result<void> => {
-  const accounts = new Set(
-    operations.flatMap(({ accountIndex, against }) => [accountIndex, against.signed.accountIndex]),
-  );
-  return putIn(state, lane, (batch) => batch.executeTogether(operations), accounts.size);
-};
-
-function putIn(
-  state: EngineState,
-  lane: Lane,
-  put: (batch: OpenBatch) => Result<OpenBatch>,
-  accountsNeeded = ACCOUNTS_OF_A_TRADE,
-): Result<void> {
+export function inBatch(state: EngineState, lane: Lane, operation: Operation): Result<void> {
   for (;;) {
-    const opened = openBatch(state, lane, accountsNeeded);
+    const opened = openBatch(state, lane);
     if (!opened.ok) return opened;
-    const done = put(opened.value.batch);
+    const done = opened.value.batch.execute(operation);
     if (done.ok) {
       opened.value.batch = done.value;
       return accept(undefined);
@@ -109,6 +90,26 @@ function putIn(
     if (!isBatchConflict(done) || opened.value.batch.isEmpty) return done;
     sealBatch(state);
   }
+}
+
+/**
+ * As `inBatch`, of liquidations that pass only together. Where they do not fit, the batch is sealed and they are refused
+ * all the same: the accounts and the deposits they count may be others in the next one.
+ */
+export function togetherInBatch(
+  state: EngineState,
+  lane: Lane,
+  operations: readonly LiquidateOperation[],
+): Result<void> {
+  const opened = openBatch(state, lane);
+  if (!opened.ok) return opened;
+  const done = opened.value.batch.executeTogether(operations);
+  if (done.ok) {
+    opened.value.batch = done.value;
+    return accept(undefined);
+  }
+  if (isBatchConflict(done) && !opened.value.batch.isEmpty) sealBatch(state);
+  return done;
 }
 
 /** Whether one batch, the open one or the next, takes all these operations one after the other. Keeps none of them. */
@@ -124,110 +125,22 @@ export function wouldTakeAll(state: EngineState, lane: Lane, operations: readonl
   }
 }
 
-/** Tries an operation in the batch that is open now, without sealing. */
-function inOpenBatch(state: EngineState, operation: Operation): Result<void> {
-  invariant(state.open !== undefined, 'there is an open batch');
-  const done = state.open.batch.execute(operation);
-  if (!done.ok) return done;
-  state.open.batch = done.value;
-  return accept(undefined);
-}
-
-/** Takes waiting L1 operations, strictly in queue order, then waiting cancels and settlements, as far as there is room. */
-export function includeWaiting(state: EngineState, accountsMax = Number.POSITIVE_INFINITY): void {
+/** Puts what waits into the open batch as far as there is room; opens one where it may. */
+export function includeWaiting(state: EngineState): void {
   // A reseal puts everything back in its old order by itself.
   if (state.isResealing) return;
-  const isUrgent = state.l1Queue.length > 0 || state.waitingMessages.length > 0;
-  if (!isUrgent && !isSettlementWaiting(state)) return;
-  if (!openBatch(state, isUrgent ? 'protected' : 'ordinary').ok) return;
-  const accounts = new Set<number>();
-  const hasRoom = (accountIndex: number): boolean => {
-    if (accounts.has(accountIndex)) return true;
-    if (accounts.size >= accountsMax) return false;
-    accounts.add(accountIndex);
-    return true;
-  };
-  includeL1Operations(state, state.l1QueueConfirmedEnd, hasRoom);
-  includeMessages(state, hasRoom);
-  includeSettlements(state, hasRoom);
+  const isL1 = isL1Waiting(state);
+  if (!isL1 && state.waitingCancels.count === 0 && !isSettlementWaiting(state)) return;
+  if (state.open === undefined && !openBatch(state, isL1 ? 'protected' : 'waiting').ok) return;
+  fillOpenBatch(state, 'beside-a-trade');
 }
 
 /** Serves queue entries below `endIndex` in the open batch as far as there is room; for a reseal. */
 export function includeL1Until(state: EngineState, endIndex: number): Result<void> {
   const opened = openBatch(state, 'reseal');
   if (!opened.ok) return opened;
-  includeL1Operations(state, endIndex, () => true);
+  includeL1Operations(state, endIndex);
   return accept(undefined);
-}
-
-function includeL1Operations(
-  state: EngineState,
-  endIndex: number,
-  hasRoom: (accountIndex: number) => boolean,
-): void {
-  while (state.l1Queue.length > 0) {
-    const queued = state.l1Queue[0];
-    if (queued.queueIndex >= endIndex || !hasRoom(queued.operation.accountIndex)) return;
-    const operation: Operation = { kind: 'l1', operation: queued.operation };
-    const done = inOpenBatch(state, operation);
-    // Nothing is wrong with an L1 operation: it waits for room, or for a round that can judge it.
-    if (!done.ok) return;
-    state.l1Queue = state.l1Queue.slice(1);
-    recordAction(state, { kind: 'l1', operation, queued });
-    tellL1Operation(state, queued.queueIndex);
-    closeDeadOrders(state, queued.operation.accountIndex);
-  }
-}
-
-function tellL1Operation(state: EngineState, queueIndex: number): void {
-  const { open } = state;
-  invariant(open !== undefined, 'an operation was just put into the open batch');
-  const row = open.batch.content.l1Operations.at(-1);
-  invariant(row !== undefined, 'the operation has a row');
-  state.emit({ kind: 'l1-operation', queueIndex, batchNumber: open.number, outcome: row.outcome });
-  const { kind, accountIndex, publicKey } = row.operation;
-  if (kind === 'register') state.emit({ kind: 'key-registered', accountIndex, publicKey });
-  if (kind === 'register' || kind === 'cancelAll') forgetEpoch(state, accountIndex);
-}
-
-/** A new epoch: what the engine had promised about the old one is now in the state. */
-function forgetEpoch(state: EngineState, accountIndex: number): void {
-  state.cancelledNonces.delete(accountIndex);
-  state.epochEnding.delete(accountIndex);
-}
-
-function includeMessages(state: EngineState, hasRoom: (accountIndex: number) => boolean): void {
-  const stillWaiting: string[] = [];
-  for (const hash of state.waitingMessages) {
-    const record = state.messages.get(hash);
-    invariant(
-      record !== undefined && state.open !== undefined,
-      'a waiting message is known, a batch is open',
-    );
-    const { signed, position } = record;
-    const { kind } = signed.messages[position];
-    invariant(kind === 'cancel' || kind === 'cancel-all', 'only cancels wait');
-    if (!hasRoom(signed.accountIndex)) {
-      stillWaiting.push(hash);
-      continue;
-    }
-    const operation: Operation = { kind, signed, position };
-    const done = inOpenBatch(state, operation);
-    if (done.ok) {
-      recordAction(state, { kind: 'message', operation, hash });
-      record.batchNumber = state.open.number;
-      state.emit({ kind: 'message-included', hash, batchNumber: state.open.number });
-      if (kind === 'cancel-all') forgetEpoch(state, signed.accountIndex);
-      closeDeadOrders(state, signed.accountIndex);
-    } else if (isBatchConflict(done)) {
-      stillWaiting.push(hash);
-    } else {
-      // The nonce or epoch died on another way: what the cancel wanted has happened.
-      record.dropped = done;
-      state.emit({ kind: 'message-dropped', hash, because: done });
-    }
-  }
-  state.waitingMessages = stillWaiting;
 }
 
 /** liquid_t and fundBooked after the batch: the bookings of MarginRollup. */
@@ -252,7 +165,7 @@ export function ledgerAfter(before: L1Ledger, batch: SealedBatch): L1Ledger {
 /** Seals the open batch; an empty one is forgotten. What still waits uses the room that is left. */
 export function sealBatch(state: EngineState): void {
   if (haltRefusal(state) !== undefined) return;
-  includeLeftOvers(state);
+  if (state.open !== undefined && !state.isResealing) fillOpenBatch(state, 'all-left');
   const { open } = state;
   if (open === undefined) return;
   state.open = undefined;
@@ -288,7 +201,8 @@ export function sealBatch(state: EngineState): void {
   state.l1Ledger = ledgerAfter(state.l1Ledger, sealed);
   tellLiquidations(state, sealed);
   tellRetirement(state, sealed);
-  state.batches.set(entry.number, entry);
+  state.addBatch(entry);
+  noteTurn(state, open);
   state.nextBatchNumber++;
   state.emit({
     kind: 'batch-sealed',
@@ -300,12 +214,13 @@ export function sealBatch(state: EngineState): void {
 }
 
 /** Gives what `fill` does batches of its own; as in a reseal, what waits comes later. */
-export function inOwnBatches(state: EngineState, fill: () => void): void {
+export function inOwnBatches<T>(state: EngineState, fill: () => T): T {
   sealBatch(state);
   state.isResealing = true;
-  fill();
+  const done = fill();
   sealBatch(state);
   state.isResealing = false;
+  return done;
 }
 
 function tellRetirement(state: EngineState, { content }: SealedBatch): void {
@@ -313,10 +228,6 @@ function tellRetirement(state: EngineState, { content }: SealedBatch): void {
   if (instrumentId === 0) return;
   state.retired.add(instrumentId);
   state.emit({ kind: 'instrument-retired', batchNumber: Number(content.header.batchNumber), instrumentId });
-}
-
-function includeLeftOvers(state: EngineState): void {
-  if (state.open !== undefined) includeWaiting(state);
 }
 
 /** The proved numbers of every liquidated account, before and after the batch. */

@@ -74,7 +74,7 @@ function withinSize(state: EngineState, operation: Operation): OpenBatch | undef
 }
 
 /** Converts waiting positions in the open batch as far as there is room, and says what nobody holds any more. */
-export function includeSettlements(state: EngineState, hasRoom: (accountIndex: number) => boolean): void {
+export function includeSettlements(state: EngineState): void {
   const { open } = state;
   invariant(open !== undefined, 'there is an open batch');
   const table = open.batch.header.table;
@@ -90,10 +90,7 @@ export function includeSettlements(state: EngineState, hasRoom: (accountIndex: n
       continue;
     }
     const operation = { kind: 'settle', accountIndex, instrumentId } as const;
-    const next =
-      row?.isSettled && !isBarred(state, accountIndex) && hasRoom(accountIndex)
-        ? withinSize(state, operation)
-        : undefined;
+    const next = row?.isSettled && !isBarred(state, accountIndex) ? withinSize(state, operation) : undefined;
     if (next === undefined || row === undefined) {
       stillWaiting.push(position);
       continue;

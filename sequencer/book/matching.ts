@@ -7,6 +7,7 @@ import { accept, type Rejection, type Result, reject } from '#protocol/errors.ts
 import type { TradeOperation } from '#protocol/transition/operation.ts';
 import { divideDown, min, PPM_ONE } from '#protocol/units.ts';
 import { inBatch, recordAction, wouldTakeAll } from '../batch/rollup.ts';
+import type { CancelReason } from '../commands.ts';
 import { bodyHashOf, messageHashOf } from '../identity.ts';
 import { closeDeadOrders, closeOrder, fillOrder, orderOf, remainingOf } from '../orders.ts';
 import type { EngineState, OrderRecord } from '../state.ts';
@@ -99,7 +100,14 @@ function tellTrade(
   });
 }
 
-const BACKLOG_CODES = ['proof-backlog', 'batch-full', 'needs-new-batch', 'no-round', 'prices-unusable'];
+/** Refusals that are nobody's fault, and how they end the incoming order. */
+const NO_BATCH_REASONS: Readonly<Record<string, CancelReason>> = {
+  'proof-backlog': 'proof-backlog',
+  'batch-full': 'proof-backlog',
+  'needs-new-batch': 'proof-backlog',
+  'no-round': 'prices-unusable',
+  'prices-unusable': 'prices-unusable',
+};
 
 /** Who caused the refusal of a fill: the account it names, else the incoming order. */
 const isFaultOf = (refusal: Rejection, accountIndex: number): boolean =>
@@ -189,8 +197,8 @@ export function matchOrder(state: EngineState, taker: OrderRecord): void {
       bookTrade(state, operation, maker, taker, state.tradeCount);
     } else if (taker.closed !== undefined || maker.closed !== undefined) {
       // Opening the next batch ended one of them: its epoch, window or expiry has passed.
-    } else if (BACKLOG_CODES.includes(traded.code)) {
-      closeOrder(state, taker, 'proof-backlog', traded);
+    } else if (traded.code in NO_BATCH_REASONS) {
+      closeOrder(state, taker, NO_BATCH_REASONS[traded.code], traded);
     } else if (isFaultOf(traded, maker.signed.accountIndex)) {
       closeOrder(state, maker, 'no-longer-passes', traded);
     } else {

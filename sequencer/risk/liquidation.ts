@@ -5,32 +5,31 @@
  */
 import { type Account, sizeOf } from '#protocol/account.ts';
 import type { PendingDeposits } from '#protocol/batch/batch.ts';
-import { largestSize } from '#protocol/batch/sizes.ts';
-import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
 import { SPOT_SLOTS } from '#protocol/limits.ts';
-import {
-  type AccountMargin,
-  coversInitialMargin,
-  heldInstruments,
-  maintenanceMarginGap,
-  marginOf,
-  unlistedHolding,
-} from '#protocol/risk/margin.ts';
-import { rowOf } from '#protocol/risk/table.ts';
+import { heldInstruments, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
-import { divideUp, type Lots, type Micros, max, min } from '#protocol/units.ts';
+import { max } from '#protocol/units.ts';
 import { inBatch, inOwnBatches, recordAction, togetherInBatch } from '../batch/rollup.ts';
 import { haltRefusal, isBarred } from '../batch/seal-policy.ts';
-import { feeMicrosDown, tradeableLots } from '../book/matching.ts';
-import type { RestingOrder } from '../book/order-book.ts';
+import { feeMicrosDown } from '../book/matching.ts';
 import { closeDeadOrders, closeOrder, fillOrder, orderOf } from '../orders.ts';
-import type { EngineState, OrderRecord } from '../state.ts';
+import type { EngineState } from '../state.ts';
+import {
+  bestJointStep,
+  bestStep,
+  distance,
+  isCovered,
+  jointLotsNeeded,
+  type Leg,
+  lotsNeeded,
+  nameOf,
+  type Search,
+} from './liquidation-steps.ts';
 
 const BACKLOG_CODES = ['proof-backlog', 'batch-full', 'needs-new-batch', 'no-round', 'prices-unusable'];
-
-const magnitude = (size: bigint): bigint => (size < 0n ? -size : size);
 
 /** Deposits of the account that wait in the queue and that the batch must count as its own. */
 export function pendingDepositsOf(state: EngineState, accountIndex: number, end: number): PendingDeposits {
@@ -48,196 +47,6 @@ export function pendingDepositsOf(state: EngineState, accountIndex: number, end:
 /** Deposits the next operation of the open batch, or of the batch it would open, has to count. */
 const pendingNow = (state: EngineState, accountIndex: number): PendingDeposits =>
   pendingDepositsOf(state, accountIndex, state.open?.pendingEnd ?? state.l1QueueEnd);
-
-/** The account with `lots` of one position closed at `price`; funding and penalty included. */
-function withClosed(account: Account, row: RiskRow, lots: bigint, price: bigint): Account {
-  const size = sizeOf(account, row.instrumentId);
-  const change = size > 0n ? -lots : lots;
-  const cashStar = account.cashStar - change * price + change * row.fundingIndex - lots * row.penalty;
-  const slots = account.slots.map((slot) =>
-    slot.instrumentId === row.instrumentId ? { ...slot, size: (size + change) as Lots } : slot,
-  );
-  const spot = account.spot.map(
-    (lotsHeld, i) => (i + 1 === row.instrumentId ? size + change : lotsHeld) as Lots,
-  );
-  return { ...account, cashStar: cashStar as Micros, slots, spot };
-}
-
-const isCovered = (margin: AccountMargin, reason: 1 | 2): boolean =>
-  reason === 1 ? coversInitialMargin(margin) : 10n * margin.quoteBalance + 4n * margin.haircutSpot >= 0n;
-
-/** Distance from liquidation; more is better. Scaled by 1000k, or by 10 for quote debt. */
-const distance = (margin: AccountMargin, reason: 1 | 2): bigint =>
-  reason === 1 ? maintenanceMarginGap(margin) : 10n * margin.quoteBalance + 6n * margin.haircutSpot;
-
-/** Best resting order that may close the position: inside the band, of another account. */
-function counterparty(
-  state: EngineState,
-  account: Account,
-  accountIndex: number,
-  row: RiskRow,
-): RestingOrder | undefined {
-  const isLong = sizeOf(account, row.instrumentId) > 0n;
-  const best = state.book(row.instrumentId).best(isLong ? 'buy' : 'sell');
-  if (best === undefined || best.accountIndex === accountIndex) return undefined;
-  const isInBand = isLong
-    ? best.limitMicrosPerLot >= row.mark - row.band
-    : best.limitMicrosPerLot <= row.mark + row.band;
-  return isInBand ? best : undefined;
-}
-
-/** A position that an order inside the band would close, and how much of it at most. */
-interface Leg {
-  readonly row: RiskRow;
-  readonly maker: OrderRecord;
-  readonly priceMicrosPerLot: bigint;
-  readonly lotsMax: bigint;
-}
-
-interface Step extends Leg {
-  readonly gain: bigint;
-}
-
-interface Search {
-  readonly table: RiskTable;
-  readonly reason: 1 | 2;
-  readonly pending: PendingDeposits;
-  readonly excluded: ReadonlySet<number>;
-}
-
-/** Positions that can be closed now. Orders that can trade nothing any more are closed on the way. */
-function closableLegs(
-  state: EngineState,
-  accountIndex: number,
-  account: Account,
-  { table, reason, excluded }: Search,
-): Leg[] {
-  const legs: Leg[] = [];
-  for (const instrumentId of heldInstruments(account)) {
-    const row = rowOf(table, instrumentId);
-    if (row === undefined || excluded.has(instrumentId) || (reason === 2 && !row.isSpot)) continue;
-    const resting = counterparty(state, account, accountIndex, row);
-    if (resting === undefined) continue;
-    const maker = orderOf(state, resting.hash);
-    const lotsMax = min(magnitude(sizeOf(account, instrumentId)), tradeableLots(state, maker));
-    if (lotsMax === 0n) closeOrder(state, maker, 'no-longer-passes');
-    else legs.push({ row, maker, priceMicrosPerLot: resting.limitMicrosPerLot, lotsMax });
-  }
-  return legs;
-}
-
-/** The closable position whose closing helps most, measured over the lots its counterparty takes. */
-function bestStep(
-  state: EngineState,
-  accountIndex: number,
-  account: Account,
-  search: Search,
-): Step | undefined {
-  const { table, reason, pending } = search;
-  const { shape } = state.config;
-  const before = distance(marginOf(account, table, shape, pending), reason);
-  let best: Step | undefined;
-  for (const leg of closableLegs(state, accountIndex, account, search)) {
-    const closed = withClosed(account, leg.row, leg.lotsMax, leg.priceMicrosPerLot);
-    const gain = distance(marginOf(closed, table, shape, pending), reason) - before;
-    if (gain > 0n && (best === undefined || gain > best.gain)) best = { ...leg, gain };
-  }
-  return best;
-}
-
-/** The fewest lots after which the account is covered again, or all the counterparty takes. */
-function lotsNeeded(account: Account, step: Leg, isEnough: (account: Account) => boolean): bigint {
-  const { row, priceMicrosPerLot, lotsMax } = step;
-  const covers = (lots: bigint) => isEnough(withClosed(account, row, lots, priceMicrosPerLot));
-  return covers(lotsMax) ? leastWhere(covers, lotsMax) : lotsMax;
-}
-
-/** The least number from 1 on that passes, where `most` does. */
-function leastWhere(passes: (count: bigint) => boolean, most: bigint): bigint {
-  let low = 0n;
-  let high = most;
-  while (high - low > 1n) {
-    const middle = (low + high) / 2n;
-    if (passes(middle)) high = middle;
-    else low = middle;
-  }
-  return high;
-}
-
-/** Legs that help only together: of a hedge, either alone would raise the margin of the account. */
-interface JointStep {
-  readonly legs: readonly Leg[];
-  /** Of each leg, at most: the same share of every position, as far as all counterparties go. */
-  readonly lotsMax: readonly bigint[];
-  readonly gain: bigint;
-}
-
-/** The same share of every position that the legs name: as much as the scarcest counterparty takes of its own. */
-function jointLotsMax(account: Account, legs: readonly Leg[]): bigint[] {
-  const shares = legs.map((leg) => ({
-    size: magnitude(sizeOf(account, leg.row.instrumentId)),
-    lots: leg.lotsMax,
-  }));
-  const scarcest = shares.reduce((a, b) => (b.lots * a.size < a.lots * b.size ? b : a));
-  return shares.map(({ size, lots }) => min(lots, divideUp(size * scarcest.lots, scarcest.size)));
-}
-
-/** `steps` of so many as the largest leg has lots; every leg shrinks by a lot at least. */
-const jointLots = ({ lotsMax }: Pick<JointStep, 'lotsMax'>, steps: bigint): bigint[] => {
-  const stepsMax = lotsMax.reduce(max);
-  return lotsMax.map((lots) => divideUp(lots * steps, stepsMax));
-};
-
-const withAllClosed = (account: Account, legs: readonly Leg[], lots: readonly bigint[]): Account =>
-  legs.reduce((sofar, leg, i) => withClosed(sofar, leg.row, lots[i], leg.priceMicrosPerLot), account);
-
-/** Every two, and all. */
-const combinations = (legs: readonly Leg[]): (readonly Leg[])[] => [
-  ...legs.flatMap((leg, i) => legs.slice(i + 1).map((other) => [leg, other])),
-  ...(legs.length > 2 ? [legs] : []),
-];
-
-/** Whether an empty batch has the rows for all these legs; of signatures there is one for each order at most. */
-function fitBatch(state: EngineState, legs: readonly Leg[]): boolean {
-  const { accounts, signatures, messages, liquidations } = largestSize(state.config.sizes).capacity;
-  const makers = new Set(legs.map(({ maker }) => maker.signed.accountIndex));
-  return makers.size < accounts && legs.length <= Math.min(signatures, messages, liquidations);
-}
-
-const nameOf = (legs: readonly Leg[]): string => legs.map(({ row }) => row.instrumentId).join(' ');
-
-/** The legs whose closing together helps most. @param refused combinations that did not pass */
-function bestJointStep(
-  state: EngineState,
-  accountIndex: number,
-  account: Account,
-  search: Search,
-  refused: ReadonlySet<string>,
-): JointStep | undefined {
-  const { table, reason, pending } = search;
-  const { shape } = state.config;
-  const before = distance(marginOf(account, table, shape, pending), reason);
-  let best: JointStep | undefined;
-  for (const legs of combinations(closableLegs(state, accountIndex, account, search))) {
-    if (refused.has(nameOf(legs)) || !fitBatch(state, legs)) continue;
-    const lotsMax = jointLotsMax(account, legs);
-    const closed = withAllClosed(account, legs, lotsMax);
-    const gain = distance(marginOf(closed, table, shape, pending), reason) - before;
-    if (gain > 0n && (best === undefined || gain > best.gain)) best = { legs, lotsMax, gain };
-  }
-  return best;
-}
-
-/** The fewest lots of each leg after which the account is covered again, or all that is taken. */
-function jointLotsNeeded(
-  account: Account,
-  step: JointStep,
-  isEnough: (account: Account) => boolean,
-): bigint[] {
-  const covers = (steps: bigint) => isEnough(withAllClosed(account, step.legs, jointLots(step, steps)));
-  const stepsMax = step.lotsMax.reduce(max);
-  return jointLots(step, covers(stepsMax) ? leastWhere(covers, stepsMax) : stepsMax);
-}
 
 function bookLiquidation(
   state: EngineState,
@@ -287,8 +96,22 @@ function operationOf(
   };
 }
 
-/** Closes what is needed of one account. Ends when covered, out of counterparties, or out of room. */
-function liquidate(state: EngineState, accountIndex: number, table: RiskTable, reason: 1 | 2): void {
+/** Whether a liquidation of the account could close something now, if there were room for its batch. */
+function isCloseable(state: EngineState, accountIndex: number, table: RiskTable, reason: 1 | 2): boolean {
+  const account = state.account(accountIndex);
+  const pending = pendingNow(state, accountIndex);
+  const search: Search = { table, reason, pending, excluded: new Set() };
+  return (
+    bestStep(state, accountIndex, account, search) !== undefined ||
+    bestJointStep(state, accountIndex, account, search, new Set()) !== undefined
+  );
+}
+
+/**
+ * Closes what is needed of one account. Ends when covered, out of counterparties, or out of room.
+ * @returns whether it could go on if fewer batches waited for their proofs
+ */
+function liquidate(state: EngineState, accountIndex: number, table: RiskTable, reason: 1 | 2): boolean {
   // Its own orders could only be in the way: no order of a liquidated account is filled in that batch.
   for (const hash of [...(state.openOrders.get(accountIndex)?.values() ?? [])]) {
     closeOrder(state, orderOf(state, hash), 'liquidated');
@@ -301,7 +124,7 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
     const account = state.account(accountIndex);
     const pending = pendingNow(state, accountIndex);
     const isEnough = (a: Account) => isCovered(marginOf(a, table, shape, pending), reason);
-    if (heldInstruments(account).length === 0 || isEnough(account)) return;
+    if (heldInstruments(account).length === 0 || isEnough(account)) return false;
     const search: Search = { table, reason, pending, excluded };
     const step = bestStep(state, accountIndex, account, search);
     const joint =
@@ -309,21 +132,26 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
         ? bestJointStep(state, accountIndex, account, { ...search, excluded: new Set() }, refused)
         : undefined;
     const legs: readonly Leg[] = step === undefined ? (joint?.legs ?? []) : [step];
-    if (legs.length === 0) return;
+    if (legs.length === 0) return false;
     const lots =
       joint === undefined
         ? legs.map((leg) => lotsNeeded(account, leg, isEnough))
         : jointLotsNeeded(account, joint, isEnough);
     const operations = legs.map((leg, i) => operationOf(state, accountIndex, leg, lots[i], search));
-    const done = togetherInBatch(state, 'protected', operations);
+    const { nextBatchNumber } = state;
+    const done = togetherInBatch(state, 'liquidation', operations);
     if (done.ok) {
       for (const [i, leg] of legs.entries()) {
         bookLiquidation(state, operations[i], leg, sizeOf(account, leg.row.instrumentId) < 0n);
       }
       continue;
     }
+    // The sealed batch may hold a deposit that was still counted as pending: all is weighed again.
+    if (state.nextBatchNumber > nextBatchNumber) continue;
     if (legs.some(({ maker }) => maker.closed !== undefined)) continue;
-    if (BACKLOG_CODES.includes(done.code) && !(joint !== undefined && isBatchConflict(done))) return;
+    if (BACKLOG_CODES.includes(done.code) && !(joint !== undefined && isBatchConflict(done))) {
+      return done.code === 'proof-backlog';
+    }
     const unfit = legs.find(({ maker }) => maker.signed.accountIndex === done.data.accountIndex);
     if (unfit !== undefined) closeOrder(state, unfit.maker, 'no-longer-passes', done);
     else if (joint === undefined) excluded.add(legs[0].row.instrumentId);
@@ -360,7 +188,9 @@ function payFromFund(state: EngineState, accountIndex: number): void {
  */
 export function liquidationScan(state: EngineState): void {
   const table = state.table?.table;
-  const { roundAgeMaxSec, unprovedWhileLiquidatingMax } = state.config;
+  const { roundAgeMaxSec, unprovedWhileLiquidatingMax, shape } = state.config;
+  const { tradeCount, liquidationWait } = state;
+  state.liquidationWait = undefined;
   state.isLiquidationDue = haltRefusal(state) !== undefined;
   if (state.isLiquidationDue) return;
   if (table === undefined || table.isJump || state.l1TimeSec > table.timeSec + roundAgeMaxSec) return;
@@ -368,19 +198,22 @@ export function liquidationScan(state: EngineState): void {
     state.screen.set(accountIndex, state.account(accountIndex));
   }
   const candidates = state.screen.candidates(table);
+  let isWaiting = false;
   for (const { accountIndex, reason } of dueAccounts(state, table, candidates)) {
-    const isInTurn = state.unprovedBatches.length < unprovedWhileLiquidatingMax;
-    if (isInTurn && !isBarred(state, accountIndex)) {
-      const fill = () => liquidate(state, accountIndex, table, reason);
-      if (state.isolation.apart.has(accountIndex)) inOwnBatches(state, fill);
-      else fill();
+    if (!isBarred(state, accountIndex)) {
+      const hasRoom = state.unprovedBatches.length < unprovedWhileLiquidatingMax;
+      const goesOn = (): boolean => (hasRoom ? liquidate : isCloseable)(state, accountIndex, table, reason);
+      const isApart = hasRoom && state.isolation.apart.has(accountIndex);
+      isWaiting = (isApart ? inOwnBatches(state, goesOn) : goesOn()) || isWaiting;
     }
     const account = state.account(accountIndex);
-    const { shape } = state.config;
     if (liquidationReason(account, table, shape, pendingNow(state, accountIndex)) !== undefined) {
       state.isLiquidationDue = true;
     }
   }
+  // Others get their reserve anew only after something was closed: else they could use it up without end.
+  const isProgress = state.tradeCount > tradeCount;
+  if (isWaiting) state.liquidationWait = (isProgress ? undefined : liquidationWait) ?? { batchesBegun: 0 };
   for (const accountIndex of candidates) {
     if (!owesWithoutHoldings(state, accountIndex) || isBarred(state, accountIndex)) continue;
     const pay = () => payFromFund(state, accountIndex);

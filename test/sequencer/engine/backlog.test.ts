@@ -61,6 +61,43 @@ describe('back-pressure by proofs', () => {
     expect(order.closed?.because?.data).to.include({ unprovedBatches: 1, limit: 1 });
   });
 
+  it('ends the reserve at twelve: then even an exit is refused, with the numbers, until a proof comes', async () => {
+    const world = await World.open({ capacity: TINY_BATCH });
+    await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n });
+    for (let i = 0; i < 8; i++) {
+      hashOf(await world.order(1, 'sell', 1n, 100n));
+      hashOf(await world.order(2, 'buy', 1n, 100n));
+      await world.seal();
+    }
+    const ordinary = rejectionOf(await world.order(3, 'buy', 1n, 100n));
+    expect(ordinary.data).to.deep.equal({ unprovedBatches: 8, limit: 8, lane: 'ordinary' });
+    const withdraw = () =>
+      world.submit(sign(3, [withdrawMessage({ amount: USD, nonce: world.nonce(3), floorBackWords: 1 })]));
+    for (let i = 0; i < 4; i++) {
+      hashOf(await withdraw());
+      await world.seal();
+    }
+    const exit = rejectionOf(await withdraw());
+    expect(exit.code).to.equal('proof-backlog');
+    expect(exit.data).to.deep.equal({ unprovedBatches: 12, limit: 12, lane: 'protected' });
+    await world.prove();
+    hashOf(await withdraw());
+  });
+
+  it('gives orders and cancels nothing of the reserve, though an exit that failed left its batch open', async () => {
+    const world = await crowded();
+    const failed = rejectionOf(
+      await world.submit(sign(3, [withdrawMessage({ amount: 50_000n * USD, nonce: world.nonce(3) })])),
+    );
+    expect(failed.code).to.equal('quote-debt');
+    expect(await world.engine.read((state) => state.open?.batch.isEmpty)).to.equal(true);
+    const refused = rejectionOf(await world.order(3, 'buy', 1n, 100n));
+    expect(refused.data).to.deep.equal({ unprovedBatches: 1, limit: 1, lane: 'ordinary' });
+    hashOf(await world.submit(sign(3, [{ kind: 'cancel', nonce: 9n, floorBackWords: 1 }])));
+    await world.seal();
+    expect(await world.engine.read((state) => state.unprovedBatches.length)).to.equal(1);
+  });
+
   it('seals a full batch and goes on in the next', async () => {
     const world = await World.open({ capacity: TINY_BATCH });
     await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n });

@@ -239,6 +239,16 @@ describe('orders in the engine', () => {
     expect(await positionOf(world, 2, SPOT)).to.equal(35n);
   });
 
+  it('ends an order that would trade in a jump round for its prices, not for a backlog', async () => {
+    await world.round({ ...marked(100n), isJump: true });
+    const ask = hashOf(await world.order(2, 'sell', 1n, 100n));
+    const bid = hashOf(await world.order(1, 'buy', 1n, 100n));
+    const closed = (await orderOf(world, bid)).closed;
+    expect(closed?.reason).to.equal('prices-unusable');
+    expect(closed?.because?.code).to.equal('prices-unusable');
+    expect((await orderOf(world, ask)).closed).to.equal(undefined);
+  });
+
   it('cancels a resting order that no longer passes at the new round, with its numbers', async () => {
     const poor = await World.open();
     await poor.fund({ 1: 250n, 2: 10_000n, 3: 10_000n });

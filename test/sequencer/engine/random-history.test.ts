@@ -29,6 +29,9 @@ import { UNCHECKED_INPUTS, UNCHECKED_PROOF } from '../../support/unchecked-proof
 const ACCOUNTS = [1, 2, 3, 4];
 const SMALL: BatchCapacity = { ...ROOMY, accounts: 3, signatures: 4, messages: 5, liquidations: 2 };
 
+/** Little is kept, so that forgetting is part of every history. */
+const CONFIG = testConfig({ capacity: SMALL, takerFeePpm: 500n, closedOrdersKept: 3 });
+
 /** Signing is slow, so equal messages are signed once for all runs. */
 const signatures = new Map<string, SignedMessages>();
 function signed(accountIndex: number, message: Message, epoch: bigint): SignedMessages {
@@ -56,6 +59,7 @@ type Step =
   | { kind: 'round'; price: number }
   | { kind: 'seal' }
   | { kind: 'prove' }
+  | { kind: 'finalize' }
   | { kind: 'reseal'; back: number };
 
 const account = fc.constantFrom(...ACCOUNTS);
@@ -90,12 +94,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.constant({ kind: 'seal' as const }) },
   { weight: 2, arbitrary: fc.constant({ kind: 'prove' as const }) },
+  { weight: 1, arbitrary: fc.constant({ kind: 'finalize' as const }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('reseal' as const), back: fc.nat(4) }) },
 );
 
 /** Plays steps on an engine core; keeps the commands it gave, for the replay. */
 class History {
-  readonly state = new EngineState(testConfig({ capacity: SMALL, takerFeePpm: 500n }));
+  readonly state = new EngineState(CONFIG);
   readonly log: { text: string; outcome: string }[] = [];
   readonly #nonces = new Map<number, bigint>(ACCOUNTS.map((a) => [a, 0n]));
   #block = 0;
@@ -160,6 +165,20 @@ class History {
     }
   }
 
+  /** L1 accepts the oldest batch that has a proof. */
+  finalize(): void {
+    const oldest = [...this.state.batches.values()].find(({ status }) => status !== 'final');
+    if (oldest?.status !== 'proven') return;
+    const { number, newStateRoot } = oldest;
+    this.give({
+      kind: 'batch-final',
+      batchNumber: number,
+      newStateRoot,
+      l1Block: this.#block,
+      l1TxHash: '0x',
+    });
+  }
+
   submit(accountIndex: number, message: Message, timeInForce: 'gtc' | 'ioc' = 'gtc'): void {
     const { epoch } = this.state.account(accountIndex);
     const body = signed(accountIndex, message, epoch);
@@ -217,6 +236,9 @@ class History {
       case 'prove':
         this.prove();
         return;
+      case 'finalize':
+        this.finalize();
+        return;
       case 'reseal':
         this.give({
           kind: 'reseal',
@@ -244,6 +266,15 @@ class History {
         expect(bid.limitMicrosPerLot < ask.limitMicrosPerLot, 'the book is not crossed').to.equal(true);
       }
     }
+    for (const own of state.openOrders.values()) {
+      for (const hash of own.values())
+        expect(state.orders.has(hash), 'an open order is known').to.equal(true);
+    }
+    const { waitingCancels, messages } = state;
+    expect(waitingCancels.hashes).to.have.length(waitingCancels.count);
+    expect(waitingCancels.hashes.every((hash) => messages.get(hash)?.batchNumber === undefined)).to.equal(
+      true,
+    );
     for (const record of state.orders.values()) {
       expect(resting.has(record.hash), `${record.hash} rests`).to.equal(record.closed === undefined);
       const filled = record.fills.reduce((sum, fill) => sum + fill.lots, 0n);
@@ -266,7 +297,7 @@ describe('any history of commands', () => {
         const { liquid, fundBookedMicros } = history.state.l1Ledger;
         expect(cashStarMicros).to.equal(liquid[0]);
         expect(fundBookedMicros >= 0n).to.equal(true);
-        const again = new EngineState(testConfig({ capacity: SMALL, takerFeePpm: 500n }));
+        const again = new EngineState(CONFIG);
         for (const { text, outcome } of history.log) {
           expect(outcomeHashOf(applyCommand(again, decode<Command>(text)).events)).to.equal(outcome);
         }

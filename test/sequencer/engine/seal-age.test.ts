@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import { type Sequencer, startSequencer } from '#sequencer/start.ts';
 import { hashOf, World } from '../../support/engine.ts';
-import { l1, USD } from '../../support/ledger.ts';
+import { l1 } from '../../support/ledger.ts';
 
 const SEAL_AGE_MS = 50;
 
@@ -45,8 +45,8 @@ describe('sealing by age', () => {
     await world.fund({ 1: 1_000n });
     const { engine } = await restart(world);
     world.engine = engine;
-    // It waits for its depth: a batch is open for it and cannot take it yet.
-    await world.l1Block([l1('deposit', 1, 0, 5n * USD)], [], { confirmed: false });
+    // It waits for a round that lists its token: a batch is open for it and cannot take it yet.
+    await world.l1Block([l1('deposit', 1, 2, 5n)]);
     expect(await engine.read(({ open }) => open?.batch.isEmpty)).to.equal(true);
     const before = engine.logSequence;
     await sleep(6 * SEAL_AGE_MS);

@@ -48,9 +48,9 @@ export function digestOf(state: EngineState): string {
   for (const { number, attempt, status, newStateRoot, actionCount, l1TxHash } of state.batches.values()) {
     hash.update(encode([number, attempt, status, newStateRoot, actionCount, l1TxHash]));
   }
-  const { open, waitingMessages, l1Queue, l1QueueEnd, l1BlockNumber, l1Ledger } = state;
+  const { open, waitingCancels, l1Queue, l1QueueEnd, l1BlockNumber, l1Ledger } = state;
   hash.update(
-    encode([open?.number, open?.batch.touched, waitingMessages, l1Queue, l1QueueEnd, l1BlockNumber]),
+    encode([open?.number, open?.batch.touched, waitingCancels.hashes, l1Queue, l1QueueEnd, l1BlockNumber]),
   );
   hash.update(
     encode([l1Ledger, [...state.cancelledNonces].map(([account, nonces]) => [account, [...nonces]])]),
