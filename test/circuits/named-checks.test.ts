@@ -75,7 +75,7 @@ describe('templates', () => {
 
 describe('the search for expected texts', () => {
   it('fills the holes of a template with literals of the same file only', () => {
-    const texts = new ExpectedTexts("const flag = 'isUsed'; expect(`Row: RequireBit()(${flag});`);");
+    const texts = new ExpectedTexts("const flag = 'isUsed'; expect(`Row: RequireBit()($" + '{flag});`);');
     expect(texts.has('Row: RequireBit()(isUsed);')).to.equal(true);
     expect(texts.has('Row: RequireBit()(isShort);')).to.equal(false);
   });
