@@ -164,7 +164,7 @@ describe('batch circuit and its twin on random markets', function () {
 
   it('agrees with the twin on every neighbour of a batch: one number more or less', async () => {
     const verdicts = { accepted: 0, refused: 0, overCap: 0 };
-    const sealed = [randomBatches(7, 1, 20, 1), randomBatches(8, 1, 20, 3)].flat().filter(isBusy);
+    const sealed = [randomBatches(7, 2, 20, 1), randomBatches(8, 1, 20, 3)].flat().filter(isBusy);
     for (const { batch, start } of sealed) {
       for (const { what, content } of neighbours(batch)) {
         const twin = executeBatch(start, content, TINY_BATCH);
