@@ -92,7 +92,7 @@ const positionCapOf = (id: number, percent: bigint): bigint => {
 const ADD_ON_UNIT_DOLLARS = 1_500n;
 
 /** @param settledDollars what the option is worth once it has expired */
-const tableAt = (percent: bigint, settledDollars?: bigint): RiskTable => {
+const tableAt = (percent: bigint, esCount: number, settledDollars?: bigint): RiskTable => {
   const moved = (id: number) => ({
     mark: (percent * USD) as MicrosPerLot,
     fundingIndex: (id === SPOT ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
@@ -104,7 +104,7 @@ const tableAt = (percent: bigint, settledDollars?: bigint): RiskTable => {
     [OTHER]: capped(OTHER),
     [THIRD]: { ...(settledDollars === undefined ? {} : settledRow(settledDollars * USD)), ...capped(THIRD) },
   };
-  return riskTable({ addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] }, rows);
+  return riskTable({ esCount, addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] }, rows);
 };
 
 /** Bracket by bracket, as a tax. */
@@ -134,7 +134,9 @@ function health(account: Account, table: RiskTable) {
     });
   }
   const addOn = deltas.reduce((sum, delta) => sum + sizeCharge(Math.abs(delta)), 0);
-  return { equity, debt, spotValue, im: Math.max(0, ...worst) + charges + addOn };
+  const worstFew = worst.sort((one, other) => other - one).slice(0, table.esCount);
+  const scan = worstFew.reduce((sum, loss) => sum + loss, 0) / table.esCount;
+  return { equity, debt, spotValue, im: Math.max(0, scan) + charges + addOn };
 }
 
 const isDebtor = (account: Account) => heldInstruments(account).length === 0 && account.cashStar < 0n;
@@ -162,13 +164,15 @@ export interface RandomMarketOptions {
   /** Accepted operations by kind and refusals by code, added up over all markets that share the object. */
   readonly counts?: Record<string, number>;
   readonly capacity?: BatchCapacity;
+  /** Scenarios that an expected shortfall is the mean of; 1 if not said. */
+  readonly esCount?: number;
   /** Called with every sealed batch and the ledger before it. */
   readonly onSeal?: (batch: SealedBatch, start: LedgerState) => void;
 }
 
 export class RandomMarket {
   state = START;
-  table = tableAt(100n);
+  table: RiskTable;
   batch: OpenBatch;
   fund = 400n * USD;
   vaultQuote = 800n * USD * BigInt(ACCOUNTS.length);
@@ -183,6 +187,7 @@ export class RandomMarket {
     this.counts = options.counts ?? {};
     this.#capacity = options.capacity ?? ROOMY;
     this.#onSeal = options.onSeal;
+    this.table = tableAt(100n, options.esCount ?? 1);
     this.batch = this.opened();
   }
 
@@ -317,7 +322,7 @@ export class RandomMarket {
       // Mostly a move of some percent, now and then a crash.
       const isSmall = step.percent >= 97n && step.percent <= 103n;
       const percent = isSmall ? 100n + 9n * (step.percent - 100n) : step.percent;
-      this.table = tableAt(percent, this.settledDollars);
+      this.table = tableAt(percent, this.table.esCount, this.settledDollars);
       this.batch = this.opened();
       return;
     }

@@ -43,7 +43,10 @@ describe('bus entry', () => {
       ),
       RUNS,
     );
-    await (await entry()).leavesNoChoice({ alpha: 9, key: 4, amount: 10 });
+    const atRandom = async (alpha: bigint, key: bigint, amount: bigint): Promise<void> => {
+      if (alpha !== key) await (await entry()).leavesNoChoice({ alpha, key, amount });
+    };
+    await fc.assert(fc.asyncProperty(fieldElement, fieldElement, fieldElement, atRandom), RUNS);
   });
 
   it('at the key itself carries no amount', async () => {

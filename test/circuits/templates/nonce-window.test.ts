@@ -6,7 +6,7 @@ import { packedRecords } from '#protocol/leaf.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { nonceState, nonceWordOf, useNonces } from '#protocol/transition/nonces.ts';
 import { anyAccount, SIZE_MAX } from '#test/support/circuits/arbitrary-account.ts';
-import { HALF, template } from '#test/support/circuits/template.ts';
+import { HALF, RUNS, template } from '#test/support/circuits/template.ts';
 
 const NONCES = 'circuits/state/nonce-window.circom';
 const DIGIT_BITS = 4;
@@ -189,7 +189,9 @@ describe('order records', () => {
     for (const inverse of [0n, 1n, -1n])
       await (await anyInverse()).refuses({ offset: 3, filledLots: 2, inverse }, FORM);
     await (await anyInverse()).equals({ offset: 0, filledLots: 0, inverse: 5 }, { isLive: 0, packed: 0 });
-    await at.leavesNoChoice({ offset: 3, filledLots: 2 });
+    const live = fc.tuple(fc.integer({ min: 0, max: 255 }), fc.bigInt(1n, SIZE_MAX));
+    const atRandom = ([offset, filledLots]: [number, bigint]) => at.leavesNoChoice({ offset, filledLots });
+    await fc.assert(fc.asyncProperty(live, atRandom), RUNS);
   });
 
   it('come empties first, then in rising order', async () => {

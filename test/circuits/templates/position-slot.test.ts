@@ -68,7 +68,12 @@ describe('position slot', () => {
     // A spot token cannot be given a derivative's look.
     for (const highInverse of [0n, 1n, HALF])
       await (await anyHigh()).refuses({ instrumentId: 3, isShort: 0, magnitudeLots: 1, highInverse }, HIGH);
-    await (await fields()).leavesNoChoice(open);
+    const atRandom = async (instrumentId: bigint, magnitudeLots: bigint, isShort: boolean): Promise<void> =>
+      (await fields()).leavesNoChoice({ instrumentId, magnitudeLots, isShort });
+    await fc.assert(
+      fc.asyncProperty(fc.bigInt(4n, ID_MAX), fc.bigInt(1n, SIZE_MAX), fc.boolean(), atRandom),
+      RUNS,
+    );
   });
 });
 

@@ -15,6 +15,6 @@ describe('errors of the API', () => {
   it('name the cancel-all where too many cancels wait', () => {
     const error = apiErrorOf(reject('too-many-waiting-cancels', '', { waiting: 256, open: 0, limit: 256 }));
     expect(error.hint).to.include('cancel-all');
-    expect(error.data).to.deep.equal({ waiting: 256, open: 0, limit: 256 });
+    expect(error.data).to.deep.equal({ field: 'messages', waiting: 256, open: 0, limit: 256 });
   });
 });
