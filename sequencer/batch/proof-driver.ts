@@ -49,6 +49,11 @@ export interface ProofDriverOptions {
 const RETRY_MS = 1_000;
 /** A second look, in case a bit fell over in the first. */
 const UNPROVABLE_TRIES = 2;
+/**
+ * So many things in a row are left out with no proof between them; then the prover is suspected and nothing more is lost
+ * to it: a wrong key fails every batch alike.
+ */
+const LEFT_OUT_IN_A_ROW_MAX = 3;
 
 export class ProofDriver {
   readonly #engine: Engine;
@@ -62,6 +67,7 @@ export class ProofDriver {
   readonly #given = new Set<string>();
   readonly #waiters: (() => void)[] = [];
   #unsubscribe: () => void = () => undefined;
+  #leftOutInARow = 0;
   #isStopped = false;
 
   constructor(engine: Engine, prover: ProofService, options: ProofDriverOptions) {
@@ -82,7 +88,12 @@ export class ProofDriver {
   }
 
   #hear(event: EngineEvent): void {
-    if (event.kind === 'batch-poisoned') this.#options.alarm(poisonAlarm(event));
+    if (event.kind === 'batch-poisoned') {
+      this.#leftOutInARow += event.dropped.length;
+      this.#options.alarm(poisonAlarm(event));
+      if (this.#leftOutInARow >= LEFT_OUT_IN_A_ROW_MAX) this.#options.alarm(suspicionAlarm());
+    }
+    if (event.kind === 'batch-status' && event.status === 'proven') this.#leftOutInARow = 0;
     if (event.kind === 'sealing-halted') {
       this.#given.add(`${event.batchNumber}/${event.attempt}`);
       this.#options.alarm(haltAlarm(event));
@@ -170,7 +181,7 @@ export class ProofDriver {
     const name = `${batchNumber}/${attempt}`;
     const tries = (this.#unprovable.get(name) ?? 0) + 1;
     this.#unprovable.set(name, tries);
-    if (tries < UNPROVABLE_TRIES) return false;
+    if (tries < UNPROVABLE_TRIES || this.#leftOutInARow >= LEFT_OUT_IN_A_ROW_MAX) return false;
     const refusal = await this.#engine.command({ kind: 'batch-poisoned', batchNumber, attempt, error });
     if (refusal !== undefined) this.#options.report(new Error(`${refusal.code}: ${refusal.message}`));
     return refusal === undefined;
@@ -196,6 +207,12 @@ const poisonAlarm = ({
     `batch ${batchNumber} (attempt ${attempt}) cannot be proved; ${
       dropped.length === 0 ? 'its halves are tried apart' : `left out: ${dropped.join(', ')}`
     }: ${error}`,
+  );
+
+const suspicionAlarm = (): ProofAlarm =>
+  new ProofAlarm(
+    `${LEFT_OUT_IN_A_ROW_MAX} things in a row had no proof: the prover or its key is suspected, nothing more is left out ` +
+      'and every batch is only tried again; repair the prover and restart',
   );
 
 const haltAlarm = ({ batchNumber, queueIndex, operation, error }: SealingHalt): ProofAlarm =>

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { ProofDriver, type ProofService, UnprovableBatch } from '#sequencer/batch/proof-driver.ts';
-import { World } from '../../support/engine.ts';
-import { l1, USD } from '../../support/ledger.ts';
+import { hashOf, World } from '../../support/engine.ts';
+import { l1, sign, USD, withdrawMessage } from '../../support/ledger.ts';
 import { UNCHECKED_INPUTS, UNCHECKED_PROOF } from '../../support/unchecked-proof.ts';
 
 const PROVED = { proof: UNCHECKED_PROOF, inputs: UNCHECKED_INPUTS };
@@ -127,6 +127,36 @@ describe('proof driver', () => {
       'ProofAlarm: batch 2 (attempt 0) cannot be proved; its halves are tried apart: no witness',
     ]);
     expect(prover.forgotten).to.deep.equal(['2/0', '2/1', '3/0']);
+  });
+
+  it('suspects the prover after three things in a row without a proof, and leaves out nothing more', async () => {
+    prover.answer = async () => {
+      throw new UnprovableBatch('no proof verifies');
+    };
+    await drive();
+    for (let nonce = 0n; nonce < 5n; nonce++) {
+      hashOf(await world.submit(sign(1, [withdrawMessage({ amount: USD, nonce })])));
+      await world.seal();
+    }
+    for (let turn = 0; turn < 200 && !alarms.some((alarm) => alarm.includes('suspected')); turn++) {
+      await world.seal();
+      await sleep(5);
+    }
+    const asked = prover.asked.length;
+    await until(() => prover.asked.length > asked + 10);
+    expect(alarms.filter((alarm) => alarm.includes('left out: message:'))).to.have.length(3);
+    expect(alarms.at(-1)).to.match(
+      /^ProofAlarm: 3 things in a row had no proof: the prover or its key is suspected/,
+    );
+    // What is left is still there, and is proved once the prover is right.
+    prover.answer = async () => undefined;
+    await driver.settled();
+    await world.seal();
+    await driver.settled();
+    const included = await world.engine.read((state) =>
+      [...state.messages.values()].map(({ batchNumber }) => batchNumber !== undefined),
+    );
+    expect(included.filter((isIn) => isIn)).to.have.length(2);
   });
 
   it('takes a single finding for an accident', async () => {
