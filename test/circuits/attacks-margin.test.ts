@@ -67,7 +67,7 @@ describe('batch circuit, lies about risk', function () {
       () => ({ ...optionTrade(), signals: (s) => s.add('instrumentLossElements', 0, 0, 1n << 36n) }),
     ],
     'an option wired as one of the other underlying': [
-      BUS,
+      'InstrumentRow: RangeCheck(INSTRUMENT_ID_BITS())(rowId);',
       () => ({ ...optionTrade(), signals: (s) => s.set('instrumentUnderlying', 0, 0n) }),
     ],
     'an option by a row of another linear loss': [
