@@ -1,7 +1,7 @@
 /** Lies about what options lose in the scenarios, and about the add-on for the size of a net delta. */
 import type { BatchContent } from '#protocol/batch/batch.ts';
 
-import { type Attack, accepts, BUS, refuses, tinyCircuit } from '#test/support/attack.ts';
+import { type Attack, accepts, refuses, tinyCircuit } from '#test/support/attack.ts';
 import { forge } from '#test/support/forged-batch.ts';
 import * as ledger from '#test/support/ledger.ts';
 
