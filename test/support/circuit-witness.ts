@@ -16,7 +16,11 @@ function calculate(wasmPath: string, input: object): Promise<Uint8Array> {
 
 /** The full assignment of a compiled circuit. @throws WitnessError */
 export async function calculateWitness(wasmPath: string, input: object): Promise<bigint[]> {
-  const file = await calculate(wasmPath, input);
+  return valuesOf(await calculate(wasmPath, input));
+}
+
+/** The assignment in a .wtns file. */
+export function valuesOf(file: Uint8Array): bigint[] {
   const view = new DataView(file.buffer, file.byteOffset + HEADER_BYTES);
   return Array.from({ length: (file.length - HEADER_BYTES) / ELEMENT_BYTES }, (_, i) =>
     [3, 2, 1, 0].reduce(
