@@ -12,7 +12,7 @@ export interface EngineConfig {
   readonly instruments: readonly Instrument[];
   readonly makerFeePpm: bigint;
   readonly takerFeePpm: bigint;
-  /** Least notional of an order at the mark, but for reduce-only orders. */
+  /** Least notional of an order at its limit, but for reduce-only orders. */
   readonly orderMinMicros: bigint;
   readonly openOrdersPerAccountMax: number;
   /**

@@ -23,6 +23,7 @@ export function applyCommand(state: EngineState, command: Command): Applied {
   let results: readonly MessageResult[] = [];
   let done: Result<void> = accept(undefined);
   const openBefore = state.open;
+  const begunBefore = state.liquidationWait?.batchesBegun;
   switch (command.kind) {
     case 'configure':
       state.configure(command.config);
@@ -30,6 +31,7 @@ export function applyCommand(state: EngineState, command: Command): Applied {
     case 'submit':
       results = submit(state, command);
       fillNewBatch(state, openBefore);
+      if (openBefore === undefined) forgetEmptyBatch(state, begunBefore);
       break;
     case 'l1-block':
       applyL1Block(state, command);
@@ -60,6 +62,15 @@ export function applyCommand(state: EngineState, command: Command): Applied {
       break;
   }
   return { events: state.takeEvents(), results, refusal: done.ok ? undefined : done };
+}
+
+/** What a batch was opened for was refused, and nothing else happened: then not that either. */
+function forgetEmptyBatch(state: EngineState, begunBefore: number | undefined): void {
+  const { open, liquidationWait } = state;
+  if (open?.batch.isEmpty !== true || state.events.some(({ kind }) => kind !== 'batch-opened')) return;
+  state.open = undefined;
+  state.events = [];
+  if (liquidationWait !== undefined && begunBefore !== undefined) liquidationWait.batchesBegun = begunBefore;
 }
 
 /** What a batch was opened for is in: what waits may have the rest. */

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { sizeOf } from '#protocol/account.ts';
 import { signMessages } from '#protocol/signing.ts';
 import { hashOf, rejectionOf, World } from '../../support/engine.ts';
-import { DOMAIN, marked, NOW_SEC, PERP, secretOf, sign, USD } from '../../support/ledger.ts';
+import { DOMAIN, marked, NOW_SEC, PERP, secretOf, sign, USD, withdrawMessage } from '../../support/ledger.ts';
 
 const closedReason = (world: World, hash: string) =>
   world.engine.read((state) => state.orders.get(hash)?.closed?.reason);
@@ -94,6 +94,18 @@ describe('hostile orders', () => {
     expect(fills).to.deep.equal([(batch ?? 0) + 1]);
     await world.settle();
     expect(world.fatal).to.equal(undefined);
+  });
+
+  it('leaves no trace of a refused withdrawal or fill-or-kill order: no record, no batch', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 1_000n, 2: 1_000n });
+    const log = world.engine.logSequence;
+    const tooMuch = withdrawMessage({ amount: 1_001n * USD, nonce: 9n });
+    expect(rejectionOf(await world.submit(sign(1, [tooMuch]))).code).to.equal('quote-debt');
+    const kill = await world.order(1, 'buy', 1n, 90n, {}, { timeInForce: 'fok' });
+    expect(rejectionOf(kill).code).to.equal('fok-not-fillable');
+    expect(world.engine.logSequence).to.equal(log);
+    expect(await world.engine.read(({ open }) => open)).to.equal(undefined);
   });
 
   it('answers an order within two turns of the writer, however many questions wait', async () => {
