@@ -23,8 +23,6 @@ import { UNCHECKED_PROOF } from './unchecked-proof.ts';
 const CIRCUIT_HASH = 0xc1c1n;
 const UNIT = { weiPerUnit: 1n, depositMinUnits: 1n, capUnits: 2n ** 30n, outflowFloorUnits: 2n ** 30n };
 
-/** The accounts of hardhat's own chain. */
-export const PHRASE = 'test test test test test test test test test test test junk';
 const COMMITMENT = 77n;
 
 /** Answers at once; the statement is the real one, so the contract's words can be compared with it. */

@@ -1,30 +1,24 @@
 /** THREATS O02: L1 reorganisations on a real node, at the depths of production. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { HDNodeWallet, NonceManager, type Wallet } from 'ethers';
+import { NonceManager, type Wallet } from 'ethers';
 import { network } from 'hardhat';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import { stateRoot } from '#protocol/state.ts';
 import { EngineStopped } from '#sequencer/engine.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
 import { L1Conflict, PRODUCTION_DEPTHS } from '#sequencer/settlement/watch-l1.ts';
-import { type Sequencer, startSequencer } from '#sequencer/start.ts';
-import { emptyStore, testConfig } from '../../support/engine.ts';
+import type { Sequencer } from '#sequencer/start.ts';
+import { emptyStore } from '../../support/engine.ts';
 import { USD } from '../../support/ledger.ts';
-import {
-  deployTestRollup,
-  domainOf,
-  L1World,
-  PHRASE,
-  TestContracts,
-  type TestRollup,
-  uncheckedProofs,
-} from '../../support/settlement.ts';
+import type { Connection } from '../../support/rollup.ts';
+import { startOverChain, testWallet } from '../../support/sequencer-over-chain.ts';
+import { deployTestRollup, L1World, TestContracts, type TestRollup } from '../../support/settlement.ts';
 
 const { round, deposit, final } = PRODUCTION_DEPTHS;
 
 describe('L1 reorganisations at the depths of production', () => {
-  let connection: Awaited<ReturnType<typeof network.connect>>;
+  let connection: Connection;
   let place: TestRollup;
   let submitter: Wallet;
   let deployer: NonceManager;
@@ -37,16 +31,13 @@ describe('L1 reorganisations at the depths of production', () => {
   async function start(pollMs = 0): Promise<void> {
     fatal = undefined;
     contracts = new TestContracts(connection.ethers.provider as never, place);
-    sequencer = await startSequencer({
-      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
+    sequencer = await startOverChain({
+      connection,
+      place,
+      submitter,
       store,
-      proofs: uncheckedProofs,
-      l1: {
-        contracts,
-        signer: submitter,
-        firstBlock: place.firstBlock,
-        receiptTimeoutMs: 2_000,
-      },
+      contracts,
+      depths: PRODUCTION_DEPTHS,
       pollMs,
       onFatal: (error) => {
         fatal = error;
@@ -84,13 +75,8 @@ describe('L1 reorganisations at the depths of production', () => {
 
   beforeEach(async () => {
     connection = await network.connect();
-    const { provider } = connection.ethers;
-    const wallet = (i: number) =>
-      HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${i}`).connect(
-        provider as never,
-      ) as never as Wallet;
-    submitter = wallet(1);
-    deployer = new NonceManager(wallet(0));
+    submitter = testWallet(connection, 1);
+    deployer = new NonceManager(testWallet(connection, 0));
     place = await deployTestRollup(deployer, submitter.address, TINY_BATCH);
     l1 = new L1World(place, deployer);
     store = await emptyStore();

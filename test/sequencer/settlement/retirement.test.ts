@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { HDNodeWallet, NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
+import { NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
 import { network } from 'hardhat';
 import { bodyWordCount, decodeBody, splitBodyWords } from '#protocol/batch/calldata.ts';
 import { TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
@@ -7,18 +7,12 @@ import { genesisState, stateRoot } from '#protocol/state.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
 import { L1Reader } from '#sequencer/reconstruct/read-l1.ts';
 import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
-import { type Sequencer, startSequencer } from '#sequencer/start.ts';
-import { emptyStore, testConfig } from '../../support/engine.ts';
+import type { Sequencer } from '#sequencer/start.ts';
+import { emptyStore } from '../../support/engine.ts';
 import { OTHER, riskTable, settledAt, THIRD, USD } from '../../support/ledger.ts';
-import {
-  deployTestRollup,
-  domainOf,
-  L1World,
-  PHRASE,
-  TestContracts,
-  type TestRollup,
-  uncheckedProofs,
-} from '../../support/settlement.ts';
+import type { Connection } from '../../support/rollup.ts';
+import { startOverChain, testWallet } from '../../support/sequencer-over-chain.ts';
+import { deployTestRollup, L1World, TestContracts, type TestRollup } from '../../support/settlement.ts';
 
 /** Nobody ever held these, so that batches retire them at once. */
 const ONE = settledAt({ [OTHER]: 100n });
@@ -26,7 +20,7 @@ const TWO = settledAt({ [OTHER]: 100n, [THIRD]: 0n });
 const GWEI = 1_000_000_000n;
 
 describe('retirements, from a batch to the registry', () => {
-  let connection: Awaited<ReturnType<typeof network.connect>>;
+  let connection: Connection;
   let place: TestRollup;
   let submitter: Wallet;
   let stranger: Wallet;
@@ -36,20 +30,15 @@ describe('retirements, from a batch to the registry', () => {
   const reports: string[] = [];
 
   /** A process of the sequencer over the ledger there is. */
-  async function start(receiptTimeoutMs = 2_000): Promise<void> {
+  async function start(receiptTimeoutMs?: number): Promise<void> {
     const contracts = new TestContracts(connection.ethers.provider as never, place, [riskTable(), ONE, TWO]);
-    sequencer = await startSequencer({
-      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup) }),
+    sequencer = await startOverChain({
+      connection,
+      place,
+      submitter,
       store,
-      proofs: uncheckedProofs,
-      l1: {
-        contracts,
-        signer: submitter,
-        depths: { round: 0, deposit: 0, final: 0 },
-        firstBlock: place.firstBlock,
-        receiptTimeoutMs,
-      },
-      pollMs: 0,
+      contracts,
+      receiptTimeoutMs,
       report: (error) => reports.push(error.message),
       onFatal: (error) => reports.push(error.message),
     });
@@ -84,12 +73,8 @@ describe('retirements, from a batch to the registry', () => {
 
   beforeEach(async () => {
     connection = await network.connect();
-    const wallet = (i: number) =>
-      HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${i}`).connect(
-        connection.ethers.provider as never,
-      ) as never as Wallet;
-    [submitter, stranger] = [wallet(1), wallet(2)];
-    const deployer = new NonceManager(wallet(0));
+    [submitter, stranger] = [testWallet(connection, 1), testWallet(connection, 2)];
+    const deployer = new NonceManager(testWallet(connection, 0));
     place = await deployTestRollup(deployer, submitter.address, TINY_BATCH);
     l1 = new L1World(place, deployer);
     store = await emptyStore();

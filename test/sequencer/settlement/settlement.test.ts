@@ -1,68 +1,49 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { Contract, HDNodeWallet, NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
+import { Contract, NonceManager, Transaction, toQuantity, type Wallet } from 'ethers';
 import { network } from 'hardhat';
-import type { BatchSize } from '#protocol/batch/sizes.ts';
-import { InputError } from '#protocol/errors.ts';
-import { type BatchCapacity, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
-import { signMessages } from '#protocol/signing.ts';
-import { genesisState, stateRoot } from '#protocol/state.ts';
+import { TINY_BATCH } from '#protocol/limits.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
-import { L1Reader } from '#sequencer/reconstruct/read-l1.ts';
-import { rebuild } from '#sequencer/reconstruct/rebuild.ts';
-import { type Sequencer, startSequencer } from '#sequencer/start.ts';
+import type { Sequencer } from '#sequencer/start.ts';
 import { compileMock } from '../../support/compile-mock.ts';
-import { type ConfigChange, emptyStore, testConfig } from '../../support/engine.ts';
-import { orderMessage, PERP, secretOf, USD, withdrawMessage } from '../../support/ledger.ts';
+import { emptyStore } from '../../support/engine.ts';
+import { orderMessage, PERP, USD, withdrawMessage } from '../../support/ledger.ts';
+import type { Connection } from '../../support/rollup.ts';
 import {
-  deployTestRollup,
-  domainOf,
-  L1World,
-  PHRASE,
-  sizesOf,
-  TestContracts,
-  type TestRollup,
-  uncheckedProofs,
-} from '../../support/settlement.ts';
+  settleOverChain,
+  startOverChain,
+  submitSigned,
+  testWallet,
+} from '../../support/sequencer-over-chain.ts';
+import { deployTestRollup, L1World, TestContracts, type TestRollup } from '../../support/settlement.ts';
 
 const GWEI = 1_000_000_000n;
 
 describe('settlement', () => {
   let place: TestRollup;
   let submitter: Wallet;
-  let deployerWallet: Wallet;
   let l1: L1World;
   let store: PgliteStore;
   let sequencer: Sequencer;
   let fatal: Error | undefined;
-  let connection: Awaited<ReturnType<typeof network.connect>>;
+  let connection: Connection;
   const reports: string[] = [];
 
-  async function start(
-    receiptTimeoutMs = 2_000,
-    betweenQuestions?: () => Promise<void>,
-    change: ConfigChange = {},
-  ): Promise<void> {
+  async function start(receiptTimeoutMs?: number, betweenQuestions?: () => Promise<void>): Promise<void> {
     fatal = undefined;
-    const { provider } = connection.ethers;
-    const contracts = new TestContracts(provider as never, place);
+    const contracts = new TestContracts(connection.ethers.provider as never, place);
     const rootOf = contracts.stateRoot;
     contracts.stateRoot = async (block) => {
       await betweenQuestions?.();
       return rootOf.call(contracts, block);
     };
-    sequencer = await startSequencer({
-      config: testConfig({ capacity: TINY_BATCH, ...domainOf(31337n, place.rollup), ...change }),
+    sequencer = await startOverChain({
+      connection,
+      place,
+      submitter,
       store,
-      proofs: uncheckedProofs,
-      l1: {
-        contracts,
-        signer: submitter,
-        depths: { round: 0, deposit: 0, final: 0 },
-        firstBlock: place.firstBlock,
-        receiptTimeoutMs,
-      },
-      pollMs: 0,
+      contracts,
+      receiptTimeoutMs,
       report: (error) => reports.push(error.message),
       onFatal: (error) => {
         fatal = error;
@@ -72,14 +53,8 @@ describe('settlement', () => {
 
   beforeEach(async () => {
     connection = await network.connect();
-    const { provider } = connection.ethers;
-    const wallet = (i: number) =>
-      HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${i}`).connect(
-        provider as never,
-      ) as never as Wallet;
-    submitter = wallet(1);
-    deployerWallet = wallet(0);
-    const deployer = new NonceManager(deployerWallet);
+    submitter = testWallet(connection, 1);
+    const deployer = new NonceManager(testWallet(connection, 0));
     place = await deployTestRollup(deployer, submitter.address, TINY_BATCH);
     l1 = new L1World(place, deployer);
     store = await emptyStore();
@@ -96,7 +71,6 @@ describe('settlement', () => {
   async function order(accountIndex: number, side: 'buy' | 'sell', sizeLots: bigint): Promise<void> {
     const nonce = (nonces.get(accountIndex) ?? -1n) + 1n;
     nonces.set(accountIndex, nonce);
-    const { domain } = domainOf(31337n, place.rollup);
     const message = orderMessage({
       side,
       sizeLots,
@@ -104,29 +78,10 @@ describe('settlement', () => {
       nonce,
       expirySec: 4_000_000_000n,
     });
-    const done = await sequencer.engine.submit(
-      signMessages(domain, secretOf(accountIndex), { accountIndex, epoch: 1n, messages: [message] }),
-    );
-    if (!done.ok) throw new Error(done.message);
-    for (const result of done.value.results) if (!result.ok) throw new Error(result.rejection.message);
+    await submitSigned(sequencer, place, accountIndex, [message]);
   }
 
-  /** Seals, proves, sends and reads back until L1 has everything. */
-  async function settle(): Promise<void> {
-    for (let turn = 0; turn < 10; turn++) {
-      await sequencer.seal();
-      await sequencer.proven();
-      await sequencer.submit();
-      await sequencer.syncL1();
-      const open = await sequencer.engine.read((state) => {
-        const notFinal = [...state.batches.values()].filter(({ status }) => status !== 'final').length;
-        return state.l1Queue.length + notFinal + (state.open?.actions.length ?? 0);
-      });
-      if (open === 0) return;
-    }
-    throw new Error(`not settled: ${reports.join('; ')} ${fatal?.message ?? ''}`);
-  }
-
+  const settle = () => settleOverChain(sequencer, () => `${reports.join('; ')} ${fatal?.message ?? ''}`);
   const finalRoot = () => sequencer.engine.stateRoot();
 
   it('takes registrations and deposits from L1 and settles them there', async () => {
@@ -336,71 +291,14 @@ describe('settlement', () => {
 
   it('serves a signed withdrawal, and carries liquidity and fees as the contract does', async () => {
     await settle();
-    const { domain } = domainOf(31337n, place.rollup);
     const message = withdrawMessage({ amount: 300n * USD, nonce: 31n, expirySec: 4_000_000_000n });
-    const done = await sequencer.engine.submit(
-      signMessages(domain, secretOf(1), { accountIndex: 1, epoch: 1n, messages: [message] }),
-    );
-    expect(done.ok && done.value.results[0].ok).to.equal(true);
+    await submitSigned(sequencer, place, 1, [message]);
     await settle();
     // syncL1 compares the engine's numbers with the vault's and would have stopped the engine.
     await l1.acceptRound();
     await sequencer.syncL1();
     expect(fatal).to.equal(undefined);
     expect(await sequencer.engine.read((state) => state.l1Ledger.liquid[0])).to.equal(19_700n * USD);
-  });
-
-  describe('with two batch sizes', () => {
-    const ROOMIER: BatchCapacity = { ...TINY_BATCH, name: 'batch-roomier', accounts: 4, l1Operations: 4 };
-    let sizes: readonly BatchSize[];
-
-    beforeEach(async () => {
-      await sequencer.stop();
-      const deployer = new NonceManager(deployerWallet);
-      place = await deployTestRollup(deployer, submitter.address, TINY_BATCH, undefined, [ROOMIER]);
-      l1 = new L1World(place, deployer);
-      store = await emptyStore();
-      nonces.clear();
-      ({ sizes } = sizesOf(31337n, place.rollup, [TINY_BATCH, ROOMIER]));
-    });
-
-    it('sends each batch for the size it was sealed for', async () => {
-      await start(2_000, undefined, { sizes });
-      await l1.acceptRound();
-      for (const account of [1, 2]) await l1.open(account);
-      for (const account of [1, 2]) await l1.deposit(account, 10_000n * USD);
-      await sequencer.syncL1();
-      await settle();
-      await order(1, 'sell', 5n);
-      await order(2, 'buy', 5n);
-      await settle();
-      expect(await l1.rollup.stateRoot()).to.equal(await finalRoot());
-      const reader = new L1Reader(connection.ethers.provider as never, place.rollup);
-      const batches = await reader.batches();
-      // Four queue entries need the larger one, a trade does not.
-      expect(batches.map(({ submission }) => submission.header.sizeIndex)).to.deep.equal([1, 0]);
-      const rebuilt = rebuild(genesisState(TINY_SHAPE), batches, new Map([[PERP, 1]]));
-      expect(stateRoot(rebuilt[1].ledger)).to.equal(await finalRoot());
-    });
-
-    it('does not start with sizes that are not the contract’s, place by place', async () => {
-      const [tiny, roomier] = sizes;
-      const third = { capacity: { ...ROOMIER, name: 'third', accounts: 5 }, domainWord: 5n };
-      const wrong: [field: string, given: readonly BatchSize[]][] = [
-        ['sizes[0]', [roomier]],
-        ['sizes[1]', [tiny, { ...roomier, domainWord: roomier.domainWord + 1n }]],
-        ['sizes[1]', [tiny, { ...roomier, capacity: third.capacity }]],
-        ['sizes[2]', [...sizes, third]],
-      ];
-      for (const [field, given] of wrong) {
-        const error = await start(2_000, undefined, { sizes: given }).then(
-          () => undefined,
-          (failure: Error) => failure,
-        );
-        expect(error).to.be.instanceOf(InputError).with.property('field', field);
-      }
-      await start(2_000, undefined, { sizes: [tiny] });
-    });
   });
 
   it('stops when L1 holds a batch this ledger never made', async () => {

@@ -3,30 +3,24 @@
  * and the real contract with the circuit's verifier. Only the circuit's input is spoilt, wherever a chosen action is in it.
  */
 import { expect } from 'chai';
-import { HDNodeWallet, NonceManager, type Wallet } from 'ethers';
+import { NonceManager, type Wallet } from 'ethers';
 import { network } from 'hardhat';
 import type { SealedBatch } from '#protocol/batch/batch.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import type { Message } from '#protocol/message.ts';
-import { signMessages } from '#protocol/signing.ts';
 import { ProofPool } from '#prover/proof-pool.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import type { CircuitInput } from '#prover/witness-calculator.ts';
 import type { PgliteStore } from '#sequencer/ledger/pglite-store.ts';
 import { QueuedProofs } from '#sequencer/main-job/queued-proofs.ts';
 import { type PreparedCircuit, prepareCircuit } from '#sequencer/main-job/setup.ts';
-import { type Sequencer, startSequencer } from '#sequencer/start.ts';
+import type { Sequencer } from '#sequencer/start.ts';
 import { healthView } from '#sequencer/views.ts';
-import { emptyStore, testConfig } from '../../support/engine.ts';
-import { orderMessage, secretOf, USD } from '../../support/ledger.ts';
-import {
-  deployTestRollup,
-  domainOf,
-  L1World,
-  PHRASE,
-  TestContracts,
-  type TestRollup,
-} from '../../support/settlement.ts';
+import { emptyStore } from '../../support/engine.ts';
+import { orderMessage, USD } from '../../support/ledger.ts';
+import type { Connection } from '../../support/rollup.ts';
+import { startOverChain, submitSigned, testWallet } from '../../support/sequencer-over-chain.ts';
+import { deployTestRollup, domainOf, L1World, type TestRollup } from '../../support/settlement.ts';
 
 const ROOT = `${import.meta.dirname}/../../..`;
 const EXPIRY_SEC = 4_000_000_000n;
@@ -59,7 +53,7 @@ describe('a batch without a witness, and the real prover and contract', function
   let submitter: Wallet;
   let store: PgliteStore;
   let sequencer: Sequencer;
-  let connection: Awaited<ReturnType<typeof network.connect>>;
+  let connection: Connection;
   let fault: (batch: SealedBatch) => boolean;
   const reports: string[] = [];
   const alarms: string[] = [];
@@ -82,22 +76,17 @@ describe('a batch without a witness, and the real prover and contract', function
         return { input: { ...(input as unknown as CircuitInput), evaluation }, publicInputs };
       },
     });
-    sequencer = await startSequencer({
-      config: testConfig({
+    sequencer = await startOverChain({
+      connection,
+      place,
+      submitter,
+      store,
+      proofs,
+      change: {
         capacity: { ...TINY_BATCH, name: circuit.artifacts.name },
         ...domainOf(31337n, place.rollup, circuit.plan.circuitHash),
         orderMinMicros: 1n,
-      }),
-      store,
-      proofs,
-      l1: {
-        contracts: new TestContracts(connection.ethers.provider as never, place),
-        signer: submitter,
-        depths: { round: 0, deposit: 0, final: 0 },
-        firstBlock: place.firstBlock,
-        receiptTimeoutMs: 2_000,
       },
-      pollMs: 0,
       report: ({ message }) => reports.push(message),
       alarm: ({ message }) => alarms.push(message),
       onFatal: ({ message }) => reports.push(`fatal: ${message}`),
@@ -111,12 +100,8 @@ describe('a batch without a witness, and the real prover and contract', function
 
   beforeEach(async () => {
     connection = await network.connect();
-    const wallet = (i: number) =>
-      HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${i}`).connect(
-        connection.ethers.provider as never,
-      ) as never as Wallet;
-    submitter = wallet(1);
-    const deployer = new NonceManager(wallet(0));
+    submitter = testWallet(connection, 1);
+    const deployer = new NonceManager(testWallet(connection, 0));
     place = await deployTestRollup(deployer, submitter.address, TINY_BATCH, circuit.plan);
     l1 = new L1World(place, deployer);
     store = await emptyStore();
@@ -133,17 +118,8 @@ describe('a batch without a witness, and the real prover and contract', function
   });
   afterEach(() => stop());
 
-  async function submit(accountIndex: number, messages: readonly Message[]): Promise<string[]> {
-    const { domain } = domainOf(31337n, place.rollup);
-    const done = await sequencer.engine.submit(
-      signMessages(domain, secretOf(accountIndex), { accountIndex, epoch: 1n, messages: [...messages] }),
-    );
-    if (!done.ok) throw new Error(done.message);
-    return done.value.results.map((result) => {
-      if (!result.ok) throw new Error(result.rejection.message);
-      return result.hash;
-    });
-  }
+  const submit = (accountIndex: number, messages: readonly Message[]) =>
+    submitSigned(sequencer, place, accountIndex, messages);
 
   const order = (side: 'buy' | 'sell', sizeLots: bigint, nonce: bigint) =>
     orderMessage({ side, sizeLots, limitMicrosPerLot: 100n * USD, nonce, expirySec: EXPIRY_SEC });

@@ -3,21 +3,21 @@
  * them, and an operator who begins to serve them at the last moment still serves every one before it is overdue.
  */
 import { expect } from 'chai';
-import { HDNodeWallet, NonceManager, type Wallet } from 'ethers';
+import { NonceManager } from 'ethers';
 import { network } from 'hardhat';
 import { type BatchCapacity, TINY_BATCH } from '#protocol/limits.ts';
 import { signMessages } from '#protocol/signing.ts';
-import { type Sequencer, startSequencer } from '#sequencer/start.ts';
-import { emptyStore, testConfig } from '../../support/engine.ts';
+import type { Sequencer } from '#sequencer/start.ts';
+import { emptyStore } from '../../support/engine.ts';
 import { marked, orderMessage, riskTable, secretOf, USD } from '../../support/ledger.ts';
+import type { Connection } from '../../support/rollup.ts';
+import { startOverChain, testWallet } from '../../support/sequencer-over-chain.ts';
 import {
   deployTestRollup,
   domainOf,
   L1World,
-  PHRASE,
   TestContracts,
   type TestRollup,
-  uncheckedProofs,
 } from '../../support/settlement.ts';
 
 const SPAM = 1_000;
@@ -29,7 +29,7 @@ const FALLEN = marked(92n);
 
 describe('a thousand operations in the L1 queue', function () {
   this.timeout(3_600_000);
-  let connection: Awaited<ReturnType<typeof network.connect>>;
+  let connection: Connection;
   let place: TestRollup;
   let l1: L1World;
   let sequencer: Sequencer;
@@ -38,26 +38,19 @@ describe('a thousand operations in the L1 queue', function () {
 
   async function open(): Promise<void> {
     connection = await network.connect();
-    const { provider } = connection.ethers;
-    const wallet = (place: number) =>
-      HDNodeWallet.fromPhrase(PHRASE, undefined, `m/44'/60'/0'/0/${place}`).connect(
-        provider as never,
-      ) as never as Wallet;
-    const owner = new NonceManager(wallet(0));
-    place = await deployTestRollup(owner, wallet(1).address, CAPACITY);
+    const submitter = testWallet(connection, 1);
+    const owner = new NonceManager(testWallet(connection, 0));
+    place = await deployTestRollup(owner, submitter.address, CAPACITY);
     l1 = new L1World(place, owner);
-    sequencer = await startSequencer({
-      config: testConfig({ capacity: CAPACITY, ...domainOf(31337n, place.rollup) }),
+    sequencer = await startOverChain({
+      connection,
+      place,
+      submitter,
       store: await emptyStore(),
-      proofs: uncheckedProofs,
+      contracts: new TestContracts(connection.ethers.provider as never, place, [riskTable(), FALLEN]),
       proofConcurrency: 4,
-      l1: {
-        contracts: new TestContracts(provider as never, place, [riskTable(), FALLEN]),
-        signer: wallet(1),
-        depths: { round: 0, deposit: 0, final: 0 },
-        firstBlock: place.firstBlock,
-      },
-      pollMs: 0,
+      change: { capacity: CAPACITY },
+      receiptTimeoutMs: 60_000,
       report: (error) => failures.push(error.message),
       onFatal: (error) => failures.push(error.message),
     });
