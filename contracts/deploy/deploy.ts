@@ -114,6 +114,7 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
   for (const { verificationKey } of [...plan.batches, ...plan.risk]) keyGate(verificationKey, chainId);
   requireSegments(plan);
   requireSpotRows(plan);
+  await requireUnits(provider, plan);
   const tokens: string[] = [];
   for (const { token } of plan.tokens) tokens.push(await tokenAddress(signer, token, chainId));
   const riskVerifiers: string[] = [];
@@ -176,6 +177,29 @@ function requireSpotRows({ tokens, oracle }: DeploymentPlan): void {
       `token ${tokenId} has no row: list instrument ${tokenId} as spot or leave the token out`,
     );
   }
+}
+
+/** Vault and table must mean the same by a unit: neither can be changed later, and every deposit would count for another value. */
+async function requireUnits(provider: Provider, { tokens, oracle }: DeploymentPlan): Promise<void> {
+  for (const [tokenId, { token, weiPerUnit }] of tokens.entries()) {
+    const decimals = await decimalsOf(provider, token);
+    if (decimals === undefined) continue;
+    // A unit in 1e-8 of the whole: a micro of quote, a lot of spot.
+    const unitE8 =
+      tokenId === 0 ? 100n : (oracle.registry.find((entry) => entry?.id === tokenId)?.lotE8 ?? 0n);
+    if (weiPerUnit * 10n ** 8n === unitE8 * 10n ** BigInt(decimals)) continue;
+    throw new DeploymentRefused(
+      `token ${tokenId} has ${decimals} decimals and ${weiPerUnit} wei a unit, but a unit of the table is ` +
+        `${unitE8}e-8 of a whole: set weiPerUnit to ${(unitE8 * 10n ** BigInt(decimals)) / 10n ** 8n}`,
+    );
+  }
+}
+
+/** Undefined where there is no code, which is refused when the token's turn comes. */
+async function decimalsOf(provider: Provider, token: TokenPlan['token']): Promise<number | undefined> {
+  if (typeof token !== 'string') return token.decimals;
+  if ((await provider.getCode(token)) === '0x') return undefined;
+  return Number(await new Contract(token, ['function decimals() view returns (uint8)'], provider).decimals());
 }
 
 /** The registry enforces it: at no time are more instruments listed than the circuits have slots and batches have rows for. */

@@ -82,7 +82,8 @@ export class L1Watcher {
       numbers: await this.#l1.numbers(blockNumber),
     };
     // Questions by number may have been answered by two chains; if the block still stands, all were asked of its chain.
-    // (That takes a provider that asks again: ethers' own cache has to be off.)
+    // (That takes one node that asks its own chain again: ethers' cache has to be off, and a pool of nodes that may disagree
+    // is none. A deposit of another chain would cost the batch that serves it, never money: L1 compares every queue word.)
     const again = await this.#l1.provider.getBlock(blockNumber);
     if (again?.hash === block.hash) await this.#engine.command(command);
   }

@@ -228,6 +228,23 @@ describe('deployment', function () {
     }
   });
 
+  it('refuses a token of which a unit is not what the table calls a lot or a micro', async () => {
+    for (const [tokenId, weiPerUnit, right] of [
+      [0, 10n, 1n],
+      [1, 1_000_000n, 100_000n],
+      [2, 10n ** 15n, 10n ** 16n],
+    ] as const) {
+      const { deployer, plan } = await planOn(31337, (usual) => ({
+        ...usual,
+        tokens: usual.tokens.map((token, i) => (i === tokenId ? { ...token, weiPerUnit } : token)),
+      }));
+      const error = await errorOf(deploy(deployer as never, plan, keyGate));
+      expect(error).to.be.instanceOf(DeploymentRefused);
+      expect(error.message).to.contain(`token ${tokenId} has`).and.to.contain(`set weiPerUnit to ${right}`);
+      expect(await deployer.getNonce(), 'nothing was sent').to.equal(0);
+    }
+  });
+
   it('refuses tokens without code, and test tokens outside the local chain', async () => {
     const noCode = `0x${'12'.repeat(20)}`;
     const local = await planOn(31337, (plan) => ({
