@@ -1,7 +1,7 @@
 /**
- * Bad witnesses near an honest one: what a single constraint refuses and all others accept. Some wire near the constraint
- * gets another value, and what that violates is repaired by solving for one wire after the other, until the
- * constraint under judgement alone is violated. So a boolean falls: another bit of its sum flips, and it makes up for that.
+ * Bad witnesses near an honest one: what a single constraint refuses and all others accept. Some wire near the
+ * constraint gets another value, and what that violates is repaired by solving for one wire after the other, until the
+ * constraint under judgement alone is violated. So a boolean falls: another bit of its sum flips, and it makes up.
  */
 import { fieldInverse, FIELD_MODULUS as P } from '#protocol/crypto/field.ts';
 import { type ConstraintSystem, evaluate } from './constraint-system.ts';

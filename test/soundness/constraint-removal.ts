@@ -8,8 +8,8 @@
  * - by a lie: an input that is not true, everything after it computed without checks, violates this constraint alone.
  *
  * A bad witness may belong to any statement: other inputs, other public values. What is shown is that no constraint
- * follows from all others, not what a prover gains without it; that attacks succeed nowhere is for test/circuits/attacks*.
- * In particular the challenge is not tied to the commitment in the circuit, but by the contract.
+ * follows from all others, not what a prover gains without it; that attacks fail is for test/circuits/attacks*. In
+ * particular the challenge is not tied to the commitment in the circuit, but by the contract.
  */
 import { BadWitnessSearch } from './bad-witness.ts';
 import { type ConstraintSystem, isSatisfied } from './constraint-system.ts';

@@ -104,8 +104,8 @@ export function freeWires(system: ConstraintSystem, values: readonly bigint[]): 
 }
 
 /**
- * Constraints that at first order say nothing of their own at this witness, no wire being fixed but the constant 1: each
- * of them is a combination of others. A constraint that is not among them refuses a direction that all others allow.
+ * Constraints that at first order say nothing of their own at this witness, no wire fixed but the constant 1: each is a
+ * combination of others. A constraint that is not among them refuses a direction that all others allow.
  */
 export function dependentConstraints(system: ConstraintSystem, values: readonly bigint[]): Set<number> {
   const subtractions: Subtraction[] = [];

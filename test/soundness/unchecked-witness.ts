@@ -7,7 +7,7 @@ import { valuesOf } from '#test/support/circuit-witness.ts';
 const REFUSAL = Buffer.of(0x41, 0x04, 0x0f, 0x0b);
 const NO_OPERATION = 0x01;
 
-/** A circuit's calculator without its checks: hints and wires are computed as ever, constraints are left to the reader. */
+/** A circuit's calculator without its checks: hints and wires are computed as ever, nothing is refused. */
 export class UncheckedCalculator {
   readonly #calculator: WitnessCalculator;
 

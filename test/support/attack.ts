@@ -72,12 +72,28 @@ export function circuitOf(path: string): () => Promise<CircuitUnderTest> {
 }
 export const tinyCircuit = circuitOf('circuits/main/batch-tiny.circom');
 
+const declared = new Map<string, () => Attack>();
+
+/** The attacks that files of tests declare, by name. Their tests are not declared again for whoever asks. */
+export async function attacksOf(files: readonly string[]): Promise<ReadonlyMap<string, () => Attack>> {
+  const own = { describe: globalThis.describe, it: globalThis.it };
+  const open = (_: string, declare: (this: unknown) => void): void => declare.call({ timeout() {} });
+  Object.assign(globalThis, { describe: open, it() {} });
+  try {
+    for (const file of files) await import(`#test/circuits/${file}.test.ts`);
+  } finally {
+    Object.assign(globalThis, own);
+  }
+  return declared;
+}
+
 /** Declares one test per attack: the circuit refuses it, at the constraint whose text is given. */
 export function refuses(
   attacks: Readonly<Record<string, readonly [reason: string, make: () => Attack]>>,
   circuit = tinyCircuit,
 ): void {
   for (const [name, [reason, make]] of Object.entries(attacks)) {
+    declared.set(name, make);
     it(`refuses ${name}`, async () => {
       const refusal = await (await circuit()).refusal(inputOf(make()));
       expect(refusal, 'the attack has a witness').to.not.equal(undefined);
