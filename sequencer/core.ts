@@ -23,7 +23,7 @@ export function applyCommand(state: EngineState, command: Command): Applied {
   let results: readonly MessageResult[] = [];
   let done: Result<void> = accept(undefined);
   const openBefore = state.open;
-  const begunBefore = state.liquidationWait?.batchesBegun;
+  const before = turnsOf(state);
   switch (command.kind) {
     case 'configure':
       state.configure(command.config);
@@ -31,7 +31,7 @@ export function applyCommand(state: EngineState, command: Command): Applied {
     case 'submit':
       results = submit(state, command);
       fillNewBatch(state, openBefore);
-      if (openBefore === undefined) forgetEmptyBatch(state, begunBefore);
+      if (openBefore === undefined) forgetEmptyBatch(state, before);
       break;
     case 'l1-block':
       applyL1Block(state, command);
@@ -64,13 +64,23 @@ export function applyCommand(state: EngineState, command: Command): Applied {
   return { events: state.takeEvents(), results, refusal: done.ok ? undefined : done };
 }
 
-/** What a batch was opened for was refused, and nothing else happened: then not that either. */
-function forgetEmptyBatch(state: EngineState, begunBefore: number | undefined): void {
+/** What the opening of a batch changes beside the batch. */
+const turnsOf = ({ isTurnOfL1, isTurnOfCancels, liquidationWait }: EngineState) => ({
+  isTurnOfL1,
+  isTurnOfCancels,
+  batchesBegun: liquidationWait?.batchesBegun,
+});
+
+/** What a batch was opened for was refused, and nothing else happened: then not that either, or a replay would differ. */
+function forgetEmptyBatch(state: EngineState, before: ReturnType<typeof turnsOf>): void {
   const { open, liquidationWait } = state;
   if (open?.batch.isEmpty !== true || state.events.some(({ kind }) => kind !== 'batch-opened')) return;
   state.open = undefined;
   state.events = [];
-  if (liquidationWait !== undefined && begunBefore !== undefined) liquidationWait.batchesBegun = begunBefore;
+  state.isTurnOfL1 = before.isTurnOfL1;
+  state.isTurnOfCancels = before.isTurnOfCancels;
+  if (liquidationWait !== undefined && before.batchesBegun !== undefined)
+    liquidationWait.batchesBegun = before.batchesBegun;
 }
 
 /** What a batch was opened for is in: what waits may have the rest. */

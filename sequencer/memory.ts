@@ -1,5 +1,6 @@
 /** What the engine forgets: answers about things that are over and that no reseal can bring back, beyond the number kept. */
 import { invariant } from '#protocol/errors.ts';
+import { nonceKey } from './orders.ts';
 import type { EngineState, MessageRecord } from './state.ts';
 
 const isFinal = (state: EngineState, batchNumber: number): boolean =>
@@ -15,6 +16,8 @@ function forgetBody(state: EngineState, bodyHash: string): void {
 
 /** Forgets the orders that closed first. */
 export function forgetOrders(state: EngineState): void {
+  // Orders whose fills a reseal has taken back look as if they had none.
+  if (state.isResealing) return;
   while (state.closedOrder.length > state.config.closedOrdersKept) {
     const oldest = state.orders.get(state.closedOrder[0]);
     // An order of a batch that may be executed again stays, and everything closed after it.
@@ -56,11 +59,12 @@ export function forgetMessages(state: EngineState): void {
 export function releasePromise(state: EngineState, hash: string): void {
   const record = state.messages.get(hash);
   invariant(record !== undefined, 'a message of a batch is known');
-  const { accountIndex, messages } = record.signed;
+  const { accountIndex, epoch, messages } = record.signed;
   const message = messages[record.position];
   const own = state.cancelledNonces.get(accountIndex);
-  // The nonce of a later epoch may have its own promise.
-  if (message.kind !== 'cancel' || own?.get(message.nonce) !== hash) return;
-  own.delete(message.nonce);
+  if (message.kind !== 'cancel') return;
+  const key = nonceKey(epoch, message.nonce);
+  if (own?.get(key) !== hash) return;
+  own.delete(key);
   if (own.size === 0) state.cancelledNonces.delete(accountIndex);
 }

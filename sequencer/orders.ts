@@ -1,10 +1,16 @@
 /** Open and closed orders: the one place where the registry and the books change together. */
 import { invariant, type Rejection } from '#protocol/errors.ts';
+import { NONCE_BITS } from '#protocol/limits.ts';
 import { nonceState, nonceWordOf } from '#protocol/transition/nonces.ts';
 import type { CancelReason } from './commands.ts';
 import { forgetOrders } from './memory.ts';
 import type { OpenOrder } from './risk/admission.ts';
 import type { EngineState, OrderFill, OrderRecord } from './state.ts';
+
+/** A nonce counts within an epoch: after a cancel-all the same one is another order's, and a reseal may bring back the first. */
+export const nonceKey = (epoch: bigint, nonce: bigint): bigint => (epoch << BigInt(NONCE_BITS)) + nonce;
+
+const keyOf = ({ signed, order }: OrderRecord): bigint => nonceKey(signed.epoch, order.nonce);
 
 export const remainingOf = (record: OrderRecord): bigint => record.order.sizeLots - record.filledLots;
 
@@ -29,8 +35,8 @@ export const openOrderCount = (state: EngineState, accountIndex: number): number
 export function openOrder(state: EngineState, record: OrderRecord): void {
   const { accountIndex } = record.signed;
   const own = state.openOrders.get(accountIndex) ?? new Map<bigint, string>();
-  invariant(!own.has(record.order.nonce), 'one open order per nonce');
-  own.set(record.order.nonce, record.hash);
+  invariant(!own.has(keyOf(record)), 'one open order per nonce');
+  own.set(keyOf(record), record.hash);
   state.openOrders.set(accountIndex, own);
   state.orders.set(record.hash, record);
 }
@@ -68,7 +74,7 @@ export function closeOrder(
   leaveBook(state, record);
   record.closed = { reason, because };
   const own = state.openOrders.get(record.signed.accountIndex);
-  own?.delete(record.order.nonce);
+  own?.delete(keyOf(record));
   if (own?.size === 0) state.openOrders.delete(record.signed.accountIndex);
   state.closedOrder.push(record.hash);
   forgetOrders(state);
@@ -92,9 +98,14 @@ export function fillOrder(state: EngineState, record: OrderRecord, fill: OrderFi
 
 /**
  * Ends open orders that can never be filled any more because the account's window or epoch moved. Called
- * after everything that may have moved it, so that the book holds no dead order.
+ * after everything that may have moved it, so that the book holds no dead order. In the middle of a reseal the account is
+ * what it was once: there it is only noted.
  */
 export function closeDeadOrders(state: EngineState, accountIndex: number): void {
+  if (state.isResealing) {
+    state.movedAccounts.add(accountIndex);
+    return;
+  }
   const account = state.account(accountIndex);
   for (const hash of [...(state.openOrders.get(accountIndex)?.values() ?? [])]) {
     const record = orderOf(state, hash);
@@ -102,6 +113,12 @@ export function closeDeadOrders(state: EngineState, accountIndex: number): void 
     else if (nonceWordOf(record.order.nonce) < account.baseWord) closeOrder(state, record, 'nonce-dead');
     else if (nonceState(account, record.order.nonce).kind === 'dead') closeOrder(state, record, 'nonce-dead');
   }
+}
+
+/** Of the accounts noted during a reseal. */
+export function closeDeadOrdersOfMoved(state: EngineState): void {
+  for (const accountIndex of state.movedAccounts) closeDeadOrders(state, accountIndex);
+  state.movedAccounts.clear();
 }
 
 /** Ends open orders whose last moment has passed. */
@@ -123,6 +140,6 @@ export function takeBackFills(state: EngineState, record: OrderRecord, tradeIds:
   if (record.closed?.reason !== 'filled') return;
   record.closed = undefined;
   const own = state.openOrders.get(record.signed.accountIndex) ?? new Map<bigint, string>();
-  own.set(record.order.nonce, record.hash);
+  own.set(keyOf(record), record.hash);
   state.openOrders.set(record.signed.accountIndex, own);
 }

@@ -184,12 +184,12 @@ export class EngineState {
   readonly orders = new Map<string, OrderRecord>();
   readonly messages = new Map<string, MessageRecord>();
   readonly bodies = new Map<string, readonly MessageResult[]>();
-  /** account → nonce → hash of the open order. */
+  /** account → epoch and nonce (`nonceKey`) → hash of the open order. */
   readonly openOrders = new Map<number, Map<bigint, string>>();
   /** Cancels and cancel-alls not yet in a batch. */
   readonly waitingCancels = new WaitingCancels();
   /**
-   * account → nonce → hash of the cancel: killed by the engine's promise. The proof follows with the batch that holds the
+   * account → epoch and nonce (`nonceKey`) → hash of the cancel: killed by the engine's promise. The proof follows with the batch that holds the
    * cancel; once that is final, no reseal can take it back and the leaf says it alone.
    */
   readonly cancelledNonces = new Map<number, Map<bigint, string>>();
@@ -209,6 +209,8 @@ export class EngineState {
   isTurnOfCancels = false;
   /** While a reseal puts everything back in its old order, or a batch is kept for one account alone. */
   isResealing = false;
+  /** Accounts whose epoch or window moved during it: their dead orders end after it. */
+  readonly movedAccounts = new Set<number>();
   readonly isolation = new Isolation();
   orderSequence = 0;
   tradeCount = 0;

@@ -18,6 +18,7 @@ import { bodyHashOf, messageHashOf } from './identity.ts';
 import {
   closeDeadOrders,
   closeOrder,
+  nonceKey,
   openOrder,
   openOrderCount,
   openOrdersOf,
@@ -140,8 +141,9 @@ function checkNonce(
   if (nonceWordOf(nonce) < account.baseWord) {
     return reject('nonce-dead', 'this nonce lies below the window of the account', data);
   }
-  const isOpen = state.openOrders.get(accountIndex)?.has(nonce) ?? false;
-  const isCancelled = state.cancelledNonces.get(accountIndex)?.has(nonce) ?? false;
+  const key = nonceKey(account.epoch, nonce);
+  const isOpen = state.openOrders.get(accountIndex)?.has(key) ?? false;
+  const isCancelled = state.cancelledNonces.get(accountIndex)?.has(key) ?? false;
   if (isOpen || isCancelled || nonceState(account, nonce).kind !== 'fresh') {
     return reject('nonce-used', 'this nonce was used by another message', { ...data, isOpen, isCancelled });
   }
@@ -319,7 +321,8 @@ function submitCancel(
   if (message.floorBackWords > wordsMax) {
     return reject('floor-out-of-window', `floorBackWords is at most ${wordsMax}`, { nonce, wordsMax });
   }
-  const isCancelled = state.cancelledNonces.get(accountIndex)?.has(nonce) ?? false;
+  const key = nonceKey(account.epoch, nonce);
+  const isCancelled = state.cancelledNonces.get(accountIndex)?.has(key) ?? false;
   if (isCancelled || nonceState(account, nonce).kind === 'dead') {
     return reject('nonce-dead', 'there is nothing to cancel: this nonce is used up', {
       nonce,
@@ -327,13 +330,13 @@ function submitCancel(
       isCancelled,
     });
   }
-  const hash = state.openOrders.get(accountIndex)?.get(nonce);
+  const hash = state.openOrders.get(accountIndex)?.get(key);
   const refusal = hash === undefined ? refuseFurtherCancel(state, accountIndex) : undefined;
   if (refusal !== undefined) return refusal;
   if (hash !== undefined) closeOrder(state, orderOf(state, hash), 'cancelled');
   // From here on no fill of this nonce can happen, whether or not its order was ever seen.
   const own = state.cancelledNonces.get(accountIndex) ?? new Map<bigint, string>();
-  own.set(nonce, reference.hash);
+  own.set(key, reference.hash);
   state.cancelledNonces.set(accountIndex, own);
   rememberMessage(state, reference, undefined);
   state.waitingCancels.add(accountIndex, reference.hash);

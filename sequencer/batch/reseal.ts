@@ -11,7 +11,18 @@ import { rowOf } from '#protocol/risk/table.ts';
 import { accountAt } from '#protocol/state.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
 import { bookTrade, matchOrder } from '../book/matching.ts';
-import { closeDeadOrders, closeOrder, orderOf, remainingOf, rest, takeBackFills } from '../orders.ts';
+import type { CancelReason } from '../commands.ts';
+import { forgetOrders } from '../memory.ts';
+import {
+  closeDeadOrders,
+  closeDeadOrdersOfMoved,
+  closeOrder,
+  nonceKey,
+  orderOf,
+  remainingOf,
+  rest,
+  takeBackFills,
+} from '../orders.ts';
 import { liquidationScan } from '../risk/liquidation.ts';
 import type { BatchAction, BatchEntry, EngineState, MessageRecord, OrderRecord } from '../state.ts';
 import {
@@ -124,7 +135,9 @@ export function executeAgain(state: EngineState, batchNumber: number, omission?:
   // What comes new would hide in the last part which of its actions is at fault.
   if (isolation.cuts.size > 0) sealBatch(state);
   state.isResealing = false;
+  closeDeadOrdersOfMoved(state);
   settle(state, reopened);
+  forgetOrders(state);
   liquidationScan(state);
   includeWaiting(state);
 }
@@ -165,7 +178,10 @@ function rollBack(
   state.nextBatchNumber = entries[0].number;
   state.ledger = before.ledger;
   state.l1Ledger = before.l1Ledger;
-  for (const accountIndex of touched) state.screen.set(accountIndex, accountAt(state.ledger, accountIndex));
+  for (const accountIndex of touched) {
+    state.screen.set(accountIndex, accountAt(state.ledger, accountIndex));
+    state.movedAccounts.add(accountIndex);
+  }
   const queued = actions.flatMap((action) => (action.kind === 'l1' ? [action.queued] : []));
   state.l1Queue = [...queued, ...state.l1Queue];
   findHolders(state);
@@ -307,12 +323,23 @@ function redoL1(state: EngineState, { queued }: Extract<BatchAction, { kind: 'l1
 const isCrossing = (state: EngineState, { order }: OrderRecord): boolean =>
   state.book(order.instrumentId).wouldCross(order.side, order.limitMicrosPerLot);
 
+/** An acknowledged cancel binds what is left of an order, also where its fills are gone. */
+function cancelReason(state: EngineState, { signed, order }: OrderRecord): CancelReason | undefined {
+  const { accountIndex, epoch } = signed;
+  if (state.epochEnding.get(accountIndex) === epoch) return 'cancelled-all';
+  const isCancelled = state.cancelledNonces.get(accountIndex)?.has(nonceKey(epoch, order.nonce));
+  return isCancelled ? 'cancelled' : undefined;
+}
+
 /** Decides what becomes of the orders whose fills were taken back. */
 function settle(state: EngineState, reopened: Reopened): void {
   for (const { record, refusal } of reopened.values()) {
     if (record.closed !== undefined) continue;
+    const cancelled = cancelReason(state, record);
     if (refusal !== undefined) {
       closeOrder(state, record, 'voided', refusal);
+    } else if (cancelled !== undefined) {
+      closeOrder(state, record, cancelled);
     } else if (record.order.expirySec < state.l1TimeSec) {
       closeOrder(state, record, 'expired');
     } else if (record.options.timeInForce !== 'gtc') {

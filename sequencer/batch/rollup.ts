@@ -12,7 +12,7 @@ import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/op
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import type { LiquidationNumbers } from '../commands.ts';
-import { closeExpiredOrders } from '../orders.ts';
+import { closeDeadOrdersOfMoved, closeExpiredOrders } from '../orders.ts';
 import type { BatchAction, BatchEntry, EngineState, L1Ledger, OpenEntry } from '../state.ts';
 import { backlogRefusal, haltRefusal, type Lane, noteOpening } from './seal-policy.ts';
 import { isSettlementWaiting } from './settlement.ts';
@@ -220,6 +220,7 @@ export function inOwnBatches<T>(state: EngineState, fill: () => T): T {
   const done = fill();
   sealBatch(state);
   state.isResealing = false;
+  closeDeadOrdersOfMoved(state);
   return done;
 }
 

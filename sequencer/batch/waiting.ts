@@ -8,7 +8,7 @@ import type { BatchCapacity } from '#protocol/limits.ts';
 import type { SignedMessages } from '#protocol/message.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
-import { closeDeadOrders } from '../orders.ts';
+import { closeDeadOrders, nonceKey } from '../orders.ts';
 import type { EngineState, MessageRecord, OpenEntry } from '../state.ts';
 import { backlogRefusal, type Lane } from './seal-policy.ts';
 import { includeSettlements } from './settlement.ts';
@@ -111,10 +111,16 @@ function tellL1Operation(state: EngineState, queueIndex: number): void {
   if (kind === 'register' || kind === 'cancelAll') forgetEpoch(state, accountIndex);
 }
 
-/** A new epoch: what the engine had promised about the old one is now in the state. */
+/**
+ * A new epoch: what the engine had promised about the ones before it is now in the state. Promises about this epoch or a later
+ * one stay: a reseal may come by here once more.
+ */
 function forgetEpoch(state: EngineState, accountIndex: number): void {
-  state.cancelledNonces.delete(accountIndex);
-  state.epochEnding.delete(accountIndex);
+  const { epoch } = state.account(accountIndex);
+  const own = state.cancelledNonces.get(accountIndex);
+  for (const key of own?.keys() ?? []) if (key < nonceKey(epoch, 0n)) own?.delete(key);
+  if (own?.size === 0) state.cancelledNonces.delete(accountIndex);
+  if ((state.epochEnding.get(accountIndex) ?? epoch) < epoch) state.epochEnding.delete(accountIndex);
 }
 
 /** Rows of each kind that `share` leaves of so many. */
