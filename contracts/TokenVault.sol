@@ -24,7 +24,7 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
     uint256 private constant TOKENS_MAX = 4;
     uint256 private constant QUOTE_CAP_MICROS_MAX = 2 ** 70 - 1;
     uint256 private constant SPOT_CAP_LOTS_MAX = 2 ** 30;
-    /// @dev A tenth of what is held may leave in 24 hours.
+    /// @dev A tenth of what users own may leave in 24 hours.
     uint256 private constant OUTFLOW_DIVISOR = 10;
 
     /// @dev Above all layouts of claims: keeps the slot of an owner from being empty.
@@ -299,7 +299,10 @@ contract TokenVault is ITokenVault, ReentrancyGuardTransient {
         uint256 amount,
         Ledger memory ledger
     ) private returns (uint56 newBookedUntilUs) {
-        uint256 limit = ledger.held / OUTFLOW_DIVISOR;
+        // Wherever the tokens lie: a fund payment may still be in the fund, and the fund's income in the vault. Liquidity
+        // is not negative: the amount was taken from it.
+        uint256 ownedUnits = uint256(ledger.claims) + ledger.queued + uint88(ledger.liquid);
+        uint256 limit = ownedUnits / OUTFLOW_DIVISOR;
         if (limit < ledger.outflowFloor) limit = ledger.outflowFloor;
         uint256 immediate;
         uint256 startsAtSec;

@@ -14,7 +14,7 @@ interface ITokenVault {
         uint128 depositMinUnits;
         /// @dev The contract takes no deposit above it. Below 2^70 micros, at most 2^30 lots, so that no sum on L2 overflows.
         uint128 capUnits;
-        /// @dev Per 24 hours this much may always leave; above it, a tenth of what is held.
+        /// @dev Per 24 hours this much may always leave; above it, a tenth of what users own.
         uint128 outflowFloorUnits;
     }
 
