@@ -85,7 +85,16 @@ const NOT_SHOWN: readonly Reviewed[] = [
     why: 'FindKey among instruments, where unused rows share the id 0: x and −x there would select any value',
   },
   {
-    kinds: /^instrumentIds \+ (retiredInstrument|settlementInstrumentId) · .*\.isInstrument/,
+    kinds: /^1 \+ instrumentIsUsed · instrumentIsSettled · $/,
+    why: 'an unused row that is called settled: where its meta does not say so the split of the meta refuses it too',
+  },
+  {
+    kinds: /^messageFillLots · messages\.fields\.limitMicrosPerLot · messages\.atLimitMicros$/,
+    why: 'size times limit: what it frees is the distance to the limit, whose bits are choices; the search met none',
+  },
+  {
+    kinds:
+      /^instrumentIds \+ (retiredInstrument|settlementInstrumentId|l1TokenHigh \+ l1TokenLow) · .*\.isInstrument/,
     why: 'the row stands at its instrument: the last place, which takes what the others leave, must be settled too',
   },
   {
