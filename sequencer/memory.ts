@@ -59,6 +59,8 @@ export function releasePromise(state: EngineState, hash: string): void {
   const { accountIndex, messages } = record.signed;
   const message = messages[record.position];
   const own = state.cancelledNonces.get(accountIndex);
+  // No leaf will say it of a cancel that could not be proved: the promise holds until the epoch ends.
+  if (record.dropped?.code === 'unprovable') return;
   // The nonce of a later epoch may have its own promise.
   if (message.kind !== 'cancel' || own?.get(message.nonce) !== hash) return;
   own.delete(message.nonce);
