@@ -1,6 +1,6 @@
 /** One command in, events out: the deterministic heart. No clock, no chance, no I/O. */
 import { accept, invariant, type Rejection, type Result } from '#protocol/errors.ts';
-import { isolatePoison } from './batch/poison.ts';
+import { isolatePoison, noteProof } from './batch/poison.ts';
 import { reseal } from './batch/reseal.ts';
 import { includeWaiting, sealBatch } from './batch/rollup.ts';
 import type { Command, EngineEvent } from './commands.ts';
@@ -131,6 +131,7 @@ function applyProgress(state: EngineState, command: Progress): void {
   state.emit({ kind: 'batch-status', batchNumber, attempt: entry.attempt, status });
   if (status === 'final') forgetMessages(state);
   if (status !== 'proven') return;
+  noteProof(state, entry);
   if (state.isolation.halted?.batchNumber === batchNumber) {
     state.isolation.halted = undefined;
     // Rounds may have come since it was filled.

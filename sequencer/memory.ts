@@ -62,7 +62,8 @@ export function releasePromise(state: EngineState, hash: string): void {
   const { accountIndex, epoch, messages } = record.signed;
   const message = messages[record.position];
   const own = state.cancelledNonces.get(accountIndex);
-  if (message.kind !== 'cancel') return;
+  // No leaf will say it of a cancel that could not be proved: the promise holds until the epoch ends.
+  if (message.kind !== 'cancel' || record.dropped?.code === 'unprovable') return;
   const key = nonceKey(epoch, message.nonce);
   if (own?.get(key) !== hash) return;
   own.delete(key);

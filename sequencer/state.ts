@@ -134,14 +134,27 @@ export interface SealingHalt {
   readonly error: string;
 }
 
+/** A liquidation against an order of the account could not be proved. */
+export interface MakerBar {
+  readonly untilSec: bigint;
+  /** Since one could be. */
+  readonly failures: number;
+}
+
 /** What is known of actions that cannot be proved (batch/poison.ts). */
 export class Isolation {
   /** Names of actions before which a batch ends: the parts of poisoned batches. */
   cuts: ReadonlySet<string> = new Set();
-  /** Accounts that are liquidated in batches of their own. */
+  /** Accounts that are liquidated in batches of their own, one step in each. */
   readonly apart = new Set<number>();
   /** L1 time before which the engine leaves an account alone. */
   readonly barredUntilSec = new Map<number, bigint>();
+  /** Accounts whose orders close no position of a liquidated account for now. */
+  readonly barredMakers = new Map<number, MakerBar>();
+  /** Account → the maker against which its liquidation could not be proved; since then no liquidation of it was. */
+  readonly failedAgainst = new Map<number, number>();
+  /** Name of an action → the instrument whose retirement was left out to see whether the action is at fault. */
+  readonly untold = new Map<string, number>();
   halted: SealingHalt | undefined;
   poisonedCount = 0;
 }

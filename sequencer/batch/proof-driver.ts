@@ -65,6 +65,9 @@ export class ProofDriver {
   readonly #unprovable = new Map<string, number>();
   /** Batches that halted the engine: only another life asks for them again, with a prover that was repaired. */
   readonly #given = new Set<string>();
+  /** The how-many-th question of all was the last about a batch. */
+  readonly #askedLast = new Map<string, number>();
+  #questions = 0;
   readonly #waiters: (() => void)[] = [];
   #unsubscribe: () => void = () => undefined;
   #leftOutInARow = 0;
@@ -91,7 +94,7 @@ export class ProofDriver {
     if (event.kind === 'batch-poisoned') {
       this.#leftOutInARow += event.dropped.length;
       this.#options.alarm(poisonAlarm(event));
-      if (this.#leftOutInARow >= LEFT_OUT_IN_A_ROW_MAX) this.#options.alarm(suspicionAlarm());
+      if (this.#isSuspected) this.#options.alarm(suspicionAlarm());
     }
     if (event.kind === 'batch-status' && event.status === 'proven') this.#leftOutInARow = 0;
     if (event.kind === 'sealing-halted') {
@@ -105,6 +108,7 @@ export class ProofDriver {
     const name = `${event.batchNumber}/${event.attempt}`;
     this.#unprovable.delete(name);
     this.#given.delete(name);
+    this.#askedLast.delete(name);
     this.#prover.forget?.(event.batchNumber, event.attempt).catch((error: Error) => this.#complain(error));
   }
 
@@ -141,11 +145,12 @@ export class ProofDriver {
       this.#complain(error as Error);
       return;
     }
-    for (const { number, attempt, sealed } of waiting.sort((a, b) => a.number - b.number)) {
+    for (const { number, attempt, sealed } of this.#inTurn(waiting)) {
       const name = `${number}/${attempt}`;
       if (this.#asked.size >= this.#options.concurrency) return;
       if (this.#asked.has(name) || this.#given.has(name)) continue;
       this.#asked.add(name);
+      this.#askedLast.set(name, ++this.#questions);
       void this.#prove(number, attempt, sealed)
         .catch((error: Error) => this.#complain(error))
         .finally(() => {
@@ -154,6 +159,17 @@ export class ProofDriver {
           void this.#fill();
         });
     }
+  }
+
+  /** The lowest first; under suspicion by turns, for a proof of any of them clears the prover. */
+  #inTurn(waiting: readonly Unproved[]): Unproved[] {
+    const turnOf = ({ number, attempt }: Unproved): number =>
+      this.#isSuspected ? (this.#askedLast.get(`${number}/${attempt}`) ?? 0) : 0;
+    return waiting.toSorted((a, b) => turnOf(a) - turnOf(b) || a.number - b.number);
+  }
+
+  get #isSuspected(): boolean {
+    return this.#leftOutInARow >= LEFT_OUT_IN_A_ROW_MAX;
   }
 
   async #prove(batchNumber: number, attempt: number, sealed: SealedBatch): Promise<void> {
@@ -181,7 +197,7 @@ export class ProofDriver {
     const name = `${batchNumber}/${attempt}`;
     const tries = (this.#unprovable.get(name) ?? 0) + 1;
     this.#unprovable.set(name, tries);
-    if (tries < UNPROVABLE_TRIES || this.#leftOutInARow >= LEFT_OUT_IN_A_ROW_MAX) return false;
+    if (tries < UNPROVABLE_TRIES || this.#isSuspected) return false;
     const refusal = await this.#engine.command({ kind: 'batch-poisoned', batchNumber, attempt, error });
     if (refusal !== undefined) this.#options.report(new Error(`${refusal.code}: ${refusal.message}`));
     return refusal === undefined;

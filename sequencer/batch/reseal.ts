@@ -7,6 +7,7 @@
  */
 import { sizeOf } from '#protocol/account.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
+import type { SignedMessages } from '#protocol/message.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { accountAt } from '#protocol/state.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
@@ -37,9 +38,11 @@ import { findHolders, noteSettlement } from './settlement.ts';
 
 type TradeAction = Extract<BatchAction, { kind: 'trade' }>;
 
-/** What is left out of the repetition, by name, and why. */
+/** What is left out of the repetition, and why. */
 export interface Omission {
-  readonly names: ReadonlySet<string>;
+  readonly actions: ReadonlySet<BatchAction>;
+  /** An instrument whose retirement is not told; 0 for none. */
+  readonly retirement: number;
   readonly because: Rejection;
 }
 
@@ -129,7 +132,7 @@ export function executeAgain(state: EngineState, batchNumber: number, omission?:
   for (const action of actions) {
     const name = nameOf(action);
     if (isolation.cuts.has(name)) sealBatch(state);
-    if (omission?.names.has(name)) leaveOut(state, action, reopened, omission.because);
+    if (omission?.actions.has(action)) leaveOut(state, action, reopened, omission.because);
     else redo(state, action, reopened);
   }
   // What comes new would hide in the last part which of its actions is at fault.
@@ -164,7 +167,7 @@ function rollBack(
   for (const entry of entries) {
     for (const row of entry.sealed?.accounts ?? []) if (row.isTouched) touched.add(row.accountIndex);
     const retired = entry.sealed?.content.retiredInstrument ?? 0;
-    if (!omission?.names.has(retirementName(retired))) state.retired.delete(retired);
+    if (retired !== omission?.retirement) state.retired.delete(retired);
     state.batches.delete(entry.number);
     state.attempts.set(entry.number, entry.attempt + 1);
     state.emit({
@@ -239,8 +242,19 @@ function leaveOut(state: EngineState, action: BatchAction, reopened: Reopened, b
   if (action.kind === 'liquidate') hashes.push(action.makerHash);
   for (const hash of hashes) reopenedOrder(reopened, hash).refusal ??= because;
   if (action.kind === 'trade' || action.kind === 'liquidate') tellVoided(state, action.tradeId, because);
-  if (action.kind === 'message') dropMessage(state, messageOf(state, action.hash), because);
+  if (action.kind === 'message') {
+    dropMessage(state, messageOf(state, action.hash), because);
+    if (action.operation.kind === 'cancel-all') endEpoch(state, action.operation.signed);
+  }
   invariant(action.kind !== 'l1', 'the queue of L1 is served without gaps');
+}
+
+/** What was promised before the batch that held the cancel-all binds on. */
+function endEpoch(state: EngineState, { accountIndex, epoch }: SignedMessages): void {
+  if (state.account(accountIndex).epoch !== epoch) return;
+  state.epochEnding.set(accountIndex, epoch);
+  // Of the next epoch, which does not begin now.
+  closeDeadOrders(state, accountIndex);
 }
 
 function tellVoided(state: EngineState, tradeId: number, because: Rejection): void {

@@ -55,6 +55,10 @@ export function haltRefusal(state: EngineState): Rejection | undefined {
 export const isBarred = ({ isolation, l1TimeSec }: EngineState, accountIndex: number): boolean =>
   l1TimeSec < (isolation.barredUntilSec.get(accountIndex) ?? 0n);
 
+/** Whether no liquidation is done against orders of the account for now: one could not be proved. */
+export const isBarredMaker = ({ isolation, l1TimeSec }: EngineState, accountIndex: number): boolean =>
+  l1TimeSec < (isolation.barredMakers.get(accountIndex)?.untilSec ?? 0n);
+
 /**
  * Undefined while there is room for one more batch, or the present one has begun. An open batch that is still empty was
  * opened on the budget of another lane, perhaps, and is nobody's gift.

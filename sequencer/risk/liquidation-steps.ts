@@ -15,6 +15,7 @@ import {
 } from '#protocol/risk/margin.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { divideUp, type Lots, type Micros, max, min } from '#protocol/units.ts';
+import { isBarredMaker } from '../batch/seal-policy.ts';
 import { tradeableLots } from '../book/matching.ts';
 import type { RestingOrder } from '../book/order-book.ts';
 import { closeOrder, orderOf } from '../orders.ts';
@@ -43,7 +44,7 @@ export const isCovered = (margin: AccountMargin, reason: 1 | 2): boolean =>
 export const distance = (margin: AccountMargin, reason: 1 | 2): bigint =>
   reason === 1 ? maintenanceMarginGap(margin) : 10n * margin.quoteBalance + 6n * margin.haircutSpot;
 
-/** Best resting order of another account that may close the position: inside the band. */
+/** Best resting order of another account that may close the position: inside the band, and of no barred maker. */
 function counterparty(
   state: EngineState,
   account: Account,
@@ -56,7 +57,7 @@ function counterparty(
       ? resting.limitMicrosPerLot >= row.mark - row.band
       : resting.limitMicrosPerLot <= row.mark + row.band;
     if (!isInBand) return undefined;
-    if (resting.accountIndex !== accountIndex) return resting;
+    if (resting.accountIndex !== accountIndex && !isBarredMaker(state, resting.accountIndex)) return resting;
   }
   return undefined;
 }

@@ -12,7 +12,7 @@ import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import { max } from '#protocol/units.ts';
-import { inBatch, inOwnBatches, recordAction, togetherInBatch } from '../batch/rollup.ts';
+import { inBatch, inOwnBatches, recordAction, sealBatch, togetherInBatch } from '../batch/rollup.ts';
 import { haltRefusal, isBarred } from '../batch/seal-policy.ts';
 import { feeMicrosDown } from '../book/matching.ts';
 import { closeDeadOrders, closeOrder, fillOrder, orderOf } from '../orders.ts';
@@ -144,6 +144,8 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
       for (const [i, leg] of legs.entries()) {
         bookLiquidation(state, operations[i], leg, sizeOf(account, leg.row.instrumentId) < 0n);
       }
+      // One that cannot be proved shall not take the others down with it.
+      if (state.isolation.apart.has(accountIndex)) sealBatch(state);
       continue;
     }
     // The sealed batch may hold a deposit that was still counted as pending: all is weighed again.

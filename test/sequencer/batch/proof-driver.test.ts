@@ -159,6 +159,25 @@ describe('proof driver', () => {
     expect(included.filter((isIn) => isIn)).to.have.length(2);
   });
 
+  it('asks by turns under suspicion, so that a proof of a sound batch behind them clears the prover', async () => {
+    prover.answer = async ({ content }) => {
+      if (content.signatures.some(({ accountIndex }) => accountIndex === 1)) throw new UnprovableBatch('x');
+    };
+    for (let nonce = 0n; nonce < 4n; nonce++)
+      hashOf(await world.submit(sign(1, [withdrawMessage({ amount: USD, nonce })])));
+    await world.seal();
+    hashOf(await world.submit(sign(2, [withdrawMessage({ amount: USD, nonce: 0n })])));
+    await world.seal();
+    await drive();
+    await until(() => alarms.filter((alarm) => alarm.includes('left out: message:')).length === 4);
+    expect(alarms.filter((alarm) => alarm.includes('suspected'))).to.have.length(1);
+    await driver.settled();
+    const included = await world.engine.read((state) =>
+      [...state.messages.values()].map(({ batchNumber }) => batchNumber !== undefined),
+    );
+    expect(included).to.deep.equal([false, false, false, false, true]);
+  });
+
   it('takes a single finding for an accident', async () => {
     let tries = 0;
     prover.answer = async () => {
