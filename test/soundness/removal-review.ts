@@ -102,10 +102,6 @@ const NOT_SHOWN: readonly Reviewed[] = [
     why: 'a product of the mark of a place, which only moves with its row',
   },
   {
-    kinds: /^1 \+ Retirement\.isRetiring · retiredInstrument · $/,
-    why: 'IsNonZero: a retirement that is not called one also marks no instrument',
-  },
-  {
     kinds: new RegExp(
       `^(${REST_OF_ACCOUNT}.* · (withdrawals\\.isQuote|accountNewBaseWord)|l1Rows\\.isHere ·) `,
     ),
