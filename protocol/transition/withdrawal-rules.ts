@@ -1,6 +1,7 @@
 /** What may leave an account towards L1, and how much at most: docs/protocol.md §5 and §6. */
 import type { Account } from '../account.ts';
 import type { BatchHeader, L1Operation, L1Outcome } from '../batch/batch.ts';
+import { lastPassing } from '../bisection.ts';
 import { invariant, type Rejection, reject } from '../errors.ts';
 import type { StateShape } from '../limits.ts';
 import { type AccountMargin, marginOf, transferMarginGap } from '../risk/margin.ts';
@@ -55,14 +56,7 @@ export function mostWithdrawable(account: Account, tokenId: number, cap: bigint,
     refusalAfter(without(account, tokenId, amount), tokenId, ground) === undefined;
   if (cap <= 0n || !isAllowed(0n)) return 0n;
   if (isAllowed(cap)) return cap;
-  let allowed = 0n;
-  let refused = cap;
-  while (refused - allowed > 1n) {
-    const middle = (allowed + refused) / 2n;
-    if (isAllowed(middle)) allowed = middle;
-    else refused = middle;
-  }
-  return allowed;
+  return lastPassing(isAllowed, 0n, cap);
 }
 
 /** Everything served in this batch is judged on the account after it: once per token. */

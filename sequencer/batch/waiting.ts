@@ -3,7 +3,7 @@
  * then settlements. None of it may keep out what a batch is opened for: cancels cost nothing, so they leave the rows of
  * one more trade free until the batch is sealed, when they take all that is left.
  */
-import { invariant, type Rejection, type Result } from '#protocol/errors.ts';
+import { accept, invariant, type Rejection, type Result } from '#protocol/errors.ts';
 import type { BatchCapacity } from '#protocol/limits.ts';
 import type { SignedMessages } from '#protocol/message.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
@@ -36,7 +36,7 @@ function inOpenBatch(state: EngineState, operation: Operation): Result<void> {
   const done = open.batch.execute(operation);
   if (!done.ok) return done;
   open.batch = done.value;
-  return { ok: true, value: undefined };
+  return accept(undefined);
 }
 
 /** Fills the open batch with what waits, as far as there is room. */

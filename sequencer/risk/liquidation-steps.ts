@@ -5,6 +5,7 @@
 import { type Account, sizeOf } from '#protocol/account.ts';
 import type { PendingDeposits } from '#protocol/batch/batch.ts';
 import { largestSize } from '#protocol/batch/sizes.ts';
+import { lastPassing } from '#protocol/bisection.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import {
   type AccountMargin,
@@ -129,16 +130,8 @@ export function lotsNeeded(account: Account, step: Leg, isEnough: (account: Acco
 }
 
 /** The least number from 1 on that passes, where `most` does. */
-function leastWhere(passes: (count: bigint) => boolean, most: bigint): bigint {
-  let low = 0n;
-  let high = most;
-  while (high - low > 1n) {
-    const middle = (low + high) / 2n;
-    if (passes(middle)) high = middle;
-    else low = middle;
-  }
-  return high;
-}
+const leastWhere = (passes: (count: bigint) => boolean, most: bigint): bigint =>
+  lastPassing((count) => !passes(count), 0n, most) + 1n;
 
 /** Legs that help only together: of a hedge, either alone would raise the margin of the account. */
 export interface JointStep {

@@ -1,4 +1,5 @@
 /** How much of a position a liquidation may close now: the exact rules, searched. */
+import { lastPassing } from '#protocol/bisection.ts';
 import type { OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
 
@@ -27,12 +28,5 @@ export function largestLiquidationLots(
   };
   if (lotsMax <= 0n || !isAccepted(1n)) return 0n;
   if (isAccepted(lotsMax)) return lotsMax;
-  let accepted = 1n;
-  let refused = lotsMax;
-  while (refused - accepted > 1n) {
-    const middle = (accepted + refused) / 2n;
-    if (isAccepted(middle)) accepted = middle;
-    else refused = middle;
-  }
-  return accepted;
+  return lastPassing(isAccepted, 1n, lotsMax);
 }

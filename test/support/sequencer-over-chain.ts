@@ -80,21 +80,22 @@ export async function submitSigned(
 }
 
 /**
- * Seals, proves, sends and reads back until L1 has everything.
+ * Seals, proves, sends and reads back until L1 has everything, or sealing is halted.
  * @param troubles what was reported meanwhile
- * @throws Error with them when ten turns are not enough
+ * @throws Error with them when twelve turns are not enough
  */
 export async function settleOverChain(sequencer: Sequencer, troubles: () => string): Promise<void> {
-  for (let turn = 0; turn < 10; turn++) {
+  for (let turn = 0; turn < 12; turn++) {
     await sequencer.seal();
     await sequencer.proven();
     await sequencer.submit();
     await sequencer.syncL1();
-    const open = await sequencer.engine.read((state) => {
+    const isSettled = await sequencer.engine.read((state) => {
       const notFinal = [...state.batches.values()].filter(({ status }) => status !== 'final').length;
-      return state.l1Queue.length + notFinal + (state.open?.actions.length ?? 0);
+      const open = state.l1Queue.length + notFinal + (state.open?.actions.length ?? 0);
+      return open === 0 || state.isolation.halted !== undefined;
     });
-    if (open === 0) return;
+    if (isSettled) return;
   }
   throw new Error(`not settled: ${troubles()}`);
 }

@@ -6,6 +6,7 @@
  * outside the circuit, as exact integer roots; `circuits/risk/option/vol-shock.circom` proves what they make of
  * a volatility.
  */
+import { lastPassing } from '../../bisection.ts';
 import { DAY_SEC, divideNearest, max, min, PPM_ONE } from '../../units.ts';
 import { VOL_PPM_MAX } from './domain.ts';
 import type { VolMove } from './moves.ts';
@@ -21,16 +22,10 @@ export interface VolFactors {
   readonly downPpm: bigint;
 }
 
-/** The largest integer whose `degree`-th power is at most n ≥ 1, by bisection. */
+/** The largest integer whose `degree`-th power is at most n ≥ 1. */
 function rootDown(n: bigint, degree: bigint): bigint {
-  let low = 0n;
-  let high = 1n << (BigInt(n.toString(2).length) / degree + 1n);
-  while (high - low > 1n) {
-    const middle = (low + high) >> 1n;
-    if (middle ** degree <= n) low = middle;
-    else high = middle;
-  }
-  return low;
+  const beyond = 1n << (BigInt(n.toString(2).length) / degree + 1n);
+  return lastPassing((root) => root ** degree <= n, 0n, beyond);
 }
 
 /** (30 / days)^p in ppm, rounded down; whole days left, at least one. */

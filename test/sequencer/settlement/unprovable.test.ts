@@ -19,7 +19,12 @@ import { healthView } from '#sequencer/views.ts';
 import { emptyStore } from '../../support/engine.ts';
 import { orderMessage, USD } from '../../support/ledger.ts';
 import type { Connection } from '../../support/rollup.ts';
-import { startOverChain, submitSigned, testWallet } from '../../support/sequencer-over-chain.ts';
+import {
+  settleOverChain,
+  startOverChain,
+  submitSigned,
+  testWallet,
+} from '../../support/sequencer-over-chain.ts';
 import { deployTestRollup, domainOf, L1World, type TestRollup } from '../../support/settlement.ts';
 
 const ROOT = `${import.meta.dirname}/../../..`;
@@ -131,23 +136,7 @@ describe('a batch without a witness, and the real prover and contract', function
     return { maker, sound, spoilt };
   }
 
-  /** Seals, proves, sends and reads back until L1 has everything, or sealing is halted. */
-  async function settle(): Promise<void> {
-    for (let turn = 0; turn < 12; turn++) {
-      await sequencer.seal();
-      await sequencer.proven();
-      await sequencer.submit();
-      await sequencer.syncL1();
-      const open = await sequencer.engine.read((state) => {
-        const notFinal = [...state.batches.values()].filter(({ status }) => status !== 'final').length;
-        return state.isolation.halted === undefined
-          ? state.l1Queue.length + notFinal + (state.open?.actions.length ?? 0)
-          : 0;
-      });
-      if (open === 0) return;
-    }
-    throw new Error(`not settled: ${reports.join('; ')}`);
-  }
+  const settle = () => settleOverChain(sequencer, () => reports.join('; '));
 
   const closedOf = (hash: string) => sequencer.engine.read((state) => state.orders.get(hash)?.closed);
   const l1Root = (): Promise<bigint> => l1.rollup.stateRoot();
