@@ -28,7 +28,10 @@ describe('slow connections', () => {
   before(async () => {
     api = await ApiWorld.open(
       {},
-      { headersTimeoutMs: 700, requestTimeoutMs: 1_000, connectionsPerPeerMax: 120, connectionsMax: 400 },
+      // Time enough for all sockets to connect before the first one is closed, on a slow machine too.
+      { headersTimeoutMs: 5_000, requestTimeoutMs: 6_000, connectionsPerPeerMax: 120, connectionsMax: 400 },
+      // The honest client asks for as long as the flood lasts.
+      { peer: { read: { perSec: 1, burst: 1_000_000 } } },
     );
     await api.world.fund({ 1: 10_000n });
   });
@@ -37,14 +40,17 @@ describe('slow connections', () => {
   /** 300 sockets of two peers, of which the server keeps 120 each, and what an honest client hears meanwhile. */
   async function flood(text: string): Promise<{ heard: string[]; answers: Answer[] }> {
     const slow = Array.from({ length: 300 }, (_, i) =>
-      slowSocket(api.url, i % 2 === 0 ? STRANGER : THIRD_PEER, text, 40),
+      slowSocket(api.url, i % 2 === 0 ? STRANGER : THIRD_PEER, text, 200),
     );
     let isOver = false;
     const all = Promise.all(slow.map(({ closed }) => closed)).finally(() => {
       isOver = true;
     });
     const answers: Answer[] = [];
-    while (!isOver) answers.push(await ask(api.url, HONEST, '/v1/accounts/1'));
+    while (!isOver) {
+      answers.push(await ask(api.url, HONEST, '/v1/accounts/1'));
+      await sleep(20);
+    }
     return { heard: await all, answers };
   }
 
@@ -63,7 +69,7 @@ describe('slow connections', () => {
         expect(said).to.match(/^HTTP\/1\.1 408 /);
         const body = JSON.parse(said.slice(said.indexOf('\r\n\r\n')));
         expect(body).to.include({ code: 'request-timeout' });
-        expect(body.data).to.deep.equal({ field: 'request', limitMs: 1_000, headersLimitMs: 700 });
+        expect(body.data).to.deep.equal({ field: 'request', limitMs: 6_000, headersLimitMs: 5_000 });
       }
       expect(answers.length).to.be.greaterThan(3);
       expect(new Set(answers.map(({ status }) => status))).to.deep.equal(new Set([200]));
@@ -186,7 +192,7 @@ describe('a flood of bad signatures', () => {
     api = await ApiWorld.open(
       {},
       {},
-      { peer: { order: { perSec: 1, burst: 120 }, cancel: { perSec: 1, burst: 40 } } },
+      { peer: { order: { perSec: 0.001, burst: 120 }, cancel: { perSec: 0.001, burst: 40 } } },
     );
     await api.world.fund({ 1: 10_000n, 2: 10_000n });
     hashOf(await api.world.order(1, 'buy', 1n, 90n, { nonce: 7n }));
@@ -211,8 +217,8 @@ describe('a flood of bad signatures', () => {
     await Promise.all(flood);
     expect(cancelled.status).to.equal(200);
     const checked = countOf(answers, 'wrong-signature');
-    // 120 orders and 40 cancels of one burst, and what came back while it lasted.
-    expect(checked).to.be.within(160, 240);
+    // 120 orders and 40 cancels of one burst.
+    expect(checked).to.equal(160);
     expect(countOf(answers, 'rate-limited')).to.equal(answers.length - checked);
     expect(await api.world.engine.read((state) => state.openOrders.get(1))).to.equal(undefined);
     expect(
