@@ -77,6 +77,9 @@ export interface Deployment {
   readonly l1Block: number;
 }
 
+/** Of MarginRollup.sol. */
+const ROUND_AGE_SEC_MAX = 180n;
+
 /** Micros and lots of the default tokens; WBTC is instrument 1, WETH instrument 2. */
 export const TEST_TOKENS: readonly TokenPlan[] = [
   {
@@ -114,6 +117,7 @@ export async function deploy(signer: Signer, plan: DeploymentPlan, keyGate: KeyG
   for (const { verificationKey } of [...plan.batches, ...plan.risk]) keyGate(verificationKey, chainId);
   requireSegments(plan);
   requireSpotRows(plan);
+  requireRoundAge(plan);
   await requireUnits(provider, plan);
   const tokens: string[] = [];
   for (const { token } of plan.tokens) tokens.push(await tokenAddress(signer, token, chainId));
@@ -177,6 +181,17 @@ function requireSpotRows({ tokens, oracle }: DeploymentPlan): void {
       `token ${tokenId} has no row: list instrument ${tokenId} as spot or leave the token out`,
     );
   }
+}
+
+/**
+ * Deadlines stand still while the oracle calls its prices stale, and batches may not use them once the rollup does. Were the oracle's
+ * later, a forced withdrawal that waits for prices would become overdue, and whoever likes could freeze.
+ */
+function requireRoundAge({ oracle }: DeploymentPlan): void {
+  if (oracle.stalenessSec === ROUND_AGE_SEC_MAX) return;
+  throw new DeploymentRefused(
+    `the oracle's prices are stale after ${oracle.stalenessSec} s, the rollup's after ${ROUND_AGE_SEC_MAX} s: set stalenessSec to it`,
+  );
 }
 
 /** Vault and table must mean the same by a unit: neither can be changed later, and every deposit would count for another value. */

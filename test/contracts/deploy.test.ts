@@ -228,6 +228,19 @@ describe('deployment', function () {
     }
   });
 
+  it('refuses an oracle whose prices age at another rate than the rollup lets batches use them', async () => {
+    for (const stalenessSec of [179n, 181n, 3_600n]) {
+      const { deployer, plan } = await planOn(31337, (usual) => ({
+        ...usual,
+        oracle: { ...usual.oracle, stalenessSec },
+      }));
+      const error = await errorOf(deploy(deployer as never, plan, keyGate));
+      expect(error).to.be.instanceOf(DeploymentRefused);
+      expect(error.message).to.contain(`stale after ${stalenessSec} s`);
+      expect(await deployer.getNonce(), 'nothing was sent').to.equal(0);
+    }
+  });
+
   it('refuses a token of which a unit is not what the table calls a lot or a micro', async () => {
     for (const [tokenId, weiPerUnit, right] of [
       [0, 10n, 1n],
