@@ -320,6 +320,12 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
     for (var a = 0; a < ACCOUNTS; a++) {
         accounts[a] = AccountRow(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, SCENARIOS, DIGIT_BITS);
     }
+    signal instrumentIds[INSTRUMENTS];
+    signal positionCaps[INSTRUMENTS];
+    for (var i = 0; i < INSTRUMENTS; i++) {
+        instrumentIds[i] <== instruments[i].instrumentId;
+        positionCaps[i] <== instrumentRow[i][ROW_POSITION_CAP()];
+    }
     component l1Rows[L1_OPERATIONS];
     for (var o = 0; o < L1_OPERATIONS; o++) {
         l1Rows[o] = L1OperationRow(ACCOUNTS, INSTRUMENTS);
@@ -346,11 +352,9 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
                 l1Rows[o].oldSpotLots[t][a] <== accountOldSpotLots[a][t];
             }
         }
-        for (var i = 0; i < INSTRUMENTS; i++) {
-            l1Rows[o].instrumentIds[i] <== instruments[i].instrumentId;
-            l1Rows[o].marks[i] <== instrumentRow[i][ROW_MARK()];
-            l1Rows[o].positionCaps[i] <== instrumentRow[i][ROW_POSITION_CAP()];
-        }
+        l1Rows[o].instrumentIds <== instrumentIds;
+        l1Rows[o].positionCaps <== positionCaps;
+        for (var i = 0; i < INSTRUMENTS; i++) { l1Rows[o].marks[i] <== instrumentRow[i][ROW_MARK()]; }
         l1Rows[o].alpha <== last.alpha;
         l1Rows[o].beta <== beta;
         (1 - l1IsRegister[o]) * l1PublicKey[o][0] === 0;
@@ -359,6 +363,17 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
             // Unused rows come last; a used row's word is not 0.
             (1 - l1Rows[o - 1].isUsed) * l1Rows[o].isUsed === 0;
         }
+    }
+    // Position caps of the spot tokens of which deposits of liquidated accounts wait: their instruments are in the batch.
+    signal isSpotPending[SPOT_SLOTS()];
+    signal isSpotInstrument[SPOT_SLOTS()][INSTRUMENTS];
+    signal spotCapLots[SPOT_SLOTS()];
+    for (var t = 0; t < SPOT_SLOTS(); t++) {
+        var pendingSum = 0;
+        for (var q = 0; q < LIQUIDATIONS; q++) { pendingSum += liquidationPendingLots[q][t]; }
+        isSpotPending[t] <== IsNonZero()(pendingSum);
+        isSpotInstrument[t] <== FindKey(INSTRUMENTS)(instrumentIds, t + 1, isSpotPending[t]);
+        spotCapLots[t] <== Selected(INSTRUMENTS)(isSpotInstrument[t], positionCaps);
     }
     component liquidations[LIQUIDATIONS];
     for (var q = 0; q < LIQUIDATIONS; q++) {
@@ -372,11 +387,15 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
         liquidations[q].pendingQuoteMicros <== liquidationPendingQuoteMicros[q];
         liquidations[q].pendingLots <== liquidationPendingLots[q];
         liquidations[q].accountIndexes <== accountIndex;
+        liquidations[q].instrumentIds <== instrumentIds;
         for (var i = 0; i < INSTRUMENTS; i++) {
-            liquidations[q].instrumentIds[i] <== instruments[i].instrumentId;
             liquidations[q].marks[i] <== instrumentRow[i][ROW_MARK()];
             liquidations[q].bands[i] <== instrumentRow[i][ROW_BAND()];
         }
+        for (var t = 0; t < SPOT_SLOTS(); t++) {
+            for (var a = 0; a < ACCOUNTS; a++) { liquidations[q].oldSpotLots[t][a] <== accountOldSpotLots[a][t]; }
+        }
+        liquidations[q].spotCapLots <== spotCapLots;
         liquidations[q].alpha <== last.alpha;
         liquidations[q].beta <== beta;
         RequireBit()(liquidationIsFirst[q]);
@@ -388,8 +407,6 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
                 liquidationIsUsed[q] * (liquidations[q].positionKey - liquidations[q - 1].positionKey - 1));
         }
     }
-    signal instrumentIds[INSTRUMENTS];
-    for (var i = 0; i < INSTRUMENTS; i++) { instrumentIds[i] <== instruments[i].instrumentId; }
     component settlements[SETTLEMENTS];
     for (var q = 0; q < SETTLEMENTS; q++) {
         settlements[q] = SettlementRow(ACCOUNTS, INSTRUMENTS);
@@ -550,7 +567,7 @@ template Batch(TREE_DEPTH, DERIVATIVES, RECORDS, NONCE_WORDS, MARKETS, SCENARIOS
             pendingQuote += pendingQuotePart[a][q];
             pendingWord += pendingWordPart[a][q];
             for (var t = 0; t < SPOT_SLOTS(); t++) {
-                pendingLotsPart[a][q][t] <== isFirstOf[a][q] * liquidationPendingLots[q][t];
+                pendingLotsPart[a][q][t] <== isFirstOf[a][q] * liquidations[q].countedLots[t];
                 pendingLots[t] += pendingLotsPart[a][q][t];
             }
             firstCount += isFirstOf[a][q];

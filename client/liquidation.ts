@@ -9,7 +9,7 @@ import type { PublishedLiquidation } from '#protocol/batch/read-words.ts';
 import { accept, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { STANDARD_SHAPE, type StateShape } from '#protocol/limits.ts';
-import { heldInstruments, marginOf } from '#protocol/risk/margin.ts';
+import { countedDeposits, heldInstruments, marginOf } from '#protocol/risk/margin.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import type { AccountEvents } from '#protocol/transition/events.ts';
 import { liquidationReason, refuseLiquidation } from '#protocol/transition/liquidation-rules.ts';
@@ -51,7 +51,8 @@ export function verifyLiquidation(
   const refusal = refuseRows(evidence);
   if (refusal !== undefined) return refusal;
   const { pending } = rows[0];
-  const reason = liquidationReason(before, table, shape, pending);
+  const counted = countedDeposits(before, table, pending);
+  const reason = liquidationReason(before, table, shape, counted);
   if (reason === undefined)
     return reject('not-liquidatable', 'the account was healthy', numbersOf(evidence, shape));
   const penaltyMicros = cashAfterRows(evidence) - after.cashStar;
@@ -67,8 +68,8 @@ export function verifyLiquidation(
     fundPayments: [],
     settlements: [],
   };
-  const marginBefore = marginOf(before, table, shape, pending);
-  const marginAfter = marginOf(after, table, shape, pending);
+  const marginBefore = marginOf(before, table, shape, counted);
+  const marginAfter = marginOf(after, table, shape, counted);
   const owed = penaltyOf(evidence, marginAfter.equity + penaltyMicros);
   if (penaltyMicros !== owed) {
     return reject('penalty', 'not min(rate × closed, what was left)', { penaltyMicros, owedMicros: owed });
@@ -88,7 +89,8 @@ const shown = (margin: ReturnType<typeof marginOf>): MarginNumbers => ({
 });
 
 function numbersOf({ before, rows, table }: LiquidationEvidence, shape: StateShape): Rejection['data'] {
-  const { equity, maintenanceMarginMicrosUp } = marginOf(before, table, shape, rows[0].pending);
+  const counted = countedDeposits(before, table, rows[0].pending);
+  const { equity, maintenanceMarginMicrosUp } = marginOf(before, table, shape, counted);
   return { equityMicros: equity, maintenanceMarginMicros: maintenanceMarginMicrosUp };
 }
 

@@ -7,7 +7,13 @@ import { invariant } from '#protocol/errors.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { leafElements } from '#protocol/leaf.ts';
 import type { StateShape } from '#protocol/limits.ts';
-import { heldInstruments, holdingsOf, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import {
+  countedDeposits,
+  heldInstruments,
+  holdingsOf,
+  marginOf,
+  unlistedHolding,
+} from '#protocol/risk/margin.ts';
 import { rowOf, tableHash } from '#protocol/risk/table.ts';
 import { type LedgerState, stateRoot } from '#protocol/state.ts';
 import type { AcceptedTable } from './commands.ts';
@@ -238,8 +244,9 @@ export function liquidationView(
   const change = batch.accounts.find((account) => account.accountIndex === accountIndex);
   if (decided === undefined || change === undefined) return undefined;
   const { header } = batch.content;
+  const counted = countedDeposits(change.before, table, decided.pending);
   const numbers = (account: typeof change.before) => {
-    const margin = marginOf(account, table, batch.shape, decided.pending);
+    const margin = marginOf(account, table, batch.shape, counted);
     return {
       equityMicros: margin.equity,
       initialMarginMicros: margin.initialMarginMicrosUp,

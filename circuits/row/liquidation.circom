@@ -6,9 +6,12 @@ include "../arithmetic/select.circom";
 include "../bus/bus.circom";
 
 // Proves       one liquidated position: closed at the mark or no worse than mark ∓ band. Unused rows are all zero.
-// Assumes      account indices and instrument ids are pairwise distinct where used.
+// Assumes      account indices and instrument ids are pairwise distinct where used. spotCapLots[t] is the position cap of
+//              spot token t + 1 wherever a row states pending lots of it; caps and old spot lots are below 2^SIZE_BITS.
 // Guarantees   isHere marks its account row; positionKey = account · 2^20 + instrument. That isShort names the side of
 //              the old position follows from the bus: the slot is shrinking, so a change of the other sign has no slot.
+//              countedLots are the pending lots of a token whose deposits will all be applied, by the balance at the
+//              batch's start; 0 where one may be refused: that comes back to its owner and may not stand for a debt.
 template LiquidationRow(ACCOUNTS, INSTRUMENTS) {
     signal input isUsed;
     signal input accountIndex;
@@ -22,12 +25,15 @@ template LiquidationRow(ACCOUNTS, INSTRUMENTS) {
     signal input instrumentIds[INSTRUMENTS];
     signal input marks[INSTRUMENTS];
     signal input bands[INSTRUMENTS];
+    signal input oldSpotLots[SPOT_SLOTS()][ACCOUNTS];
+    signal input spotCapLots[SPOT_SLOTS()];
     signal input alpha;
     signal input beta[BETA_POWERS()];
     signal output isHere[ACCOUNTS];
     signal output positionKey;
     signal output word;
     signal output pendingWord;
+    signal output countedLots[SPOT_SLOTS()];
     signal output busSum;
 
     RequireBit()(isUsed);
@@ -68,6 +74,23 @@ template LiquidationRow(ACCOUNTS, INSTRUMENTS) {
     for (var t = 0; t < SPOT_SLOTS(); t++) { packed += pendingLots[t] * (1 << (at + t * SIZE_BITS())); }
     pendingWord <== packed;
     (1 - isUsed) * (isShort + closedLots + cashMicros + pendingWord) === 0;
+
+    // ---- Pending spot counts exactly when all of it is within the position cap: room ≥ 0 if counted, −room − 1 ≥ 0 if not.
+    signal hasPending[SPOT_SLOTS()];
+    signal isCounted[SPOT_SLOTS()];
+    signal heldLots[SPOT_SLOTS()];
+    signal capMargin[SPOT_SLOTS()];
+    for (var t = 0; t < SPOT_SLOTS(); t++) {
+        hasPending[t] <== IsNonZero()(pendingLots[t]);
+        heldLots[t] <== Selected(ACCOUNTS)(isHere, oldSpotLots[t]);
+        var room = spotCapLots[t] - heldLots[t] - pendingLots[t];
+        isCounted[t] <-- room >= 0 ? hasPending[t] : 0;
+        RequireBit()(isCounted[t]);
+        isCounted[t] * (1 - hasPending[t]) === 0;
+        capMargin[t] <== isCounted[t] * (2 * room + 1) - room - 1;
+        RangeCheck(SIZE_BITS() + 1)(hasPending[t] * capMargin[t]);
+        countedLots[t] <== isCounted[t] * pendingLots[t];
+    }
 
     signal boughtLots <== isShort * closedLots;
     signal paidMicros <== isShort * cashMicros;

@@ -62,9 +62,9 @@ export function heldInstruments(account: Account): number[] {
 export const unlistedHolding = (account: Account, table: RiskTable): number | undefined =>
   heldInstruments(account).find((id) => rowOf(table, id) === undefined);
 
-/** What the account holds, spot that waits in the L1 queue included if given. */
-export function holdingsOf(account: Account, table: RiskTable, pending = noPending): Holding[] {
-  const spot = account.spot.map((size, i) => ({ id: i + 1, size: size + (pending.spotLots[i] ?? 0n) }));
+/** What the account holds, spot that waits in the L1 queue and counts included if given. */
+export function holdingsOf(account: Account, table: RiskTable, counted = noPending): Holding[] {
+  const spot = account.spot.map((size, i) => ({ id: i + 1, size: size + (counted.spotLots[i] ?? 0n) }));
   const derivatives = account.slots.map((slot) => ({ id: slot.instrumentId, size: slot.size }));
   return [...spot, ...derivatives]
     .filter(({ size }) => size !== 0n)
@@ -88,8 +88,8 @@ export const lossVector = (
   account: Account,
   table: RiskTable,
   shape: StateShape,
-  pending = noPending,
-): Micros[] => scenarioLosses(holdingsOf(account, table, pending), shape.scenarios);
+  counted = noPending,
+): Micros[] => scenarioLosses(holdingsOf(account, table, counted), shape.scenarios);
 
 const descending = (a: bigint, b: bigint): number => (a > b ? -1 : a < b ? 1 : 0);
 
@@ -164,20 +164,37 @@ export const isBelowMaintenance = (margin: Requirement): boolean => maintenanceM
 export const transferMarginGap = ({ esCount, equity, initialMarginTimes100k }: Requirement): bigint =>
   400n * esCount * equity - 5n * initialMarginTimes100k;
 
-/** One account at one round. `pending`: deposits that wait in the L1 queue and count before a liquidation. */
+/**
+ * What of the deposits that wait in the L1 queue counts before a liquidation: quote money, which is never refused, and
+ * the spot tokens of which all that waits is within the position cap. A deposit beyond the cap comes back to its owner,
+ * so it may not stand for his debt: one after the other would hold off a liquidation for ever with nothing at stake.
+ * @param before the account at the batch's start, as the refusal of a deposit is judged
+ */
+export function countedDeposits(
+  before: Account,
+  table: RiskTable,
+  pending: PendingDeposits | undefined,
+): PendingDeposits {
+  if (pending === undefined) return noPending;
+  const isWithinCap = (lots: bigint, i: number): boolean =>
+    before.spot[i] + lots <= (rowOf(table, i + 1)?.positionCap ?? -1n);
+  return { ...pending, spotLots: pending.spotLots.map((lots, i) => (isWithinCap(lots, i) ? lots : 0n)) };
+}
+
+/** One account at one round. `counted`: deposits that wait in the L1 queue and count before a liquidation. */
 export function marginOf(
   account: Account,
   table: RiskTable,
   shape: StateShape,
-  pending: PendingDeposits = noPending,
+  counted: PendingDeposits = noPending,
 ): AccountMargin {
   const k = BigInt(table.esCount);
-  const holdings = holdingsOf(account, table, pending);
+  const holdings = holdingsOf(account, table, counted);
   const derivatives = holdings.filter(({ row }) => !row.isSpot);
   const spot = holdings.filter(({ row }) => row.isSpot);
   const worth = (list: readonly Holding[]) => sum(list.map(({ row, size }) => size * row.mark));
   const cash =
-    account.cashStar + pending.quoteMicros - sum(derivatives.map(({ row, size }) => size * row.fundingIndex));
+    account.cashStar + counted.quoteMicros - sum(derivatives.map(({ row, size }) => size * row.fundingIndex));
   const quoteBalance = cash + worth(derivatives);
   const equity = quoteBalance + worth(spot);
   const losses = scenarioLosses(holdings, shape.scenarios);

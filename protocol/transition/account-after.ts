@@ -4,7 +4,7 @@ import type { BatchHeader } from '../batch/batch.ts';
 import { accept, invariant, type Result, reject } from '../errors.ts';
 import type { RiskTable } from '../instrument.ts';
 import { CASH_STAR_BITS, FIRST_DERIVATIVE_ID, SIZE_BITS, type StateShape } from '../limits.ts';
-import { marginOf } from '../risk/margin.ts';
+import { countedDeposits, marginOf } from '../risk/margin.ts';
 import { rowOf } from '../risk/table.ts';
 import { abs, type Lots, type Micros, max, min } from '../units.ts';
 import { type AccountEvents, epochChangeCount, movedLots } from './events.ts';
@@ -120,14 +120,21 @@ function slotsAfter(before: Account, moved: ReadonlyMap<number, bigint>): Result
 }
 
 /** min(rate · closed, what equity is left): a penalty never makes a debt. */
-function penaltyOf(gross: Account, events: AccountEvents, table: RiskTable, shape: StateShape): bigint {
+function penaltyOf(
+  before: Account,
+  gross: Account,
+  events: AccountEvents,
+  table: RiskTable,
+  shape: StateShape,
+): bigint {
   if (events.liquidated === undefined) return 0n;
   const rate = events.liquidations.reduce((sum, row) => {
     const risk = rowOf(table, row.instrumentId);
     invariant(risk !== undefined, 'a liquidated instrument is listed');
     return sum + row.closedLots * risk.penalty;
   }, 0n);
-  const left: bigint = marginOf(gross, table, shape, events.liquidated.pending).equity;
+  const counted = countedDeposits(before, table, events.liquidated.pending);
+  const left: bigint = marginOf(gross, table, shape, counted).equity;
   return min(rate, max(0n, left));
 }
 
@@ -157,7 +164,7 @@ export function accountAfter(
     slots: slots.value,
     spot: spot.value,
   };
-  const penaltyMicros = penaltyOf(changed, events, header.table, shape);
+  const penaltyMicros = penaltyOf(before, changed, events, header.table, shape);
   const after = { ...changed, cashStar: (changed.cashStar - penaltyMicros) as Micros };
   if (abs(after.cashStar) >= 1n << BigInt(CASH_STAR_BITS)) {
     return outOfRange('the cash balance', after.cashStar, CASH_STAR_BITS);

@@ -3,7 +3,7 @@ import type { Account } from '../account.ts';
 import type { BatchContent } from '../batch/batch.ts';
 import { accept, type Rejection, type Result, reject } from '../errors.ts';
 import type { StateShape } from '../limits.ts';
-import { marginOf, unlistedHolding } from '../risk/margin.ts';
+import { countedDeposits, marginOf, unlistedHolding } from '../risk/margin.ts';
 import { accountAfter } from './account-after.ts';
 import { eventsOf } from './events.ts';
 import type { Judged } from './judged.ts';
@@ -46,7 +46,7 @@ export function accountChange(
   if (!change.ok) return blame(change, accountIndex);
   const unlisted = refuseUnlisted(change.value.after, content);
   if (unlisted !== undefined) return blame(unlisted, accountIndex);
-  const pending = events.liquidated?.pending;
+  const counted = countedDeposits(before, header.table, events.liquidated?.pending);
   return accept({
     accountIndex,
     before,
@@ -54,8 +54,8 @@ export function accountChange(
     header,
     shape,
     ...change.value,
-    marginBefore: marginOf(before, header.table, shape, pending),
-    marginAfter: marginOf(change.value.after, header.table, shape, pending),
+    marginBefore: marginOf(before, header.table, shape, counted),
+    marginAfter: marginOf(change.value.after, header.table, shape, counted),
   });
 }
 

@@ -26,16 +26,16 @@ const isDeepInQuoteDebt = (margin: AccountMargin): boolean =>
 
 /**
  * Why an account may be liquidated at this round: 1 equity < MM, 2 quote debt; undefined when it may
- * not. An account that holds nothing has nothing to close: its debt is the fund's affair.
+ * not. An account that holds nothing has nothing to close: its debt is the fund's affair. `counted`: countedDeposits.
  */
 export function liquidationReason(
   account: Account,
   table: RiskTable,
   shape: StateShape,
-  pending?: PendingDeposits,
+  counted?: PendingDeposits,
 ): 1 | 2 | undefined {
   if (heldInstruments(account).length === 0) return undefined;
-  const margin = marginOf(account, table, shape, pending);
+  const margin = marginOf(account, table, shape, counted);
   if (isBelowMaintenance(margin)) return 1;
   return isDeepInQuoteDebt(margin) && account.spot.some((size) => size > 0n) ? 2 : undefined;
 }

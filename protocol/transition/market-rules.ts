@@ -14,7 +14,10 @@ export interface Sides {
   readonly after: Account;
 }
 
-/** Instruments that need a row: held before or after, traded, moved by an L1 operation, or retired. Increasing ids. */
+/**
+ * Instruments that need a row: held before or after, traded, moved by an L1 operation, retired, or waiting as deposits of
+ * a liquidated account. Increasing ids.
+ */
 export function batchInstruments(accounts: readonly Sides[], content: BatchContent): number[] {
   const ids = new Set<number>();
   for (const { before, after } of accounts) {
@@ -28,6 +31,9 @@ export function batchInstruments(accounts: readonly Sides[], content: BatchConte
   ids.add(content.retiredInstrument);
   for (const { operation } of content.l1Operations) {
     if (operation.kind === 'deposit' || operation.kind === 'withdraw') ids.add(operation.tokenId);
+  }
+  for (const { pending } of content.liquidatedAccounts) {
+    for (const [i, lots] of pending.spotLots.entries()) if (lots > 0n) ids.add(i + 1);
   }
   ids.delete(0);
   return [...ids].sort((a, b) => a - b);

@@ -75,8 +75,8 @@ function changedRecords({ before, after }: AccountChange, shape: StateShape): bo
 export function committedAccount(context: BatchContext, row: AccountContext): CommittedAccount {
   const { content, shape } = context.batch;
   const { table, esCount } = { table: content.header.table, esCount: content.header.table.esCount };
-  const { change, events, pending } = row;
-  const newLosses = lossVector(change.after, table, shape, pending);
+  const { change, events, counted } = row;
+  const newLosses = lossVector(change.after, table, shape, counted);
   const fundPaid = events.fundPayments.reduce((sum, { amountMicros }) => sum + amountMicros, 0n);
   return {
     accountIndex: change.accountIndex,
@@ -93,10 +93,10 @@ export function committedAccount(context: BatchContext, row: AccountContext): Co
     isRecordChanged: changedRecords(change, shape),
     feesMicros: events.orders.reduce((sum, { execution }) => sum + execution.feeMicros, 0n),
     threshold: bestThreshold(newLosses, esCount),
-    oldLosses: lossVector(change.before, table, shape, pending),
+    oldLosses: lossVector(change.before, table, shape, counted),
     newLosses,
-    oldValues: valuesOf({ account: change.before, pending }, table),
-    newValues: valuesOf({ account: change.after, pending }, table),
+    oldValues: valuesOf({ account: change.before, counted }, table),
+    newValues: valuesOf({ account: change.after, counted }, table),
   };
 }
 

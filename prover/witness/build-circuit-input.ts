@@ -93,9 +93,9 @@ export function circuitTask({ context, rows, committed }: CommittedTask): BatchC
   const challenge = challengeOf(commitment, words);
   const publicInputs = { commitment, challenge, evaluation: evaluationOf(words, challenge) };
   const { delta } = firstChallenges(challenge);
-  const lists = context.accounts.flatMap(({ change, pending }) => [
-    { account: change.before, pending },
-    { account: change.after, pending },
+  const lists = context.accounts.flatMap(({ change, counted }) => [
+    { account: change.before, counted },
+    { account: change.after, counted },
   ]);
   const instruments = committed.instruments.map((row, i) => {
     const weights =

@@ -5,6 +5,7 @@ import { invariant } from '#protocol/errors.ts';
 import type { Message } from '#protocol/message.ts';
 import {
   type AccountMargin,
+  countedDeposits,
   coversInitialMargin,
   isBelowMaintenance,
   marginOf,
@@ -24,7 +25,8 @@ import { nonceWordOf } from '#protocol/transition/nonces.ts';
 export interface AccountContext {
   readonly change: AccountChange;
   readonly events: AccountEvents;
-  readonly pending: PendingDeposits | undefined;
+  /** Deposits that wait and count in both margins. */
+  readonly counted: PendingDeposits;
   readonly marginBefore: AccountMargin;
   readonly marginAfter: AccountMargin;
   readonly isEpochChanged: boolean;
@@ -38,9 +40,9 @@ export interface AccountContext {
 function accountContext(batch: SealedBatch, change: AccountChange): AccountContext {
   const { content, shape } = batch;
   const events = eventsOf(content, change.accountIndex);
-  const pending = events.liquidated?.pending;
-  const marginBefore = marginOf(change.before, content.header.table, shape, pending);
-  const marginAfter = marginOf(change.after, content.header.table, shape, pending);
+  const counted = countedDeposits(change.before, content.header.table, events.liquidated?.pending);
+  const marginBefore = marginOf(change.before, content.header.table, shape, counted);
+  const marginAfter = marginOf(change.after, content.header.table, shape, counted);
   const isCovered = coversInitialMargin(marginAfter);
   const isFilled = events.orders.length > 0;
   const isReducing = isFilled && !isCovered && !isWithdrawing(events);
@@ -48,7 +50,7 @@ function accountContext(batch: SealedBatch, change: AccountChange): AccountConte
   return {
     change,
     events,
-    pending,
+    counted,
     marginBefore,
     marginAfter,
     isEpochChanged: epochChangeCount(events) > 0,

@@ -67,7 +67,8 @@ export function l1Row(context: BatchContext, index: number): RowSignals {
 export function liquidationRow(context: BatchContext, index: number): RowSignals {
   const { liquidations } = context.batch.content;
   const row = liquidations[index];
-  const pending = row === undefined ? undefined : context.accountOf(row.accountIndex).pending;
+  const pending =
+    row === undefined ? undefined : context.accountOf(row.accountIndex).events.liquidated?.pending;
   return {
     isUsed: bit(row !== undefined),
     accountIndex: BigInt(row?.accountIndex ?? 0),

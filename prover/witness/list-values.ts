@@ -6,10 +6,10 @@ import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { type Holding, holdingsOf, netDeltasOf } from '#protocol/risk/margin.ts';
 
-/** One list: the positions of an account before or after the batch, pending lots of a liquidated one included. */
+/** One list: the positions of an account before or after the batch, pending lots of a liquidated one that count included. */
 export interface PositionList {
   readonly account: Account;
-  readonly pending: PendingDeposits | undefined;
+  readonly counted: PendingDeposits | undefined;
 }
 
 const total = (holdings: readonly Holding[], worth: (holding: Holding) => bigint): bigint =>
@@ -17,8 +17,8 @@ const total = (holdings: readonly Holding[], worth: (holding: Holding) => bigint
 
 const magnitude = (size: bigint): bigint => (size < 0n ? -size : size);
 
-export function valuesOf({ account, pending }: PositionList, table: RiskTable): ListValues {
-  const holdings = holdingsOf(account, table, pending);
+export function valuesOf({ account, counted }: PositionList, table: RiskTable): ListValues {
+  const holdings = holdingsOf(account, table, counted);
   const spot = holdings.filter(({ row }) => row.isSpot);
   return {
     mark: total(holdings, ({ row, size }) => size * row.mark),
@@ -52,9 +52,9 @@ export function weightsOf(
   delta: bigint,
 ): Weights {
   let [longWeight, shortWeight, power] = [0n, 0n, 1n];
-  for (const { account, pending } of lists) {
+  for (const { account, counted } of lists) {
     power = (power * delta) % FIELD_MODULUS;
-    for (const { row, size } of holdingsOf(account, table, pending)) {
+    for (const { row, size } of holdingsOf(account, table, counted)) {
       if (row.instrumentId !== instrumentId) continue;
       if (size > 0n) longWeight = (longWeight + power * size) % FIELD_MODULUS;
       else shortWeight = (shortWeight - power * size) % FIELD_MODULUS;

@@ -7,7 +7,7 @@ import type { Account } from '#protocol/account.ts';
 import type { BatchHeader, SealedBatch } from '#protocol/batch/batch.ts';
 import { largestSize, smallestFitting } from '#protocol/batch/sizes.ts';
 import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
-import { marginOf } from '#protocol/risk/margin.ts';
+import { countedDeposits, marginOf } from '#protocol/risk/margin.ts';
 import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
@@ -237,8 +237,9 @@ function tellLiquidations(state: EngineState, sealed: SealedBatch): void {
   for (const { accountIndex, penaltyMicros, pending } of liquidatedAccounts) {
     const change = sealed.accounts.find((row) => row.accountIndex === accountIndex);
     invariant(change !== undefined, 'a liquidated account is a row of its batch');
+    const counted = countedDeposits(change.before, header.table, pending);
     const numbers = (account: Account): LiquidationNumbers => {
-      const margin = marginOf(account, header.table, sealed.shape, pending);
+      const margin = marginOf(account, header.table, sealed.shape, counted);
       return {
         equityMicros: margin.equity,
         initialMarginMicros: margin.initialMarginMicrosUp,

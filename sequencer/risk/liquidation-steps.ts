@@ -78,7 +78,9 @@ interface Step extends Leg {
 export interface Search {
   readonly table: RiskTable;
   readonly reason: 1 | 2;
+  /** Deposits of the account that wait, and what of them counts in its margin. */
   readonly pending: PendingDeposits;
+  readonly counted: PendingDeposits;
   readonly excluded: ReadonlySet<number>;
 }
 
@@ -110,13 +112,13 @@ export function bestStep(
   account: Account,
   search: Search,
 ): Step | undefined {
-  const { table, reason, pending } = search;
+  const { table, reason, counted } = search;
   const { shape } = state.config;
-  const before = distance(marginOf(account, table, shape, pending), reason);
+  const before = distance(marginOf(account, table, shape, counted), reason);
   let best: Step | undefined;
   for (const leg of closableLegs(state, accountIndex, account, search)) {
     const closed = withClosed(account, leg.row, leg.lotsMax, leg.priceMicrosPerLot);
-    const gain = distance(marginOf(closed, table, shape, pending), reason) - before;
+    const gain = distance(marginOf(closed, table, shape, counted), reason) - before;
     if (gain > 0n && (best === undefined || gain > best.gain)) best = { ...leg, gain };
   }
   return best;
@@ -183,15 +185,15 @@ export function bestJointStep(
   search: Search,
   refused: ReadonlySet<string>,
 ): JointStep | undefined {
-  const { table, reason, pending } = search;
+  const { table, reason, counted } = search;
   const { shape } = state.config;
-  const before = distance(marginOf(account, table, shape, pending), reason);
+  const before = distance(marginOf(account, table, shape, counted), reason);
   let best: JointStep | undefined;
   for (const legs of combinations(closableLegs(state, accountIndex, account, search))) {
     if (refused.has(nameOf(legs)) || !fitBatch(state, legs)) continue;
     const lotsMax = jointLotsMax(account, legs);
     const closed = withAllClosed(account, legs, lotsMax);
-    const gain = distance(marginOf(closed, table, shape, pending), reason) - before;
+    const gain = distance(marginOf(closed, table, shape, counted), reason) - before;
     if (gain > 0n && (best === undefined || gain > best.gain)) best = { legs, lotsMax, gain };
   }
   return best;

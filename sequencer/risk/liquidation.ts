@@ -7,7 +7,8 @@ import { type Account, sizeOf } from '#protocol/account.ts';
 import type { PendingDeposits } from '#protocol/batch/batch.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import { SPOT_SLOTS } from '#protocol/limits.ts';
-import { heldInstruments, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import { countedDeposits, heldInstruments, marginOf, unlistedHolding } from '#protocol/risk/margin.ts';
+import { accountAt } from '#protocol/state.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { LiquidateOperation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
@@ -44,9 +45,13 @@ export function pendingDepositsOf(state: EngineState, accountIndex: number, end:
   return { quoteMicros, spotLots };
 }
 
-/** Deposits the next operation of the open batch, or of the batch it would open, has to count. */
+/** Deposits the next operation of the open batch, or of the batch it would open, has to state. */
 const pendingNow = (state: EngineState, accountIndex: number): PendingDeposits =>
   pendingDepositsOf(state, accountIndex, state.open?.pendingEnd ?? state.l1QueueEnd);
+
+/** What of them counts there. */
+const countedNow = (state: EngineState, accountIndex: number, table: RiskTable): PendingDeposits =>
+  countedDeposits(accountAt(state.ledger, accountIndex), table, pendingNow(state, accountIndex));
 
 function bookLiquidation(
   state: EngineState,
@@ -100,7 +105,8 @@ function operationOf(
 function isCloseable(state: EngineState, accountIndex: number, table: RiskTable, reason: 1 | 2): boolean {
   const account = state.account(accountIndex);
   const pending = pendingNow(state, accountIndex);
-  const search: Search = { table, reason, pending, excluded: new Set() };
+  const counted = countedNow(state, accountIndex, table);
+  const search: Search = { table, reason, pending, counted, excluded: new Set() };
   return (
     bestStep(state, accountIndex, account, search) !== undefined ||
     bestJointStep(state, accountIndex, account, search, new Set()) !== undefined
@@ -123,9 +129,10 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
   for (;;) {
     const account = state.account(accountIndex);
     const pending = pendingNow(state, accountIndex);
-    const isEnough = (a: Account) => isCovered(marginOf(a, table, shape, pending), reason);
+    const counted = countedNow(state, accountIndex, table);
+    const isEnough = (a: Account) => isCovered(marginOf(a, table, shape, counted), reason);
     if (heldInstruments(account).length === 0 || isEnough(account)) return false;
-    const search: Search = { table, reason, pending, excluded };
+    const search: Search = { table, reason, pending, counted, excluded };
     const step = bestStep(state, accountIndex, account, search);
     const joint =
       step === undefined
@@ -209,7 +216,7 @@ export function liquidationScan(state: EngineState): void {
       isWaiting = (isApart ? inOwnBatches(state, goesOn) : goesOn()) || isWaiting;
     }
     const account = state.account(accountIndex);
-    if (liquidationReason(account, table, shape, pendingNow(state, accountIndex)) !== undefined) {
+    if (liquidationReason(account, table, shape, countedNow(state, accountIndex, table)) !== undefined) {
       state.isLiquidationDue = true;
     }
   }
@@ -230,10 +237,10 @@ function dueAccounts(state: EngineState, table: RiskTable, candidates: readonly 
   for (const accountIndex of candidates) {
     const account = state.account(accountIndex);
     if (unlistedHolding(account, table) !== undefined) continue;
-    const pending = pendingNow(state, accountIndex);
-    const reason = liquidationReason(account, table, shape, pending);
+    const counted = countedNow(state, accountIndex, table);
+    const reason = liquidationReason(account, table, shape, counted);
     if (reason === undefined) continue;
-    due.push({ accountIndex, reason, distance: distance(marginOf(account, table, shape, pending), reason) });
+    due.push({ accountIndex, reason, distance: distance(marginOf(account, table, shape, counted), reason) });
   }
   return due.sort((a, b) =>
     a.distance < b.distance ? -1 : a.distance > b.distance ? 1 : a.accountIndex - b.accountIndex,

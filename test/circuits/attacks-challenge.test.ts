@@ -93,7 +93,7 @@ function worthOfOneLot(lots: bigint, gamma: bigint, batch: Attack['batch']): big
   const account = withLots(accountAt(ledger.funded({}), 0), PERP, lots);
   const components = [
     ...lossVector(account, table, TINY_SHAPE),
-    ...listValues(valuesOf({ account, pending: undefined }, table)),
+    ...listValues(valuesOf({ account, counted: undefined }, table)),
   ];
   return components.reduce((sum, value, c) => toField(sum + fieldPower(gamma, BigInt(c)) * value), 0n);
 }

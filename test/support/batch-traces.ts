@@ -214,6 +214,10 @@ const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
   'a liquidation that leaves exactly the penalty': () => liquidated(75n, 100n, 75_500_000n),
   'a liquidation with deposits waiting in the queue': () =>
     liquidated(89n, 10n, 89n * USD, { quoteMicros: 40n * USD, spotLots: [0n, 0n, 0n] }),
+  'a liquidation with spot waiting in the queue, of which nothing is held': () =>
+    liquidated(88n, 10n, 88n * USD, { quoteMicros: 0n, spotLots: [1n, 0n, 0n] }),
+  'a liquidation with spot waiting in the queue beyond the position cap': () =>
+    liquidated(89n, 10n, 89n * USD, { quoteMicros: 0n, spotLots: [100_001n, 0n, 0n] }),
   'a liquidation of a short at the edge of the band': () => {
     const state = ledger.settle(ledger.funded({ 1: 250n, 2: 10_000n }), [ledger.match(2, 1, 10n, 100n)]);
     return sealTiny(state, [close(5n, 113_120_000n, { side: 'sell' })], { table: ledger.marked(112n) });

@@ -140,7 +140,7 @@ function isAllowed({ judged, cause, treasuryMicros, closedPenalty, isFundExhaust
 
 function inputOf({ judged, cause, treasuryMicros, isFundExhausted }: Case): Values {
   const { before, after, header, marginBefore, marginAfter, feesMicros } = judged;
-  const values = (account: Account) => listValues(valuesOf({ account, pending: undefined }, header.table));
+  const values = (account: Account) => listValues(valuesOf({ account, counted: undefined }, header.table));
   return {
     k: marginAfter.esCount,
     pricesUsable: header.pricesUsable,

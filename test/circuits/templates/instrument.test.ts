@@ -75,7 +75,7 @@ function valueOfLot(risk: RiskRow, size: bigint): bigint {
       };
   const all = [
     ...lossVector(account, table, TINY_SHAPE),
-    ...listValues(valuesOf({ account, pending: undefined }, table)),
+    ...listValues(valuesOf({ account, counted: undefined }, table)),
   ];
   return all.reduce((sum, value, i) => sum + value * GAMMA[i], 0n);
 }

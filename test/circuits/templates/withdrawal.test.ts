@@ -3,17 +3,20 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import type { LiquidationExecution } from '#protocol/batch/batch.ts';
 import { liquidationWord, pendingWord, withdrawalWord } from '#protocol/batch/words.ts';
+import { TINY_SHAPE } from '#protocol/limits.ts';
 import { packMessage, type WithdrawMessage } from '#protocol/message.ts';
+import { countedDeposits } from '#protocol/risk/margin.ts';
+import { accountAt, genesisState } from '#protocol/state.ts';
 import { refuseLiquidationPrices } from '#protocol/transition/market-rules.ts';
 import { refuseMessages } from '#protocol/transition/message-rules.ts';
 import { nonceWordOf } from '#protocol/transition/nonces.ts';
-import type { MicrosPerLot } from '#protocol/units.ts';
+import type { Lots, MicrosPerLot } from '#protocol/units.ts';
 import { SIZE_MAX } from '#test/support/circuits/arbitrary-account.ts';
 import { signedMessage } from '#test/support/circuits/arbitrary-message.ts';
 import { busSum, CHALLENGES } from '#test/support/circuits/bus.ts';
 import { ACCOUNTS, committedPart, noEvents } from '#test/support/circuits/event-rows.ts';
 import { HALF, template } from '#test/support/circuits/template.ts';
-import { batchHeader, NOW_SEC, OTHER, PERP, riskTable, SPOT } from '#test/support/ledger.ts';
+import { batchHeader, NOW_SEC, OTHER, PERP, riskRow, riskTable, SPOT } from '#test/support/ledger.ts';
 
 const DIGIT_BITS = 3n;
 const ACCOUNT = ACCOUNTS[1];
@@ -183,6 +186,9 @@ describe('liquidation row', () => {
     cashMicros: 300n,
   };
   const PENDING = { quoteMicros: 11n, spotLots: [1n, 2n, 3n] };
+  const HELD = { spot: [10n, 20n, 30n] };
+  const CAPS = [100n, 200n, 300n];
+  const outside = HELD.spot.map((lots) => lots + 7n);
   const inputOf = (close: LiquidationExecution, pending = PENDING) => ({
     isUsed: 1,
     ...close,
@@ -192,8 +198,19 @@ describe('liquidation row', () => {
     instrumentIds: [SPOT, PERP, OTHER],
     marks: [50n, MARK, 60n],
     bands: [5n, BAND, 6n],
+    // What another account holds changes nothing.
+    oldSpotLots: HELD.spot.map((lots, t) => [outside[t], lots]),
+    spotCapLots: CAPS,
     ...CHALLENGES,
   });
+  const countedLots = (pending: typeof PENDING, caps = CAPS, held = HELD.spot) => {
+    const rows = caps.map((positionCap, t) => riskRow(t + 1, { positionCap: positionCap as Lots }));
+    return countedDeposits(
+      { ...accountAt(genesisState(TINY_SHAPE), 1), spot: held as Lots[] },
+      { ...table, rows },
+      pending,
+    ).spotLots;
+  };
   function twinOutputs(close: LiquidationExecution, pending = PENDING) {
     const sign = close.isShort ? 1n : -1n;
     const [id, account] = [BigInt(close.instrumentId), BigInt(close.accountIndex)];
@@ -202,6 +219,7 @@ describe('liquidation row', () => {
       positionKey: (account << 20n) + id,
       word: liquidationWord(close),
       pendingWord: pendingWord(pending),
+      countedLots: countedLots(pending),
       busSum: busSum([
         { tag: 'position', bit: true, fields: [id, account], amount: -sign * close.closedLots },
         { tag: 'cash', fields: [0n, account], amount: sign * close.cashMicros },
@@ -277,7 +295,14 @@ describe('liquidation row', () => {
       pendingQuoteMicros: 0,
       pendingLots: [0, 0, 0],
     };
-    await (await row()).equals(zero, { isHere: [0, 0], positionKey: 0, word: 0, pendingWord: 0, busSum: 0 });
+    await (await row()).equals(zero, {
+      isHere: [0, 0],
+      positionKey: 0,
+      word: 0,
+      pendingWord: 0,
+      countedLots: [0, 0, 0],
+      busSum: 0,
+    });
     const REST = '(1 - isUsed) * (isShort + closedLots + cashMicros + pendingWord) === 0;';
     for (const [change, line] of [
       [{ accountIndex: 1 }, '(1 - isUsed) * accountIndex === 0;'],
@@ -300,5 +325,62 @@ describe('liquidation row', () => {
       'LiquidationRow: closedLots * closedInverse === isUsed;',
     );
     await (await row()).leavesNoChoice(inputOf({ ...CLOSE, isShort: true }));
+  });
+
+  const CAP_MARGIN = 'LiquidationRow: RangeCheck(SIZE_BITS() + 1)(hasPending[t] * capMargin[t]);';
+  const pendingOf = (spotLots: readonly bigint[]) => ({ quoteMicros: 11n, spotLots: [...spotLots] });
+
+  it('counts pending spot as its twin does: all of a token, or nothing where the cap could refuse some', async () => {
+    const lots = fc.oneof(fc.bigInt(0n, 3n), fc.bigInt(0n, SIZE_MAX), fc.constant(SIZE_MAX));
+    const token = fc
+      .record({ held: lots, pending: lots, beyond: fc.bigInt(-2n, 2n), far: fc.option(lots) })
+      .map(({ held, pending, beyond, far }) => {
+        const near = held + pending + beyond;
+        return { held, pending, cap: far ?? (near < 0n ? 0n : near > SIZE_MAX ? SIZE_MAX : near) };
+      });
+    const seen = { counted: 0, left: 0 };
+    await fc.assert(
+      fc.asyncProperty(fc.tuple(token, token, token), async (tokens) => {
+        const pending = pendingOf(tokens.map((of) => of.pending));
+        const [caps, held] = [tokens.map(({ cap }) => cap), tokens.map((of) => of.held)];
+        const expected = countedLots(pending, caps, held);
+        for (const [t, counted] of expected.entries()) {
+          if (tokens[t].pending > 0n) seen[counted > 0n ? 'counted' : 'left']++;
+        }
+        const at = {
+          ...inputOf(CLOSE, pending),
+          oldSpotLots: held.map((own, t) => [outside[t], own]),
+          spotCapLots: caps,
+        };
+        await (await row()).equals(at, { ...twinOutputs(CLOSE, pending), countedLots: expected });
+      }),
+      { numRuns: 60 },
+    );
+    expect(seen.counted).to.be.greaterThan(10);
+    expect(seen.left).to.be.greaterThan(10);
+  });
+
+  it('leaves no choice of what counts: not a lot beyond the cap, and nothing within it out', async () => {
+    const hinted = await template(FILE, 'LiquidationRow(2, 3)', ['isCounted'])();
+    for (const t of [0, 1, 2]) {
+      const change = (list: readonly bigint[], lots: bigint) => list.map((own, i) => (i === t ? lots : own));
+      const room = CAPS[t] - HELD.spot[t];
+      const within = inputOf(CLOSE, pendingOf(change(PENDING.spotLots, room)));
+      const beyond = inputOf(CLOSE, pendingOf(change(PENDING.spotLots, room + 1n)));
+      const none = inputOf(CLOSE, pendingOf(change(PENDING.spotLots, 0n)));
+      await hinted.accepts({ ...within, isCounted: [1n, 1n, 1n] });
+      await hinted.refuses({ ...within, isCounted: change([1n, 1n, 1n], 0n) }, CAP_MARGIN);
+      await hinted.accepts({ ...beyond, isCounted: change([1n, 1n, 1n], 0n) });
+      await hinted.refuses({ ...beyond, isCounted: [1n, 1n, 1n] }, CAP_MARGIN);
+      await hinted.refuses(
+        { ...beyond, isCounted: change([1n, 1n, 1n], HALF) },
+        'LiquidationRow: RequireBit()(isCounted[t]);',
+      );
+      await hinted.accepts({ ...none, isCounted: change([1n, 1n, 1n], 0n) });
+      await hinted.refuses(
+        { ...none, isCounted: [1n, 1n, 1n] },
+        'LiquidationRow: isCounted[t] * (1 - hasPending[t]) === 0;',
+      );
+    }
   });
 });

@@ -1,9 +1,11 @@
 import { expect } from 'chai';
 import { sizeOf } from '#protocol/account.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
-import { marginOf } from '#protocol/risk/margin.ts';
+import { countedDeposits, marginOf } from '#protocol/risk/margin.ts';
+import { rowOf } from '#protocol/risk/table.ts';
 import { accountAt, type LedgerState } from '#protocol/state.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
+import { batchInstruments } from '#protocol/transition/market-rules.ts';
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import type { MicrosPerLot } from '#protocol/units.ts';
 import { largestLiquidationLots } from '../../support/largest-liquidation.ts';
@@ -175,6 +177,30 @@ describe('a liquidation for margin', () => {
     );
     const first = run(at(89n), close(1n, 89n * USD, { pending: short }));
     refusal(first.execute(close(1n, 89n * USD)), 'needs-new-batch');
+  });
+
+  it('counts spot that waits while all of it is within the position cap, and none of it beyond', () => {
+    const { positionCap } = rowOf(marked(70n), SPOT)!;
+    const spotOf = (lots: bigint) => ({ quoteMicros: 0n, spotLots: [lots, 0n, 0n] });
+    // At $70 equity is −506: a hundred lots of spot would cover it.
+    refusal(at(70n).execute(close(100n, 70n * USD, { pending: spotOf(positionCap) })), 'not-liquidatable');
+    const beyond = spotOf(positionCap + 1n);
+    const { batch } = run(at(70n), close(100n, 70n * USD, { pending: beyond })).seal();
+    // The proof shows the cap of what waits, so the token has a row.
+    expect(batchInstruments(batch.accounts, batch.content)).to.deep.equal([SPOT, PERP]);
+    expect(batch.content.liquidatedAccounts[0].pending).to.deep.equal(beyond);
+    // The contract gives such a deposit back whole.
+    const deposited = run(at(70n), {
+      kind: 'l1',
+      operation: l1('deposit', 1, SPOT, positionCap + 1n),
+    }).seal();
+    expect(deposited.batch.content.l1Operations[0].outcome).to.include({ isApplied: false, served: 0n });
+    // By what the account holds already: one lot less may wait.
+    const holder = settle(start, [{ kind: 'l1', operation: l1('deposit', 1, SPOT, 1n) }]);
+    const counted = (lots: bigint) =>
+      countedDeposits(accountAt(holder, 1), marked(70n), spotOf(lots)).spotLots;
+    expect(counted(positionCap - 1n)).to.deep.equal([positionCap - 1n, 0n, 0n]);
+    expect(counted(positionCap)).to.deep.equal([0n, 0n, 0n]);
   });
 
   it('shares its batch with no order, withdrawal, deposit or key change of the account', () => {
