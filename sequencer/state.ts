@@ -102,7 +102,9 @@ export interface BatchEntry {
   readonly newStateRoot: bigint;
   readonly oldStateRoot: bigint;
   readonly timeSec: bigint;
-  readonly table: AcceptedTable;
+  /** Of its table, which is in `sealed`: tables are large, and a final batch keeps none. */
+  readonly tableIndex: number;
+  readonly roundNumber: bigint;
   /** Queue entries known when it was opened: deposits below count for liquidated accounts. */
   readonly pendingEnd: number;
   /** Dropped once final. */
