@@ -4,6 +4,7 @@ import type { L1Operation } from '#protocol/batch/batch.ts';
 import type { RiskTable } from '#protocol/instrument.ts';
 import type { Message, SignedMessages } from '#protocol/message.ts';
 import type { EngineEvent, OrderOptions, TimeInForce } from '#sequencer/commands.ts';
+import type { EngineConfig } from '#sequencer/config.ts';
 import { Engine } from '#sequencer/engine.ts';
 import { encode } from '#sequencer/ledger/codec.ts';
 import type { BatchEntry, EngineState } from '#sequencer/state.ts';
@@ -31,7 +32,7 @@ import { requireConsistency } from './consistency.ts';
 import { Promises } from './promises.ts';
 import { ACCOUNTS, type OrderStep, type Step } from './steps.ts';
 
-/** Little room and little memory, so that every history meets full batches, backlogs and forgetting. */
+/** Little room, so that every history meets full batches and backlogs. */
 const SMALLEST = {
   ...ROOMY,
   name: 'smallest',
@@ -68,7 +69,6 @@ const CONFIG = testConfig({
     { capacity: SMALL, domainWord: 2n },
   ],
   takerFeePpm: 500n,
-  closedOrdersKept: 3,
   unprovedBatchesMax: 3,
   unprovedBatchesReserve: 2,
   unprovedWhileLiquidatingMax: 2,
@@ -98,10 +98,10 @@ const innerDigest = (state: EngineState): string => {
 };
 
 export class History {
-  readonly store = new MemoryStore();
-  readonly chain = new Chain(CONFIG);
-  readonly promises = new Promises(CONFIG.domain);
-  /** How often each kind of event happened, and each status and reason of some. */
+  readonly #store = new MemoryStore();
+  readonly #chain = new Chain(CONFIG);
+  readonly #config: EngineConfig;
+  readonly #promises = new Promises(CONFIG.domain);
   readonly #met: Map<string, number>;
   #engine!: Engine;
   #state!: EngineState;
@@ -115,13 +115,17 @@ export class History {
   #dollars = 100;
   #isOtherSettled = false;
 
-  private constructor(met: Map<string, number>) {
+  private constructor(closedOrdersKept: number, met: Map<string, number>) {
+    this.#config = { ...CONFIG, closedOrdersKept };
     this.#met = met;
   }
 
-  /** Accounts with a key and some money, after a first round. */
-  static async begin(met: Map<string, number>): Promise<History> {
-    const history = new History(met);
+  /**
+   * Accounts with a key and some money, after a first round.
+   * @param met counts what happens: each kind of event, and each status and reason of some
+   */
+  static async begin(closedOrdersKept: number, met: Map<string, number>): Promise<History> {
+    const history = new History(closedOrdersKept, met);
     await history.#start();
     const operations = ACCOUNTS.flatMap((account) => [
       l1('register', account),
@@ -133,7 +137,7 @@ export class History {
   }
 
   async #start(): Promise<void> {
-    this.#engine = await Engine.start(CONFIG, this.store, (error) => {
+    this.#engine = await Engine.start(this.#config, this.#store, (error) => {
       this.#fatal = error;
     });
     this.#state = await this.#engine.read((state) => state);
@@ -146,13 +150,14 @@ export class History {
     this.#count(event.kind);
     if (event.kind === 'order-closed') this.#count(`order-closed ${event.reason}`);
     if (event.kind === 'batch-status') this.#count(`batch-status ${event.status}`);
-    if (event.kind === 'batch-status' && event.status === 'withdrawn') this.chain.withdraw(event.batchNumber);
+    if (event.kind === 'batch-status' && event.status === 'withdrawn')
+      this.#chain.withdraw(event.batchNumber);
     if (event.kind === 'batch-sealed') {
       const { sealed } = state.batches.get(event.batchNumber) as BatchEntry;
       if (sealed === undefined) throw new Error('a batch that was just sealed has its content');
-      this.chain.append(sealed);
+      this.#chain.append(sealed);
     }
-    this.promises.hear(event, state);
+    this.#promises.hear(event, state);
   }
 
   #count(name: string): void {
@@ -238,9 +243,9 @@ export class History {
     await this.#l1Block([], this.#table());
     await this.#finish();
     this.#check();
-    this.promises.requireKept(this.#state, this.chain.head);
-    this.chain.requireConservation();
-    this.chain.requireNoncesUsedOnce();
+    this.#promises.requireKept(this.#state, this.#chain.head);
+    this.#chain.requireConservation();
+    this.#chain.requireNoncesUsedOnce();
   }
 
   async #finish(): Promise<void> {
@@ -258,7 +263,7 @@ export class History {
   #check(): void {
     if (this.#fatal !== undefined) throw this.#fatal;
     requireConsistency(this.#state);
-    this.promises.requireNoneBroken(this.#state);
+    this.#promises.requireNoneBroken(this.#state);
   }
 
   /** Batches that L1 has not accepted yet. */
@@ -308,7 +313,7 @@ export class History {
     if (!done.ok) return;
     const { results, isRepeat } = done.value;
     if (isRepeat) this.#count('repeated body');
-    else this.promises.take(body, results);
+    else this.#promises.take(body, results);
   }
 
   async #command(command: Parameters<Engine['command']>[0]): Promise<void> {
