@@ -65,7 +65,7 @@ export type Command =
       readonly blockHash: string;
       /** Timestamp of that block: the only clock of batches. */
       readonly timeSec: bigint;
-      /** New entries of the queue; those at or above the old confirmed end may replace known ones. */
+      /** New entries of the queue. */
       readonly operations: readonly QueuedL1Operation[];
       /** Entries below are deep enough to be served. */
       readonly confirmedQueueEnd: number;

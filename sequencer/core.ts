@@ -5,7 +5,7 @@ import { reseal } from './batch/reseal.ts';
 import { includeWaiting, sealBatch } from './batch/rollup.ts';
 import type { Command, EngineEvent } from './commands.ts';
 import { applyL1Block } from './l1.ts';
-import { forgetMessages, releasePromise } from './memory.ts';
+import { forgetMessages, releasePromises } from './memory.ts';
 import { liquidationScan } from './risk/liquidation.ts';
 import type { BatchEntry, EngineState, MessageResult, OpenEntry } from './state.ts';
 import { submit } from './submit.ts';
@@ -150,7 +150,9 @@ function finish(
   invariant(entry.newStateRoot === command.newStateRoot, `L1 accepted batch ${entry.number} with our root`);
   entry.l1Block = command.l1Block;
   entry.l1TxHash = command.l1TxHash;
-  for (const action of entry.actions) if (action.kind === 'message') releasePromise(state, action.hash);
+  for (const { isTouched, accountIndex, after } of entry.sealed?.accounts ?? []) {
+    if (isTouched) releasePromises(state, accountIndex, after);
+  }
   // The store keeps the content; memory keeps what is asked for often.
   entry.before = undefined;
   entry.sealed = undefined;

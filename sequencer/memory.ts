@@ -1,6 +1,8 @@
 /** What the engine forgets: answers about things that are over and that no reseal can bring back, beyond the number kept. */
+import type { Account } from '#protocol/account.ts';
 import { invariant } from '#protocol/errors.ts';
-import { nonceKey } from './orders.ts';
+import { nonceState } from '#protocol/transition/nonces.ts';
+import { fromNonceKey } from './orders.ts';
 import type { EngineState, MessageRecord } from './state.ts';
 
 const isFinal = (state: EngineState, batchNumber: number): boolean =>
@@ -34,10 +36,7 @@ export function forgetOrders(state: EngineState): void {
 /** Whether nothing can become of a message any more. */
 function isOver(state: EngineState, record: MessageRecord): boolean {
   if (record.batchNumber !== undefined) return isFinal(state, record.batchNumber);
-  if (record.dropped === undefined) return false;
-  // One that a reseal dropped: what it was dropped for stands in the present batch or an earlier one.
-  record.settledBy ??= state.nextBatchNumber;
-  return isFinal(state, record.settledBy);
+  return record.droppedAt !== undefined && isFinal(state, record.droppedAt);
 }
 
 /** Forgets the oldest cancels, cancel-alls and withdrawals. */
@@ -49,23 +48,18 @@ export function forgetMessages(state: EngineState): void {
     // One of a batch that may be executed again stays, and everything that came after it.
     if (!isOver(state, record)) return;
     state.messageOrder.shift();
-    releasePromise(state, hash);
     state.messages.delete(hash);
     forgetBody(state, record.bodyHash);
   }
 }
 
-/** The leaf says for good that the nonce is dead, or the epoch is over: the engine need not promise it. */
-export function releasePromise(state: EngineState, hash: string): void {
-  const record = state.messages.get(hash);
-  invariant(record !== undefined, 'a message of a batch is known');
-  const { accountIndex, epoch, messages } = record.signed;
-  const message = messages[record.position];
+/** What a leaf that is final says for good, the engine need not promise. */
+export function releasePromises(state: EngineState, accountIndex: number, account: Account): void {
   const own = state.cancelledNonces.get(accountIndex);
-  // No leaf will say it of a cancel that could not be proved: the promise holds until the epoch ends.
-  if (message.kind !== 'cancel' || record.dropped?.code === 'unprovable') return;
-  const key = nonceKey(epoch, message.nonce);
-  if (own?.get(key) !== hash) return;
-  own.delete(key);
-  if (own.size === 0) state.cancelledNonces.delete(accountIndex);
+  for (const key of own ?? []) {
+    const { epoch, nonce } = fromNonceKey(key);
+    const isCurrent = epoch === account.epoch;
+    if (epoch < account.epoch || (isCurrent && nonceState(account, nonce).kind === 'dead')) own?.delete(key);
+  }
+  if (own?.size === 0) state.cancelledNonces.delete(accountIndex);
 }

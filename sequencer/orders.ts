@@ -10,6 +10,11 @@ import type { EngineState, OrderFill, OrderRecord } from './state.ts';
 /** A nonce counts within an epoch: after a cancel-all the same one is another order's, and a reseal may bring back the first. */
 export const nonceKey = (epoch: bigint, nonce: bigint): bigint => (epoch << BigInt(NONCE_BITS)) + nonce;
 
+export const fromNonceKey = (key: bigint): { readonly epoch: bigint; readonly nonce: bigint } => ({
+  epoch: key >> BigInt(NONCE_BITS),
+  nonce: BigInt.asUintN(NONCE_BITS, key),
+});
+
 const keyOf = ({ signed, order }: OrderRecord): bigint => nonceKey(signed.epoch, order.nonce);
 
 export const remainingOf = (record: OrderRecord): bigint => record.order.sizeLots - record.filledLots;
@@ -30,6 +35,10 @@ export function openOrdersOf(state: EngineState, accountIndex: number): OpenOrde
 
 export const openOrderCount = (state: EngineState, accountIndex: number): number =>
   state.openOrders.get(accountIndex)?.size ?? 0;
+
+/** Whether a cancel-all was acknowledged that ends the epoch. */
+export const isEpochEnding = (state: EngineState, accountIndex: number, epoch: bigint): boolean =>
+  epoch <= (state.epochEnding.get(accountIndex) ?? -1n);
 
 /** Takes an order into the registry as open; it does not rest in a book yet. */
 export function openOrder(state: EngineState, record: OrderRecord): void {

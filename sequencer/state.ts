@@ -52,8 +52,8 @@ export interface MessageRecord {
   /** Undefined while it waits. */
   batchNumber: number | undefined;
   dropped: Rejection | undefined;
-  /** Of one that was dropped: once this batch is final, nothing brings back what it was dropped for. */
-  settledBy?: number;
+  /** Of one that was dropped: once this batch is final, nothing takes back what it was dropped for. */
+  droppedAt: number | undefined;
 }
 
 /** What became of one message of a submission. */
@@ -102,7 +102,9 @@ export interface BatchEntry {
   readonly newStateRoot: bigint;
   readonly oldStateRoot: bigint;
   readonly timeSec: bigint;
-  readonly table: AcceptedTable;
+  /** Of its table, which is in `sealed`: tables are large, and a final batch keeps none. */
+  readonly tableIndex: number;
+  readonly roundNumber: bigint;
   /** Queue entries known when it was opened: deposits below count for liquidated accounts. */
   readonly pendingEnd: number;
   /** Dropped once final. */
@@ -202,11 +204,11 @@ export class EngineState {
   /** Cancels and cancel-alls not yet in a batch. */
   readonly waitingCancels = new WaitingCancels();
   /**
-   * account → epoch and nonce (`nonceKey`) → hash of the cancel: killed by the engine's promise. The proof follows with the batch that holds the
-   * cancel; once that is final, no reseal can take it back and the leaf says it alone.
+   * account → epochs and nonces (`nonceKey`) killed by the engine's promise, until a leaf that is final says so: a reseal
+   * may take back whatever killed them otherwise.
    */
-  readonly cancelledNonces = new Map<number, Map<bigint, string>>();
-  /** Accounts whose cancel-all waits for its batch: no order of the old epoch is taken. */
+  readonly cancelledNonces = new Map<number, Set<bigint>>();
+  /** account → the last epoch that a cancel-all ends: nothing of it or an earlier one is taken, whatever a reseal takes back. */
   readonly epochEnding = new Map<number, bigint>();
   readonly closedOrder: string[] = [];
   /** Hashes of cancels, cancel-alls and withdrawals, oldest first, until they are forgotten. */

@@ -18,6 +18,7 @@ import { bodyHashOf, messageHashOf } from './identity.ts';
 import {
   closeDeadOrders,
   closeOrder,
+  isEpochEnding,
   nonceKey,
   openOrder,
   openOrderCount,
@@ -53,8 +54,7 @@ export function refuseEnvelope(state: EngineState, signed: SignedMessages): Reje
       accountEpoch: account.epoch,
     });
   }
-  const ending = state.epochEnding.get(accountIndex);
-  if (ending === epoch) {
+  if (isEpochEnding(state, accountIndex, epoch)) {
     return reject('wrong-epoch', 'a cancel-all ends this epoch; sign with the next once its batch holds it', {
       accountIndex,
       signedEpoch: epoch,
@@ -305,7 +305,7 @@ function submitOrder(
 }
 
 function rememberMessage(state: EngineState, reference: Reference, batchNumber: number | undefined): void {
-  state.messages.set(reference.hash, { ...reference, batchNumber, dropped: undefined });
+  state.messages.set(reference.hash, { ...reference, batchNumber, dropped: undefined, droppedAt: undefined });
   state.messageOrder.push(reference.hash);
 }
 
@@ -335,8 +335,8 @@ function submitCancel(
   if (refusal !== undefined) return refusal;
   if (hash !== undefined) closeOrder(state, orderOf(state, hash), 'cancelled');
   // From here on no fill of this nonce can happen, whether or not its order was ever seen.
-  const own = state.cancelledNonces.get(accountIndex) ?? new Map<bigint, string>();
-  own.set(key, reference.hash);
+  const own = state.cancelledNonces.get(accountIndex) ?? new Set<bigint>();
+  own.add(key);
   state.cancelledNonces.set(accountIndex, own);
   rememberMessage(state, reference, undefined);
   state.waitingCancels.add(accountIndex, reference.hash);

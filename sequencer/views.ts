@@ -26,10 +26,11 @@ function once<Key extends object>(known: WeakMap<Key, bigint>, key: Key, compute
   known.set(key, value);
   return value;
 }
-const tableHashes = new WeakMap<RiskTable, bigint>();
+/** By the table, or by the batch whose table is in the store alone. */
+const tableHashes = new WeakMap<RiskTable | BatchEntry, bigint>();
 const stateRoots = new WeakMap<LedgerState, bigint>();
-const hashOf = (table: RiskTable, shape: StateShape) =>
-  once(tableHashes, table, () => tableHash(table, shape));
+const hashOf = (table: RiskTable, shape: StateShape, owner: RiskTable | BatchEntry = table) =>
+  once(tableHashes, owner, () => tableHash(table, shape));
 
 /** What an order or message has reached, in this order: the least of the batches it needs. */
 const LIFE = ['received', 'sequenced', 'sealed', 'proven', 'submitted', 'final'] as const;
@@ -186,7 +187,7 @@ export function batchView(entry: BatchEntry) {
     status: entry.status,
     sizeIndex: entry.sizeIndex,
     timeSec: entry.timeSec,
-    roundNumber: entry.table.table.roundNumber,
+    roundNumber: entry.roundNumber,
     oldStateRoot: entry.oldStateRoot,
     newStateRoot: entry.newStateRoot,
     actions: entry.actionCount,
@@ -230,13 +231,9 @@ export function healthView(state: EngineState) {
 
 /**
  * The proved numbers of one liquidation row: all a client needs to compute the verdict again by itself.
- * @param table the batch's own; of one that is in memory the hash is known
+ * @param entry of the batch, where `batch` was read from the store: what its table hashes to is computed once
  */
-export function liquidationView(
-  batch: SealedBatch,
-  row: number,
-  table: RiskTable = batch.content.header.table,
-) {
+export function liquidationView(batch: SealedBatch, row: number, entry?: BatchEntry) {
   const liquidation = batch.content.liquidations[row];
   if (liquidation === undefined) return undefined;
   const { accountIndex } = liquidation;
@@ -244,6 +241,7 @@ export function liquidationView(
   const change = batch.accounts.find((account) => account.accountIndex === accountIndex);
   if (decided === undefined || change === undefined) return undefined;
   const { header } = batch.content;
+  const { table } = header;
   const counted = countedDeposits(change.before, table, decided.pending);
   const numbers = (account: typeof change.before) => {
     const margin = marginOf(account, table, batch.shape, counted);
@@ -271,7 +269,7 @@ export function liquidationView(
     before: numbers(change.before),
     after: numbers(change.after),
     roundNumber: table.roundNumber,
-    tableHash: hashOf(table, batch.shape),
+    tableHash: hashOf(table, batch.shape, entry?.sealed?.content.header.table ?? entry),
     table,
   };
 }

@@ -201,7 +201,7 @@ async function sealedBatch({ engine, store }: ApiContext, batchNumber: number, f
   const { newest, ...seen } = await engine.read((state) => {
     const newest = state.nextBatchNumber - 1;
     const entry = foundBatch(state.batches.get(batchNumber), newest);
-    return { newest, view: batchView(entry), table: entry.table.table };
+    return { newest, view: batchView(entry), entry };
   });
   const row = foundBatch(await store.getBatch(batchNumber, seen.view.attempt), newest);
   return { ...seen, sealed: decode<SealedBatch>(row.sealed) };
@@ -229,10 +229,10 @@ async function getBatch(request: FastifyRequest, context: ApiContext): Promise<u
 
 async function getLiquidation(request: FastifyRequest, context: ApiContext): Promise<unknown> {
   const { batch, row } = parseWith(liquidationParams, request.params);
-  const { sealed, table } = await sealedBatch(context, Number(batch), 'batch');
+  const { sealed, entry } = await sealedBatch(context, Number(batch), 'batch');
   const rows = sealed.content.liquidations.length;
   const expected = rows === 0 ? 'expected a batch that liquidates' : `expected a row from 0 to ${rows - 1}`;
-  const view = liquidationView(sealed, Number(row), table);
+  const view = liquidationView(sealed, Number(row), entry);
   return found(view, 'this batch has no such liquidation row', 'row', row, expected);
 }
 

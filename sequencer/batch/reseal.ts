@@ -7,7 +7,6 @@
  */
 import { sizeOf } from '#protocol/account.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
-import type { SignedMessages } from '#protocol/message.ts';
 import { rowOf } from '#protocol/risk/table.ts';
 import { accountAt } from '#protocol/state.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
@@ -18,6 +17,7 @@ import {
   closeDeadOrders,
   closeDeadOrdersOfMoved,
   closeOrder,
+  isEpochEnding,
   nonceKey,
   orderOf,
   remainingOf,
@@ -35,6 +35,7 @@ import {
   sealBatch,
 } from './rollup.ts';
 import { findHolders, noteSettlement } from './settlement.ts';
+import { dropMessage, waitAgain } from './waiting.ts';
 
 type TradeAction = Extract<BatchAction, { kind: 'trade' }>;
 
@@ -128,6 +129,7 @@ export function executeAgain(state: EngineState, batchNumber: number, omission?:
   forgetOldCuts(state);
   rollBack(state, entries, actions, omission);
   const reopened = takeBack(state, actions);
+  takeBackDrops(state, batchNumber);
   state.isResealing = true;
   for (const action of actions) {
     const name = nameOf(action);
@@ -208,6 +210,15 @@ function takeBack(state: EngineState, actions: readonly BatchAction[]): Reopened
   return reopened;
 }
 
+/** What cancels were dropped for is taken back: the nonce or epoch that died may live again. */
+function takeBackDrops(state: EngineState, batchNumber: number): void {
+  for (const record of state.messages.values()) {
+    const { signed, position, dropped, droppedAt = 0 } = record;
+    if (dropped === undefined || dropped.code === 'unprovable' || droppedAt < batchNumber) continue;
+    if (signed.messages[position].kind !== 'withdraw') waitAgain(state, record);
+  }
+}
+
 function redo(state: EngineState, action: BatchAction, reopened: Reopened): void {
   switch (action.kind) {
     case 'trade':
@@ -244,17 +255,8 @@ function leaveOut(state: EngineState, action: BatchAction, reopened: Reopened, b
   if (action.kind === 'trade' || action.kind === 'liquidate') tellVoided(state, action.tradeId, because);
   if (action.kind === 'message') {
     dropMessage(state, messageOf(state, action.hash), because);
-    if (action.operation.kind === 'cancel-all') endEpoch(state, action.operation.signed);
   }
   invariant(action.kind !== 'l1', 'the queue of L1 is served without gaps');
-}
-
-/** What was promised before the batch that held the cancel-all binds on. */
-function endEpoch(state: EngineState, { accountIndex, epoch }: SignedMessages): void {
-  if (state.account(accountIndex).epoch !== epoch) return;
-  state.epochEnding.set(accountIndex, epoch);
-  // Of the next epoch, which does not begin now.
-  closeDeadOrders(state, accountIndex);
 }
 
 function tellVoided(state: EngineState, tradeId: number, because: Rejection): void {
@@ -301,18 +303,14 @@ function messageOf(state: EngineState, hash: string): MessageRecord {
   return record;
 }
 
-function dropMessage(state: EngineState, record: MessageRecord, because: Rejection): void {
-  record.batchNumber = undefined;
-  record.dropped = because;
-  state.emit({ kind: 'message-dropped', hash: record.hash, because });
-}
-
 function redoMessage(state: EngineState, action: Extract<BatchAction, { kind: 'message' }>): void {
   const record = messageOf(state, action.hash);
   record.batchNumber = undefined;
   const done = inBatch(state, 'reseal', action.operation);
   if (!done.ok) {
-    dropMessage(state, record, done);
+    if (action.operation.kind === 'withdraw') dropMessage(state, record, done);
+    // What made it possible may come later: an L1 operation that waits for prices.
+    else waitAgain(state, record);
     return;
   }
   recordAction(state, action);
@@ -340,7 +338,7 @@ const isCrossing = (state: EngineState, { order }: OrderRecord): boolean =>
 /** An acknowledged cancel binds what is left of an order, also where its fills are gone. */
 function cancelReason(state: EngineState, { signed, order }: OrderRecord): CancelReason | undefined {
   const { accountIndex, epoch } = signed;
-  if (state.epochEnding.get(accountIndex) === epoch) return 'cancelled-all';
+  if (isEpochEnding(state, accountIndex, epoch)) return 'cancelled-all';
   const isCancelled = state.cancelledNonces.get(accountIndex)?.has(nonceKey(epoch, order.nonce));
   return isCancelled ? 'cancelled' : undefined;
 }

@@ -6,7 +6,7 @@
 import type { Account } from '#protocol/account.ts';
 import type { BatchHeader, SealedBatch } from '#protocol/batch/batch.ts';
 import { largestSize, smallestFitting } from '#protocol/batch/sizes.ts';
-import { accept, invariant, type Result, reject } from '#protocol/errors.ts';
+import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import { countedDeposits, marginOf } from '#protocol/risk/margin.ts';
 import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
@@ -112,15 +112,43 @@ export function togetherInBatch(
   return done;
 }
 
-/** Whether one batch, the open one or the next, takes all these operations one after the other. Keeps none of them. */
-export function wouldTakeAll(state: EngineState, lane: Lane, operations: readonly Operation[]): Result<void> {
+/** An operation and why a batch does not take it; without one, why no batch is begun. */
+export interface RefusedOperation<T> {
+  readonly operation: T | undefined;
+  readonly refusal: Rejection;
+}
+
+function firstRefused<T extends Operation>(
+  batch: OpenBatch,
+  operations: readonly T[],
+): RefusedOperation<T> | undefined {
+  let taken = batch;
+  for (const operation of operations) {
+    const done = taken.execute(operation);
+    if (!done.ok) return { operation, refusal: done };
+    taken = done.value;
+  }
+  return undefined;
+}
+
+/**
+ * Which of these operations one batch, the open one or the next, does not take after those before it. Keeps none of
+ * them. The open batch is sealed only for what has room in an empty one: else whoever asks for too much at once could
+ * have batches of one operation sealed for nothing, until no more are begun.
+ */
+export function refusedOf<T extends Operation>(
+  state: EngineState,
+  lane: Lane,
+  operations: readonly T[],
+): RefusedOperation<T> | undefined {
   for (;;) {
     const opened = openBatch(state, lane);
-    if (!opened.ok) return opened;
-    let tried: Result<OpenBatch> = accept(opened.value.batch);
-    for (const operation of operations) if (tried.ok) tried = tried.value.execute(operation);
-    if (tried.ok) return accept(undefined);
-    if (!isBatchConflict(tried) || opened.value.batch.isEmpty) return tried;
+    if (!opened.ok) return { operation: undefined, refusal: opened };
+    const { batch } = opened.value;
+    const refused = firstRefused(batch, operations);
+    if (refused === undefined || batch.isEmpty || !isBatchConflict(refused.refusal)) return refused;
+    const inEmpty = firstRefused(emptyBatch(state.ledger, batch.header, batch.capacity), operations);
+    if (inEmpty !== undefined && isBatchConflict(inEmpty.refusal)) return inEmpty;
     sealBatch(state);
   }
 }
@@ -184,7 +212,8 @@ export function sealBatch(state: EngineState): void {
     oldStateRoot: sealed.oldStateRoot,
     newStateRoot: sealed.newStateRoot,
     timeSec: sealed.content.header.timeSec,
-    table: open.table,
+    tableIndex: open.table.index,
+    roundNumber: open.table.table.roundNumber,
     pendingEnd: open.pendingEnd,
     actions: open.actions,
     actionCount: open.actions.length,

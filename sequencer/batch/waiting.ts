@@ -8,7 +8,7 @@ import type { BatchCapacity } from '#protocol/limits.ts';
 import type { SignedMessages } from '#protocol/message.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
-import { closeDeadOrders, nonceKey } from '../orders.ts';
+import { closeDeadOrders } from '../orders.ts';
 import type { EngineState, MessageRecord, OpenEntry } from '../state.ts';
 import { backlogRefusal, type Lane } from './seal-policy.ts';
 import { includeSettlements } from './settlement.ts';
@@ -108,19 +108,6 @@ function tellL1Operation(state: EngineState, queueIndex: number): void {
   state.emit({ kind: 'l1-operation', queueIndex, batchNumber: open.number, outcome: row.outcome });
   const { kind, accountIndex, publicKey } = row.operation;
   if (kind === 'register') state.emit({ kind: 'key-registered', accountIndex, publicKey });
-  if (kind === 'register' || kind === 'cancelAll') forgetEpoch(state, accountIndex);
-}
-
-/**
- * A new epoch: what the engine had promised about the ones before it is now in the state. Promises about this epoch or a later
- * one stay: a reseal may come by here once more.
- */
-function forgetEpoch(state: EngineState, accountIndex: number): void {
-  const { epoch } = state.account(accountIndex);
-  const own = state.cancelledNonces.get(accountIndex);
-  for (const key of own?.keys() ?? []) if (key < nonceKey(epoch, 0n)) own?.delete(key);
-  if (own?.size === 0) state.cancelledNonces.delete(accountIndex);
-  if ((state.epochEnding.get(accountIndex) ?? epoch) < epoch) state.epochEnding.delete(accountIndex);
 }
 
 /** Rows of each kind that `share` leaves of so many. */
@@ -148,10 +135,22 @@ function includeCancels(state: EngineState, share: Share): void {
     if (open.batch.content.messages.length >= rows.messages || misses >= MISSES_MAX) return;
     const record = state.messages.get(hash);
     invariant(record !== undefined, 'a waiting message is known');
+    if (isBeforeItsEpoch(state, record.signed)) continue;
     if (hasRoom(record.signed) && includeCancel(state, record)) state.waitingCancels.take(accountIndex);
     else misses++;
   }
 }
+
+/**
+ * Whether the epoch of a message begins only with an L1 operation that waits: a reseal without prices leaves it in the
+ * queue, behind one that needs them.
+ */
+const isBeforeItsEpoch = (state: EngineState, { accountIndex, epoch }: SignedMessages): boolean =>
+  state.account(accountIndex).epoch < epoch &&
+  state.l1Queue.some(
+    ({ operation: { kind, accountIndex: of } }) =>
+      of === accountIndex && (kind === 'register' || kind === 'cancelAll'),
+  );
 
 /** Whether the message waits no more: it is in the batch, or what it wanted has happened. */
 function includeCancel(state: EngineState, record: MessageRecord): boolean {
@@ -165,18 +164,29 @@ function includeCancel(state: EngineState, record: MessageRecord): boolean {
     open.actions.push({ kind: 'message', operation, hash });
     record.batchNumber = open.number;
     state.emit({ kind: 'message-included', hash, batchNumber: open.number });
-    if (kind === 'cancel-all') forgetEpoch(state, signed.accountIndex);
     closeDeadOrders(state, signed.accountIndex);
     return true;
   }
   if (isBatchConflict(done)) return false;
+  // The nonce or epoch died on another way: what the cancel wanted has happened.
   dropMessage(state, record, done);
   return true;
 }
 
-/** The nonce or epoch died on another way: what the cancel wanted has happened. */
-function dropMessage(state: EngineState, record: MessageRecord, because: Rejection): void {
+export function dropMessage(state: EngineState, record: MessageRecord, because: Rejection): void {
+  record.batchNumber = undefined;
   record.dropped = because;
-  record.settledBy = openEntry(state).number;
+  record.droppedAt = state.open?.number ?? state.nextBatchNumber;
   state.emit({ kind: 'message-dropped', hash: record.hash, because });
+}
+
+/** A cancel that was in a batch, or was dropped for something in one, waits again once a reseal took that batch back. */
+export function waitAgain(state: EngineState, record: MessageRecord): void {
+  const { signed, position, hash } = record;
+  record.batchNumber = undefined;
+  record.dropped = undefined;
+  record.droppedAt = undefined;
+  if (signed.messages[position].kind === 'cancel-all')
+    state.waitingCancels.addFirst(signed.accountIndex, hash);
+  else state.waitingCancels.add(signed.accountIndex, hash);
 }

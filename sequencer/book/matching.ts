@@ -5,8 +5,9 @@
 import { sizeOf } from '#protocol/account.ts';
 import { accept, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type { TradeOperation } from '#protocol/transition/operation.ts';
+import { isBatchConflict } from '#protocol/transition/refusals.ts';
 import { divideDown, min, PPM_ONE } from '#protocol/units.ts';
-import { inBatch, recordAction, wouldTakeAll } from '../batch/rollup.ts';
+import { inBatch, recordAction, refusedOf } from '../batch/rollup.ts';
 import type { CancelReason } from '../commands.ts';
 import { bodyHashOf, messageHashOf } from '../identity.ts';
 import { closeDeadOrders, closeOrder, fillOrder, orderOf, remainingOf } from '../orders.ts';
@@ -113,8 +114,12 @@ const NO_BATCH_REASONS: Readonly<Record<string, CancelReason>> = {
 const isFaultOf = (refusal: Rejection, accountIndex: number): boolean =>
   refusal.data.accountIndex === accountIndex;
 
-/** Fills that would serve an order in full, in priority order, or how many lots there are. */
-function fillsFor(state: EngineState, taker: OrderRecord): Result<TradeOperation[]> {
+/** Fills that would serve an order in full, in priority order without the makers `excluded`, or how many lots there are. */
+function fillsFor(
+  state: EngineState,
+  taker: OrderRecord,
+  excluded: ReadonlySet<string>,
+): Result<TradeOperation[]> {
   const { side, limitMicrosPerLot, instrumentId, sizeLots } = taker.order;
   const operations: TradeOperation[] = [];
   let left = sizeLots;
@@ -122,7 +127,7 @@ function fillsFor(state: EngineState, taker: OrderRecord): Result<TradeOperation
     if (left === 0n || !crosses(side, limitMicrosPerLot, resting.limitMicrosPerLot)) break;
     if (resting.accountIndex === taker.signed.accountIndex) break;
     const maker = orderOf(state, resting.hash);
-    const lots = min(left, tradeableLots(state, maker));
+    const lots = excluded.has(resting.hash) ? 0n : min(left, tradeableLots(state, maker));
     if (lots === 0n) continue;
     operations.push(tradeOperation(state, maker, taker, lots, resting.limitMicrosPerLot));
     left -= lots;
@@ -136,24 +141,29 @@ function fillsFor(state: EngineState, taker: OrderRecord): Result<TradeOperation
 
 /**
  * Why an all-or-nothing order cannot be filled as a whole now: lots, its own margin, or room in one batch. The
- * fills are tried on a batch that is a value, so a failed attempt leaves nothing behind. A resting order that no
- * longer passes is ended, as it would be by any other order.
+ * fills are tried on a batch that is a value, so a failed attempt leaves nothing behind. A resting order that by
+ * itself no longer passes is ended, as it would be by any other order; one that passes but for another order of its
+ * account is only passed by: nothing of either was filled.
  */
 export function refuseFillOrKill(state: EngineState, taker: OrderRecord): Rejection | undefined {
+  const lane = taker.order.isReduceOnly ? 'protected' : 'ordinary';
+  const excluded = new Set<string>();
   for (;;) {
-    const fills = fillsFor(state, taker);
+    const fills = fillsFor(state, taker, excluded);
     if (!fills.ok) return fills;
-    const taken = wouldTakeAll(state, taker.order.isReduceOnly ? 'protected' : 'ordinary', fills.value);
-    if (taken.ok) return undefined;
-    const makers = fills.value
-      .map(({ maker }) => maker)
-      .filter(({ signed }) => isFaultOf(taken, signed.accountIndex));
-    if (makers.length === 0) return taken;
-    for (const { signed, position } of makers) {
-      const hash = messageHashOf(bodyHashOf(state.config.domain, signed), position);
-      const maker = orderOf(state, hash);
-      if (maker.closed === undefined) closeOrder(state, maker, 'no-longer-passes', taken);
+    const refused = refusedOf(state, lane, fills.value);
+    if (refused === undefined) return undefined;
+    const { operation, refusal } = refused;
+    if (isBatchConflict(refusal)) {
+      return reject('fok-not-fillable', 'no batch has room for all its fills at once', refusal.data);
     }
+    if (operation === undefined || !isFaultOf(refusal, operation.maker.signed.accountIndex)) return refusal;
+    const { signed, position } = operation.maker;
+    const maker = orderOf(state, messageHashOf(bodyHashOf(state.config.domain, signed), position));
+    const isFirst =
+      fills.value.find((fill) => fill.maker.signed.accountIndex === signed.accountIndex) === operation;
+    if (!isFirst) excluded.add(maker.hash);
+    else if (maker.closed === undefined) closeOrder(state, maker, 'no-longer-passes', refusal);
   }
 }
 

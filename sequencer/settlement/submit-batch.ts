@@ -150,11 +150,11 @@ export class BatchSubmitter {
   }
 
   #submission(entry: BatchEntry) {
-    const { sealed, proof, sizeIndex, table, pendingEnd } = entry;
+    const { sealed, proof, sizeIndex, tableIndex, pendingEnd } = entry;
     invariant(sealed !== undefined && proof !== undefined, 'a batch is sent with its content and proof');
     const place = {
       sizeIndex,
-      acceptedIndex: BigInt(table.index),
+      acceptedIndex: BigInt(tableIndex),
       pendingEnd: BigInt(pendingEnd),
     };
     return submissionOf(sealed, place, proof.inputs.commitment, proof.proof);

@@ -1,5 +1,6 @@
 /** Liquidation rows that do not fit the account they close, its flags, or each other. */
 import type { BatchContent } from '#protocol/batch/batch.ts';
+import { pendingWord } from '#protocol/batch/words.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import { type Attack, accepts, refuses, type Signals, tinyCircuit } from '#test/support/attack.ts';
 import { close, indebtedLong, TRACES } from '#test/support/batch-traces.ts';
@@ -153,6 +154,28 @@ describe('batch circuit, liquidation rows and flags', function () {
     'no first row of an account, which leaves its pending deposits out': [
       'Batch: firstCount === accounts[a].isLiquidated;',
       () => ({ batch: long(), signals: (s) => s.set('liquidationIsFirst', 0, 0n) }),
+    ],
+    'a liquidation of an account that spot within the cap covers while it waits': [
+      'AccountHealth: RangeCheck(MONEY_BITS())(nearerRule + belowRule + debtRule);',
+      apart(() => {
+        const { content } = ledger.run(
+          ledger.open(indebtedLong(), { table: ledger.marked(89n) }),
+          close(10n, 89n * USD),
+        );
+        const pending = { quoteMicros: 0n, spotLots: [2n, 0n, 0n] };
+        const liquidatedAccounts = content.liquidatedAccounts.map((row) => ({ ...row, pending }));
+        return { batch: forge(indebtedLong(), { ...content, liquidatedAccounts }) };
+      }),
+    ],
+    'waiting lots of a token that has no row, so that nothing shows its cap': [
+      'Batch: isSpotInstrument[t] <== FindKey(INSTRUMENTS)(instrumentIds, t + 1, isSpotPending[t]);',
+      () => ({
+        batch: long(),
+        commit: (c) => {
+          c.events[LIQUIDATIONS_AT + 1] = pendingWord({ quoteMicros: 0n, spotLots: [0n, 1n, 0n] });
+        },
+        signals: (s) => s.set('liquidationPendingLots', 0, 1, 1n),
+      }),
     ],
     'an account called liquidated, and changed so, without a row': [
       'Batch: firstCount === accounts[a].isLiquidated;',

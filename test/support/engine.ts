@@ -160,6 +160,19 @@ export class World {
     }
   }
 
+  /** Proves what is left, and has L1 accept every batch. */
+  async finalize(): Promise<void> {
+    await this.settle();
+    const batches = await this.engine.read((state) =>
+      [...state.batches.values()]
+        .filter(({ status }) => status !== 'final')
+        .map(({ number, newStateRoot }) => ({ batchNumber: number, newStateRoot })),
+    );
+    for (const batch of batches) {
+      await this.engine.command({ kind: 'batch-final', ...batch, l1Block: 1, l1TxHash: '0x1' });
+    }
+  }
+
   nonce(accountIndex: number): bigint {
     const nonce = this.#nonces.get(accountIndex) ?? 0n;
     this.#nonces.set(accountIndex, nonce + 1n);

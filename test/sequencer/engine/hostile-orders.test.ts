@@ -3,7 +3,17 @@ import { expect } from 'chai';
 import { sizeOf } from '#protocol/account.ts';
 import { signMessages } from '#protocol/signing.ts';
 import { hashOf, rejectionOf, World } from '../../support/engine.ts';
-import { DOMAIN, marked, NOW_SEC, PERP, secretOf, sign, USD, withdrawMessage } from '../../support/ledger.ts';
+import {
+  DOMAIN,
+  marked,
+  NOW_SEC,
+  PERP,
+  ROOMY,
+  secretOf,
+  sign,
+  USD,
+  withdrawMessage,
+} from '../../support/ledger.ts';
 
 const closedReason = (world: World, hash: string) =>
   world.engine.read((state) => state.orders.get(hash)?.closed?.reason);
@@ -106,6 +116,40 @@ describe('hostile orders', () => {
     expect(rejectionOf(kill).code).to.equal('fok-not-fillable');
     expect(world.engine.logSequence).to.equal(log);
     expect(await world.engine.read(({ open }) => open)).to.equal(undefined);
+  });
+
+  it('seals no batch for a fill-or-kill order that no batch has room for', async () => {
+    const world = await World.open({ capacity: { ...ROOMY, accounts: 3 } });
+    await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n, 4: 10_000n, 5: 10_000n });
+    hashOf(await world.order(1, 'buy', 1n, 90n));
+    hashOf(await world.order(2, 'sell', 1n, 90n));
+    const batch = await world.engine.read(({ open }) => open?.number);
+    for (const maker of [2, 3, 4]) hashOf(await world.order(maker, 'sell', 1n, 100n));
+    for (let turn = 0; turn < 3; turn++) {
+      const kill = await world.order(5, 'buy', 3n, 100n, {}, { timeInForce: 'fok' });
+      expect(rejectionOf(kill).code).to.equal('fok-not-fillable');
+    }
+    expect(await world.engine.read(({ open }) => open?.number)).to.equal(batch);
+    // What has room in the next one still gets it.
+    hashOf(await world.order(5, 'buy', 2n, 100n, {}, { timeInForce: 'fok' }));
+    expect(await world.engine.read(({ open }) => open?.number)).to.equal((batch ?? 0) + 1);
+  });
+
+  it('ends no order for a fill-or-kill order that would have used up its margin by another order', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 450n, 2: 10_000n, 3: 10_000n });
+    const makers = [
+      hashOf(await world.order(1, 'sell', 10n, 100n)),
+      hashOf(await world.order(1, 'sell', 10n, 100n)),
+    ];
+    await world.round(marked(109n));
+    hashOf(await world.order(3, 'sell', 10n, 100n));
+    const kill = await world.order(2, 'buy', 30n, 100n, {}, { timeInForce: 'fok' });
+    expect(rejectionOf(kill).code).to.equal('fok-not-fillable');
+    for (const hash of makers) expect(await closedReason(world, hash)).to.equal(undefined);
+    hashOf(await world.order(2, 'buy', 20n, 100n, {}, { timeInForce: 'fok' }));
+    expect(await closedReason(world, makers[0])).to.equal('filled');
+    expect(await closedReason(world, makers[1])).to.equal('no-longer-passes');
   });
 
   it('answers an order within two turns of the writer, however many questions wait', async () => {

@@ -8,18 +8,6 @@ import { marked, orderMessage, sign, USD, withdrawMessage } from '../../support/
 const cancelOf = (accountIndex: number, nonce: bigint) =>
   sign(accountIndex, [{ kind: 'cancel', nonce, floorBackWords: 0 }]);
 
-/** L1 accepts every batch that is sealed. */
-async function finalize(world: World): Promise<void> {
-  const batches = await world.engine.read((state) =>
-    [...state.batches.values()]
-      .filter(({ status }) => status !== 'final')
-      .map(({ number, newStateRoot }) => ({ batchNumber: number, newStateRoot })),
-  );
-  for (const batch of batches) {
-    await world.engine.command({ kind: 'batch-final', ...batch, l1Block: 1, l1TxHash: '0x1' });
-  }
-}
-
 const sizesOf = (world: World) =>
   world.engine.read(({ messages, messageOrder, bodies, cancelledNonces }) => ({
     messages: messages.size,
@@ -34,7 +22,7 @@ describe('what the engine remembers', () => {
   async function cancelling(cancels: number): Promise<World> {
     const world = await World.open({ closedOrdersKept: KEPT });
     await world.fund({ 1: 10_000n, 2: 10_000n });
-    await finalize(world);
+    await world.finalize();
     for (let nonce = 0; nonce < cancels; nonce++) {
       hashOf(await world.submit(cancelOf(1, BigInt(nonce))));
       if (nonce % 8 === 7) await world.settle();
@@ -42,6 +30,18 @@ describe('what the engine remembers', () => {
     await world.settle();
     return world;
   }
+
+  it('of a final batch is a few numbers, and not the table of its round', async () => {
+    const world = await cancelling(8);
+    const entries = () => world.engine.read((state) => [...state.batches.values()].map(encode));
+    const table = encode(await world.engine.read((state) => state.table?.table));
+    expect((await entries()).at(-1)).to.include(table);
+    await world.finalize();
+    for (const text of await entries()) {
+      expect(text).not.to.include(table);
+      expect(text.length).to.be.lessThan(1_000);
+    }
+  });
 
   it('of cancels in batches that are not final is everything', async () => {
     const world = await cancelling(40);
@@ -53,7 +53,7 @@ describe('what the engine remembers', () => {
     const nonce = 70n;
     hashOf(await world.submit(sign(2, [withdrawMessage({ amount: USD, nonce, floorBackWords: 0 })])));
     await world.settle();
-    await finalize(world);
+    await world.finalize();
     expect(await sizesOf(world)).to.deep.equal({ messages: KEPT, order: KEPT, bodies: KEPT, promises: 0 });
     // What is forgotten is judged anew, by the leaf.
     expect(rejectionOf(await world.submit(cancelOf(1, 5n))).code).to.equal('nonce-dead');
@@ -69,11 +69,11 @@ describe('what the engine remembers', () => {
     hashOf(await world.submit(sign(1, [{ kind: 'cancel-all' }])));
     for (let turn = 0; turn < 3; turn++) {
       await world.settle();
-      await finalize(world);
+      await world.finalize();
       hashOf(await world.submit(cancelOf(2, BigInt(turn))));
     }
     await world.settle();
-    await finalize(world);
+    await world.finalize();
     expect(await sizesOf(world)).to.deep.equal({ messages: 0, order: 0, bodies: 0, promises: 0 });
   });
 
@@ -89,7 +89,7 @@ describe('what the engine remembers', () => {
     expect(again.ok && again.value.isRepeat).to.equal(true);
     hashOf(await world.submit(cancelOf(1, 1n)));
     await world.settle();
-    await finalize(world);
+    await world.finalize();
     expect(await world.engine.read((state) => [state.orders.size, state.bodies.size])).to.deep.equal([0, 0]);
   });
 

@@ -221,21 +221,14 @@ describe('a promise whose batch cannot be proved', () => {
     await sealAndPoison(world);
     for (let nonce = 20n; nonce < 23n; nonce++) {
       hashOf(await world.submit(sign(2, [{ kind: 'cancel', nonce, floorBackWords: 1 }])));
-      await world.settle();
-      const batches = await world.engine.read((state) =>
-        [...state.batches.values()]
-          .filter(({ status }) => status !== 'final')
-          .map(({ number, newStateRoot }) => ({ batchNumber: number, newStateRoot })),
-      );
-      for (const batch of batches)
-        await world.engine.command({ kind: 'batch-final', ...batch, l1Block: 1, l1TxHash: '0x' });
+      await world.finalize();
     }
     expect(await world.engine.read(({ messages }) => messages.has(hash)), 'forgotten').to.equal(false);
     const refused = rejectionOf(await world.order(1, 'buy', 5n, 100n, { nonce: 9n }));
     expect([refused.code, refused.data.isCancelled]).to.deep.equal(['nonce-used', true]);
     // The next epoch has its nonces for itself.
     await world.l1Block([l1('cancelAll', 1)]);
-    await world.settle();
+    await world.finalize();
     expect(await world.engine.read(({ cancelledNonces }) => cancelledNonces.has(1))).to.equal(false);
   });
 

@@ -115,4 +115,55 @@ describe('promises through a reseal', () => {
       ),
     ).to.equal(true);
   });
+
+  it('keeps a cancel that was dropped for a fill which a reseal takes back', async () => {
+    const world = await World.open({ capacity: { ...ROOMY, accounts: 2 }, closedOrdersKept: 0 });
+    await world.fund({ 1: 250n, 2: 10_000n, 3: 10_000n });
+    const order = world.signOrder(2, 'sell', 1n, 100n, { nonce: 5n });
+    hashOf(await world.submit(order, GTC));
+    const cancel = hashOf(await world.submit(sign(2, [{ kind: 'cancel', nonce: 5n, floorBackWords: 1 }])));
+    // A fill moves the window past the nonce before there is room for the cancel.
+    hashOf(await world.order(2, 'sell', 10n, 100n, { nonce: 70n, floorBackWords: 0 }));
+    hashOf(await world.order(1, 'buy', 10n, 100n));
+    await world.seal();
+    const batch = await lastSealed(world);
+    await world.seal();
+    const dropped = await world.engine.read((state) => state.messages.get(cancel)?.dropped?.code);
+    expect(dropped).to.equal('nonce-dead');
+    await world.round(marked(94n));
+    expect(await reseal(world, batch)).to.equal(undefined);
+    for (let turn = 0; turn < 3; turn++) {
+      await world.l1Block([l1('deposit', 3, 0, USD)]);
+      await world.finalize();
+    }
+    expect(rejectionOf(await world.submit(order, GTC)).code).to.equal('nonce-used');
+  });
+
+  it('keeps a cancel-all that was dropped for one of L1 which a reseal leaves in the queue', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n });
+    hashOf(await world.order(1, 'sell', 5n, 100n));
+    hashOf(await world.order(3, 'buy', 5n, 100n));
+    await world.settle();
+    const sell = hashOf(await world.order(2, 'sell', 10n, 100n));
+    hashOf(await world.order(1, 'buy', 10n, 100n));
+    await world.seal();
+    const batch = await lastSealed(world);
+    // Both wait, for the account is in the open batch; L1 is served first, for a cancel of another had its turn.
+    hashOf(await world.order(2, 'sell', 1n, 100n));
+    hashOf(await world.order(1, 'buy', 1n, 100n));
+    hashOf(await world.submit(sign(3, [{ kind: 'cancel', nonce: 9n, floorBackWords: 1 }])));
+    hashOf(await world.submit(cancelAll(2)));
+    await world.l1Block([l1('withdraw', 3, 0, 10n * USD), l1('cancelAll', 2)]);
+    await world.seal();
+    await world.seal();
+    expect(await world.engine.read((state) => state.account(2).epoch)).to.equal(2n);
+    // Executed again without prices, the withdrawal waits for one, and what is behind it, too.
+    const { roundAgeMaxSec, resealWaitMaxSec } = world.config;
+    await world.l1Block([], [], { timeSec: world.timeSec + roundAgeMaxSec + resealWaitMaxSec + 1n });
+    expect(await reseal(world, batch)).to.equal(undefined);
+    expect(await world.engine.read((state) => state.l1Queue.length)).to.equal(2);
+    expect((await orderOf(world, sell)).closed?.reason).to.equal('cancelled-all');
+    expect(rejectionOf(await world.order(2, 'sell', 1n, 101n)).code).to.equal('wrong-epoch');
+  });
 });

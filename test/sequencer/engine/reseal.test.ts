@@ -44,7 +44,7 @@ describe('reseal', () => {
     await opened.seal();
     const after = await opened.engine.read((state) => state.batches.get(batch)!);
     expect(after.attempt).to.equal(before.attempt + 1);
-    expect(after.table.index).to.be.greaterThan(before.table.index);
+    expect(after.tableIndex).to.be.greaterThan(before.tableIndex);
     expect(after.oldStateRoot).to.equal(before.oldStateRoot);
     expect(after.newStateRoot).to.equal(before.newStateRoot);
     expect(await sizeNow(opened, 1)).to.equal(10n);
