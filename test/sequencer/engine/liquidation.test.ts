@@ -1,12 +1,27 @@
 import { expect } from 'chai';
 import { sizeOf } from '#protocol/account.ts';
 import { accountFromElements } from '#protocol/leaf.ts';
-import { marginOf } from '#protocol/risk/margin.ts';
+import { TINY_BATCH } from '#protocol/limits.ts';
+import { countedDeposits, marginOf } from '#protocol/risk/margin.ts';
 import type { MicrosPerLot } from '#protocol/units.ts';
+import { compileCircuit } from '#prover/setup/compile.ts';
+import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import type { EngineEvent } from '#sequencer/commands.ts';
 import { liquidationView } from '#sequencer/views.ts';
+import { refusedBy } from '../../support/circuit-witness.ts';
 import { hashOf, World } from '../../support/engine.ts';
-import { l1, marked, OTHER, PERP, ROOMY, SPOT, settledAt, THIRD, USD } from '../../support/ledger.ts';
+import {
+  l1,
+  marked,
+  OTHER,
+  PERP,
+  ROOMY,
+  riskRow,
+  SPOT,
+  settledAt,
+  THIRD,
+  USD,
+} from '../../support/ledger.ts';
 
 /** Events of one kind that `act` causes. */
 async function eventsOf<K extends EngineEvent['kind']>(world: World, kind: K, act: () => Promise<void>) {
@@ -256,9 +271,46 @@ describe('liquidation', () => {
     expect(view.before.maintenanceMarginMicros).to.equal(152_720_000n);
     const { before, table, pending } = view;
     const leaf = accountFromElements(before.leafElements, sealed.shape);
-    const again = marginOf(leaf, table, sealed.shape, pending);
+    const again = marginOf(leaf, table, sealed.shape, countedDeposits(leaf, table, pending));
     expect(again.losses).to.deep.equal(before.scenarioLossMicros);
     expect(again.equity < again.maintenanceMarginMicrosUp).to.equal(true);
+  });
+
+  it('is held off by spot that waits within the position cap, not by a lot more, which L1 gives back', async () => {
+    const { positionCap } = riskRow(SPOT);
+    for (const [lots, isHeldOff] of [
+      [positionCap, true],
+      [positionCap + 1n, false],
+    ] as const) {
+      const world = await longWorld();
+      hashOf(await world.order(3, 'buy', 10n, 92n));
+      await world.l1Block([l1('deposit', 1, SPOT, lots)], [], { confirmed: false });
+      const events = await eventsOf(world, 'liquidation', () => world.round(marked(92n)));
+      expect(events.map(({ accountIndex }) => accountIndex)).to.deep.equal(isHeldOff ? [] : [1]);
+      // The queue is confirmed: the deposit is taken up, or refused.
+      await world.l1Block();
+      await world.settle();
+      expect(await sizeNow(world, 1, SPOT)).to.equal(isHeldOff ? lots : 0n);
+    }
+  });
+
+  it('has a proof beside a lot of a token that waits and is not held', async function () {
+    this.timeout(600_000);
+    const world = await World.open({ capacity: TINY_BATCH });
+    await world.fund({ 1: 1_130n, 2: 10_000n });
+    hashOf(await world.order(2, 'sell', 50n, 100n));
+    hashOf(await world.order(1, 'buy', 50n, 100n));
+    await world.settle();
+    hashOf(await world.order(2, 'buy', 50n, 90n));
+    await world.l1Block([l1('deposit', 1, SPOT, 1n)], [], { confirmed: false });
+    await world.round(marked(90n));
+    await world.seal();
+    const sealed = await world.engine.read(
+      (state) => [...state.batches.values()].find((entry) => entry.isLiquidating)?.sealed,
+    );
+    expect(sealed?.content.liquidatedAccounts[0].pending.spotLots).to.deep.equal([1n, 0n, 0n]);
+    const { wasmPath } = await compileCircuit('circuits/main/batch-tiny.circom');
+    expect(await refusedBy(wasmPath, buildCircuitInput(sealed!).input)).to.equal(undefined);
   });
 
   it('works through accounts that do not fit one batch, and stops at three unproved ones', async () => {
