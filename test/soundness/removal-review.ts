@@ -21,8 +21,14 @@ const REST_OF_ACCOUNT = '(Selected\\.isHere \\+ ){2}accounts\\.otherRows';
 const LAST_ORDER = '(1 \\+ )?IsNonZero\\.value \\+ liquidationIsUsed';
 const OF_ACCOUNT = 'l1IsCancelAll \\+ l1IsDeposit \\+ l1IsRegister \\+ l1IsWithdraw \\+ l1Rows\\.isHere';
 
+const REST_OF_SPOT = '(isSpotInstrument \\+ )+isSpotPending';
+
 /** Follows from other constraints. */
 const IMPLIED: readonly Reviewed[] = [
+  {
+    kinds: new RegExp(`^1 \\+ (isSpotInstrument|${REST_OF_SPOT}) · \\1 · $`),
+    why: 'FindKey of one id above 0, which one instrument row at most has; all else is 0, the sum a bit',
+  },
   {
     kinds: /^1 \+ hasTrades · hasTrades · $/,
     why: 'hasTrades is the answer of IsNonZero, which is a bit by itself: the check of the bit adds nothing',
@@ -52,6 +58,10 @@ const IMPLIED: readonly Reviewed[] = [
 
 /** The same line of the source was shown for another row; the compiler writes this one with other wires. */
 const SHOWN_ELSEWHERE: readonly Reviewed[] = [
+  {
+    kinds: new RegExp(`^1 \\+ instrumentIds · ${REST_OF_SPOT} · $`),
+    why: 'the row of a spot token in the last place, as in the others',
+  },
   {
     kinds: new RegExp(`^messageFillLots.* · ${LAST_ORDER}|^${LAST_ORDER}.* · messageCashMicros`),
     why: 'size and fee of the last message row, as of the others',
@@ -89,10 +99,6 @@ const NOT_SHOWN: readonly Reviewed[] = [
     why: 'an unused row that is called settled: where its meta does not say so the split of the meta refuses it too',
   },
   {
-    kinds: /^messageFillLots · messages\.fields\.limitMicrosPerLot · messages\.atLimitMicros$/,
-    why: 'size times limit: what it frees is the distance to the limit, whose bits are choices; the search met none',
-  },
-  {
     kinds:
       /^instrumentIds \+ (retiredInstrument|settlementInstrumentId|l1TokenHigh \+ l1TokenLow) · .*\.isInstrument/,
     why: 'the row stands at its instrument: the last place, which takes what the others leave, must be settled too',
@@ -118,6 +124,10 @@ const NOT_SHOWN: readonly Reviewed[] = [
   {
     kinds: /^1 \+ hasTrades · IsNonZero\.value · $/,
     why: 'IsNonZero: trades that are called none also fail its other half',
+  },
+  {
+    kinds: /^1 \+ isSpotPending · (liquidationPendingLots \+ )*liquidationPendingLots · $/,
+    why: 'IsNonZero: a token that is said not to wait has no cap, which changes what counts and the sums of a list',
   },
   {
     kinds:
@@ -191,4 +201,10 @@ const NOT_SHOWN: readonly Reviewed[] = [
   },
 ];
 
-export const REVIEWED: readonly Reviewed[] = [...IMPLIED, ...SHOWN_ELSEWHERE, ...NOT_SHOWN];
+export const REASONS = {
+  'follows from others': IMPLIED,
+  'shown for another row': SHOWN_ELSEWHERE,
+  'nothing shown': NOT_SHOWN,
+};
+
+export const REVIEWED: readonly Reviewed[] = Object.values(REASONS).flat();
