@@ -6,7 +6,7 @@ import type { LiquidateOperation, Operation } from '#protocol/transition/operati
 import type { Lots, MicrosPerLot } from '#protocol/units.ts';
 import * as ledger from './ledger.ts';
 
-const { USD, SPOT, PERP } = ledger;
+const { USD, SPOT, SECOND, PERP } = ledger;
 
 /** One batch of `operations` on `state`, sealed at the tiny capacity. */
 export const sealTiny = (
@@ -86,14 +86,7 @@ const calls = (): LedgerState =>
 const indebted = (): LedgerState =>
   ledger.settle(ledger.funded({ 1: 700n, 2: 0n }, { 2: 50n }), [ledger.match(1, 2, 10n, 100n, SPOT)]);
 
-/** In place of the second perp a second spot token lists: a tiny batch has four instruments. */
-const SECOND = 2;
-const twoTokens = (change: Parameters<typeof ledger.riskRow>[1] = {}) => {
-  const { rows, ...table } = ledger.riskTable();
-  const second = ledger.riskRow(SECOND, { marketSlot: 2, ...change });
-  return { ...table, rows: [rows[0], second, rows[1], rows[3]] };
-};
-const twoTokenHeader = { table: twoTokens(), liquid: [10_000n * USD, 1_000n, 1_000n, 0n] };
+const twoTokenHeader = { table: ledger.twoTokenTable(), liquid: [10_000n * USD, 1_000n, 1_000n, 0n] };
 /** Account 1 holds three lots of the second token and none of the first. */
 const secondHeld = (): LedgerState =>
   ledger.settle(
@@ -411,31 +404,31 @@ const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
     sealTiny(callHolder(), [close(2n, 45n * USD, { pending: waiting(1n, 1n, 0n, 0n) })], {
       table: ledger.marked(45n),
     }),
-  'a liquidation with two tokens waiting, one to the cap and one beyond it': () =>
-    sealTiny(smallLong(), [close(3n, 50n * USD, { pending: waiting(0n, 1n, 2n, 0n) })], {
-      ...twoTokenHeader,
-      table: {
-        ...twoTokens({ positionCap: 1n as Lots }),
-        rows: twoTokens({ positionCap: 1n as Lots }).rows.map((row) =>
-          row.instrumentId === PERP
-            ? ledger.marked(50n).rows[1]
-            : row.instrumentId === SPOT
-              ? { ...row, positionCap: 1n as Lots }
-              : row,
-        ),
-      },
-    }),
+  'a liquidation with two tokens waiting, one to the cap and one beyond it': () => {
+    const positionCap = 1n as Lots;
+    const table = ledger.twoTokenTable(
+      {},
+      { [SPOT]: { positionCap }, [SECOND]: { positionCap }, [PERP]: ledger.marked(50n).rows[1] },
+    );
+    const pending = waiting(0n, 1n, 2n, 0n);
+    return sealTiny(smallLong(), [close(3n, 50n * USD, { pending })], { ...twoTokenHeader, table });
+  },
   'a sale of spot for quote debt with spot of it waiting beyond the cap, and another to its cap': () => {
     const state = ledger.settle(ledger.funded({ 1: 632n, 2: 100_000n }, { 2: 50n }), [
       ledger.match(1, 2, 10n, 100n, SPOT),
     ]);
-    const { rows, ...table } = twoTokens({ positionCap: 1n as Lots, mark: USD as MicrosPerLot });
-    const sold = { ...ledger.marked(66n, SPOT).rows[0], positionCap: 12n as Lots };
-    return sealTiny(
-      state,
-      [close(3n, 66n * USD, { instrumentId: SPOT, reason: 2, pending: waiting(1n, 3n, 1n, 0n) })],
-      { ...twoTokenHeader, table: { ...table, rows: [sold, ...rows.slice(1)] } },
+    const table = ledger.twoTokenTable(
+      {},
+      {
+        [SPOT]: { ...ledger.marked(66n, SPOT).rows[0], positionCap: 12n as Lots },
+        [SECOND]: { positionCap: 1n as Lots, mark: USD as MicrosPerLot },
+      },
     );
+    const pending = waiting(1n, 3n, 1n, 0n);
+    return sealTiny(state, [close(3n, 66n * USD, { instrumentId: SPOT, reason: 2, pending })], {
+      ...twoTokenHeader,
+      table,
+    });
   },
   'a sale of spot for quote debt, and a forced withdrawal of more of it that no liquidity serves': () => {
     const state = ledger.settle(ledger.funded({ 1: 632n, 2: 100_000n }, { 2: 50n }), [
