@@ -77,7 +77,7 @@ export function verifyLiquidation(
   // The rule reads no more of the header than prices and table.
   const header = { table, pricesUsable } as BatchHeader;
   const judged = { accountIndex, before, after, events, feesMicros: 0n, penaltyMicros, header, shape };
-  const broken = refuseLiquidation({ ...judged, marginBefore, marginAfter });
+  const broken = refuseLiquidation({ ...judged, counted, marginBefore, marginAfter });
   if (broken !== undefined) return broken;
   return accept({ reason, before: shown(marginBefore), after: shown(marginAfter), penaltyMicros });
 }

@@ -1,6 +1,6 @@
 /** One touched account of a batch with the numbers that its rules read. */
 import { type Account, sizeOf } from '../account.ts';
-import type { BatchHeader } from '../batch/batch.ts';
+import type { BatchHeader, PendingDeposits } from '../batch/batch.ts';
 import { type Rejection, reject } from '../errors.ts';
 import type { RiskRow } from '../instrument.ts';
 import type { StateShape } from '../limits.ts';
@@ -18,7 +18,8 @@ export interface Judged {
   readonly penaltyMicros: bigint;
   readonly header: BatchHeader;
   readonly shape: StateShape;
-  /** Pending deposits of a liquidated account included. */
+  /** Deposits of a liquidated account that wait and count, in both margins. */
+  readonly counted: PendingDeposits;
   readonly marginBefore: AccountMargin;
   readonly marginAfter: AccountMargin;
 }

@@ -1,6 +1,6 @@
 /** What may leave an account towards L1, and how much at most: docs/protocol.md §5 and §6. */
 import type { Account } from '../account.ts';
-import type { BatchHeader, L1Operation, L1Outcome } from '../batch/batch.ts';
+import type { BatchHeader, L1Operation, L1Outcome, PendingDeposits } from '../batch/batch.ts';
 import { lastPassing } from '../bisection.ts';
 import { invariant, type Rejection, reject } from '../errors.ts';
 import type { StateShape } from '../limits.ts';
@@ -24,12 +24,14 @@ interface Ground {
   readonly header: BatchHeader;
   readonly shape: StateShape;
   readonly marginBefore: AccountMargin;
+  /** What waits for a liquidated account stands in its equity here too: the circuit knows only one. */
+  readonly counted?: PendingDeposits;
 }
 
 /** Why an account in state `after` may not have withdrawn `tokenId`; undefined when it may. */
 function refusalAfter(after: Account, tokenId: number, ground: Ground): string | undefined {
   if (after.spot.some((size) => size < 0n)) return 'insufficient-spot';
-  const margin = marginOf(after, ground.header.table, ground.shape);
+  const margin = marginOf(after, ground.header.table, ground.shape, ground.counted);
   if (!ground.header.pricesUsable && (hasDerivatives(after) || margin.cash < 0n)) return 'prices-unusable';
   if (tokenId === QUOTE_TOKEN && margin.quoteBalance < 0n) return 'quote-debt';
   if (!coversTransferMargin(margin)) return 'insufficient-margin';

@@ -1,14 +1,15 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import type { BatchContent, SealedBatch } from '#protocol/batch/batch.ts';
+import type { BatchContent, LiquidatedAccount, PendingDeposits, SealedBatch } from '#protocol/batch/batch.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
-import type { LedgerState } from '#protocol/state.ts';
+import { rowOf } from '#protocol/risk/table.ts';
+import { accountAt, type LedgerState } from '#protocol/state.ts';
 import { executeBatch } from '#protocol/transition/execute-batch.ts';
 import { abs, type Lots } from '#protocol/units.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { tinyCircuit } from '#test/support/attack.ts';
 import { forge } from '#test/support/forged-batch.ts';
-import { RandomMarket, step } from '#test/support/random-market.ts';
+import { crisisStep, RandomMarket, step } from '#test/support/random-market.ts';
 
 interface Sealed {
   readonly batch: SealedBatch;
@@ -16,16 +17,26 @@ interface Sealed {
 }
 
 /** Batches of random markets at the tiny size, in order. */
-function randomBatches(seed: number, markets: number, steps: number, esCount: number): Sealed[] {
+function randomBatches(
+  seed: number,
+  markets: number,
+  steps: number,
+  esCount: number,
+  { tokens = 1, isCrisis = false }: { tokens?: 1 | 2; isCrisis?: boolean } = {},
+): Sealed[] {
   const sealed: Sealed[] = [];
-  const sequences = fc.sample(fc.array(step, { minLength: steps, maxLength: steps }), {
-    numRuns: markets,
-    seed,
-  });
+  const sequences = fc.sample(
+    fc.array(isCrisis ? crisisStep : step, { minLength: steps, maxLength: steps }),
+    {
+      numRuns: markets,
+      seed,
+    },
+  );
   for (const sequence of sequences) {
     const market = new RandomMarket({
       capacity: TINY_BATCH,
       esCount,
+      tokens,
       onSeal: (batch, start) => sealed.push({ batch, start }),
     });
     for (const next of sequence) market.run(next);
@@ -40,6 +51,37 @@ const isBusy = ({ batch: { content } }: Sealed): boolean =>
     content.l1Operations.length +
     content.settlements.length >
   0;
+
+/** What waits of a token for a liquidated account, by what it held at the batch's start. */
+function kindOfWaiting({ batch: { content }, start }: Sealed, row: LiquidatedAccount, i: number): string {
+  const lots = row.pending.spotLots[i];
+  const cap = rowOf(content.header.table, i + 1)?.positionCap ?? 0n;
+  const held: bigint = accountAt(start, row.accountIndex).spot[i];
+  const of = held > 0n ? 'held' : 'not held';
+  if (held + lots > cap) return `${of}, beyond the cap`;
+  return held + lots === cap ? `${of}, to the cap` : `${of}, below the cap`;
+}
+
+/** Adds up what deposits wait in the liquidations of a batch, and what forced withdrawals go with them. */
+function countWaiting(sealed: Sealed, counts: Record<string, number>): void {
+  const { content } = sealed.batch;
+  const count = (what: string) => {
+    counts[what] = (counts[what] ?? 0) + 1;
+  };
+  for (const row of content.liquidatedAccounts) {
+    const { quoteMicros, spotLots } = row.pending;
+    const tokens = [0, 1, 2].filter((i) => spotLots[i] > 0n);
+    if (quoteMicros === 0n && tokens.length === 0) count('nothing');
+    if (quoteMicros > 0n && tokens.length === 0) count('quote alone');
+    if (quoteMicros > 0n && tokens.length > 0) count('quote and spot');
+    for (const i of tokens) count(kindOfWaiting(sealed, row, i));
+    if (tokens.length > 1) count('two tokens');
+    const isOurs = (other: { readonly accountIndex: number }) => other.accountIndex === row.accountIndex;
+    const rows = content.liquidations.filter(isOurs).length;
+    if (tokens.length > 0 && rows > 1) count('in several rows');
+    if (content.l1Operations.some(({ operation }) => isOurs(operation))) count('beside a forced withdrawal');
+  }
+}
 
 /** Every way to change one number of the content by one; position caps where the batch leaves an account at it, and a lot lower. */
 function neighbours({
@@ -85,6 +127,18 @@ function neighbours({
         }),
       });
     });
+    content.liquidatedAccounts.forEach((row, i) => {
+      const waits = (what: string, pending: PendingDeposits) =>
+        add(`what waits: ${what}`, {
+          liquidatedAccounts: at(content.liquidatedAccounts, i, { ...row, pending }),
+        });
+      const { quoteMicros, spotLots } = row.pending;
+      if (quoteMicros + by >= 0n) waits('quote', { quoteMicros: quoteMicros + by, spotLots });
+      for (const t of [0, 1, 2]) {
+        if (spotLots[t] + by < 0n) continue;
+        waits(`token ${t + 1}`, { quoteMicros, spotLots: at(spotLots, t, spotLots[t] + by) });
+      }
+    });
     content.withdrawals.forEach((row, i) => {
       add('a withdrawal', {
         withdrawals: at(content.withdrawals, i, { ...row, servedAmount: row.servedAmount + by }),
@@ -129,6 +183,21 @@ async function isProvable(start: LedgerState, content: BatchContent): Promise<bo
 /** Rules of docs/protocol.md §6 that the contract checks on the public words: the circuit knows no ledger of the vault. */
 const CONTRACT_RULES = ['needs-new-batch'];
 
+const WAITING = [
+  'nothing',
+  'quote alone',
+  'quote and spot',
+  'held, below the cap',
+  'held, to the cap',
+  'held, beyond the cap',
+  'not held, below the cap',
+  'not held, to the cap',
+  'not held, beyond the cap',
+  'two tokens',
+  'in several rows',
+  'beside a forced withdrawal',
+];
+
 /** Another in every run; a failure names it in its title, and BALLAST_SEED repeats it. */
 const FRESH_SEED = Number(process.env.BALLAST_SEED ?? Date.now() % 2 ** 31);
 
@@ -157,14 +226,35 @@ describe('batch circuit and its twin on random markets', function () {
     for (const [kind, count] of Object.entries(kinds)) expect(count, kind).to.be.at.least(5);
   });
 
+  it('has a witness for every liquidation of an account for which deposits wait', async () => {
+    const sealed = [
+      randomBatches(3, 28, 30, 1, { tokens: 2, isCrisis: true }),
+      randomBatches(4, 12, 30, 3, { isCrisis: true }),
+    ]
+      .flat()
+      .filter(({ batch }) => batch.content.liquidations.length > 0);
+    const counts: Record<string, number> = {};
+    for (const one of sealed) countWaiting(one, counts);
+    await requireWitnesses(sealed);
+    for (const what of WAITING) expect(counts[what] ?? 0, what).to.be.at.least(2);
+  });
+
   it(`has a witness for every batch of markets that nobody saw before: BALLAST_SEED=${FRESH_SEED}`, async () => {
     const esCount = 1 + (FRESH_SEED % 3);
-    await requireWitnesses(randomBatches(FRESH_SEED, 2, 25, esCount).filter(isBusy));
+    const tokens = FRESH_SEED % 2 === 0 ? 1 : 2;
+    await requireWitnesses(randomBatches(FRESH_SEED, 2, 25, esCount, { tokens }).filter(isBusy));
   });
 
   it('agrees with the twin on every neighbour of a batch: one number more or less', async () => {
-    const verdicts = { accepted: 0, refused: 0, overCap: 0 };
-    const sealed = [randomBatches(7, 2, 20, 1), randomBatches(8, 1, 20, 3)].flat().filter(isBusy);
+    const verdicts = { accepted: 0, refused: 0, overCap: 0, waitingAccepted: 0, waitingRefused: 0 };
+    const crisis = randomBatches(9, 3, 20, 1, { tokens: 2, isCrisis: true });
+    const sealed = [
+      randomBatches(7, 2, 20, 1),
+      randomBatches(8, 1, 20, 3),
+      crisis.filter(({ batch }) => batch.content.liquidations.length > 0),
+    ]
+      .flat()
+      .filter(isBusy);
     for (const { batch, start } of sealed) {
       for (const { what, content } of neighbours(batch)) {
         const twin = executeBatch(start, content, TINY_BATCH);
@@ -174,9 +264,12 @@ describe('batch circuit and its twin on random markets', function () {
         );
         verdicts[twin.ok ? 'accepted' : 'refused']++;
         if (!twin.ok && twin.code === 'position-cap') verdicts.overCap++;
+        if (what.startsWith('what waits')) verdicts[twin.ok ? 'waitingAccepted' : 'waitingRefused']++;
       }
     }
     expect(verdicts.refused).to.be.at.least(40);
     expect(verdicts.overCap).to.be.at.least(3);
+    expect(verdicts.waitingAccepted).to.be.at.least(5);
+    expect(verdicts.waitingRefused).to.be.at.least(3);
   });
 });

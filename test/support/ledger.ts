@@ -23,6 +23,8 @@ export const NOW_SEC = 1_800_000_000n;
 export const LATER_SEC = NOW_SEC + 3600n;
 
 export const SPOT = 1;
+/** A token that lists in the place of OTHER: a tiny state has four markets, a tiny batch four instruments. */
+export const SECOND = 2;
 export const PERP = 4;
 export const OTHER = 5;
 export const THIRD = 6;
@@ -66,11 +68,12 @@ export const linearLosses = (
 export function riskRow(instrumentId: number, change: Partial<RiskRow> = {}): RiskRow {
   const isSpot = instrumentId <= 3;
   const underlying = instrumentId === THIRD ? 1 : 0;
+  const marketSlot = instrumentId === SECOND ? 2 : instrumentId - 3;
   const mark = change.mark ?? perLot(100n * USD);
   const percent = (n: bigint) => perLot((mark * n) / 100n);
   return {
     instrumentId,
-    marketSlot: instrumentId === SPOT ? 0 : instrumentId - 3,
+    marketSlot: instrumentId === SPOT ? 0 : marketSlot,
     underlying,
     isSpot,
     isReduceOnly: false,
@@ -107,13 +110,22 @@ export function riskTable(
   return {
     roundNumber: 7n,
     timeSec: NOW_SEC,
-    rows: [SPOT, PERP, OTHER, THIRD].map((id) => riskRow(id, rows[id])),
+    rows: rowsOf([SPOT, PERP, OTHER, THIRD], rows),
     esCount: 1,
     addOnUnitDollars: [1_000_000n, 1_000_000n],
     isJump: false,
     ...change,
   };
 }
+
+const rowsOf = (ids: readonly number[], rows: Record<number, Partial<RiskRow>>): RiskRow[] =>
+  ids.map((id) => riskRow(id, rows[id]));
+
+/** The round that lists SECOND in place of OTHER. */
+export const twoTokenTable = (
+  change: Partial<RiskTable> = {},
+  rows: Record<number, Partial<RiskRow>> = {},
+): RiskTable => riskTable({ rows: rowsOf([SPOT, SECOND, PERP, THIRD], rows), ...change });
 
 /** What `riskTable` says nothing of: with what its option was priced. */
 export const QUOTES: readonly OptionQuote[] = [

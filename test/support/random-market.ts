@@ -5,16 +5,16 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { type Account, sizeOf } from '#protocol/account.ts';
-import type { SealedBatch } from '#protocol/batch/batch.ts';
+import type { PendingDeposits, SealedBatch } from '#protocol/batch/batch.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
-import { heldInstruments } from '#protocol/risk/margin.ts';
-import { genesisState, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
+import { countedDeposits, heldInstruments } from '#protocol/risk/margin.ts';
+import { accountAt, genesisState, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { MessageReference, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
-import { abs, type Lots, type MicrosPerLot, min } from '#protocol/units.ts';
+import { abs, type Lots, type MicrosPerLot, max, min } from '#protocol/units.ts';
 import {
   l1,
   match,
@@ -26,17 +26,23 @@ import {
   ROOMY,
   requireBooksBalance,
   riskTable,
+  SECOND,
   SPOT,
   settle,
   settledRow,
   THIRD,
   trade,
+  twoTokenTable,
   USD,
   withdrawal,
 } from './ledger.ts';
 
 export const ACCOUNTS = [1, 2, 3, 4];
 const IDS = [SPOT, PERP, OTHER, THIRD];
+const isToken = (id: number): boolean => id === SPOT || id === SECOND;
+
+/** How much of a token waits in the L1 queue: nothing, some lots, all that the position cap has room for, or a lot more. */
+type Waiting = 'none' | 'some' | 'to-cap' | 'beyond';
 
 export interface Step {
   readonly kind:
@@ -55,12 +61,36 @@ export interface Step {
   readonly lots: bigint;
   readonly percent: bigint;
   readonly isReduceOnly: boolean;
+  /** Deposits that wait for an account that is liquidated: dollars, and of either token. */
+  readonly waitingDollars: bigint;
+  readonly waiting: readonly Waiting[];
 }
 
 const often = (kind: Step['kind'], weight: number) => ({ weight, arbitrary: fc.constant(kind) });
 
-export const step: fc.Arbitrary<Step> = fc.record({
-  kind: fc.oneof(
+const waiting = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<Waiting>('none') },
+  { weight: 4, arbitrary: fc.constantFrom<Waiting>('some', 'to-cap', 'beyond') },
+);
+
+const stepOf = (kind: fc.Arbitrary<Step['kind']>): fc.Arbitrary<Step> =>
+  fc.record({
+    kind,
+    a: fc.constantFrom(...ACCOUNTS),
+    b: fc.constantFrom(...ACCOUNTS),
+    id: fc.constantFrom(...IDS),
+    lots: fc.bigInt({ min: 1n, max: 30n }),
+    percent: fc.oneof(
+      { weight: 4, arbitrary: fc.bigInt({ min: 97n, max: 103n }) },
+      { weight: 1, arbitrary: fc.bigInt({ min: 55n, max: 150n }) },
+    ),
+    isReduceOnly: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
+    waitingDollars: fc.oneof(fc.constant(0n), fc.bigInt({ min: 1n, max: 40n })),
+    waiting: fc.array(waiting, { minLength: 2, maxLength: 2 }),
+  });
+
+export const step = stepOf(
+  fc.oneof(
     often('trade', 8),
     often('close', 8),
     often('round', 4),
@@ -71,40 +101,55 @@ export const step: fc.Arbitrary<Step> = fc.record({
     often('cancel-all', 1),
     often('settle', 2),
   ),
-  a: fc.constantFrom(...ACCOUNTS),
-  b: fc.constantFrom(...ACCOUNTS),
-  id: fc.constantFrom(...IDS),
-  lots: fc.bigInt({ min: 1n, max: 30n }),
-  percent: fc.oneof(
-    { weight: 4, arbitrary: fc.bigInt({ min: 97n, max: 103n }) },
-    { weight: 1, arbitrary: fc.bigInt({ min: 55n, max: 150n }) },
+);
+
+/** Mostly liquidations, and users who ask L1 for their money meanwhile. */
+export const crisisStep = stepOf(
+  fc.oneof(
+    often('trade', 2),
+    often('close', 16),
+    often('round', 4),
+    often('withdraw', 1),
+    often('force', 5),
+    often('deposit', 1),
+    often('settle', 1),
   ),
-  isReduceOnly: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
-});
+);
 
 /** They bind: accounts begin with 40 and 45 lots. A round with rising prices lowers the one of the perpetual. */
 const positionCapOf = (id: number, percent: bigint): bigint => {
   if (id === PERP) return percent > 100n ? 35n : 55n;
+  // Of deposits: some accounts hold more, of others some lots may wait.
+  if (isToken(id)) return [2n, 8n, 11n][Number(percent % 3n)];
   return id === OTHER ? 50n : 20n;
 };
 
 /** Small enough that the larger positions of these markets pay for their size. */
 const ADD_ON_UNIT_DOLLARS = 1_500n;
 
-/** @param settledDollars what the option is worth once it has expired */
-const tableAt = (percent: bigint, esCount: number, settledDollars?: bigint): RiskTable => {
+interface Round {
+  readonly esCount: number;
+  readonly tokens: 1 | 2;
+  /** What the option is worth once it has expired. */
+  readonly settledDollars?: bigint;
+}
+
+const tableAt = (percent: bigint, { esCount, tokens, settledDollars }: Round): RiskTable => {
   const moved = (id: number) => ({
     mark: (percent * USD) as MicrosPerLot,
-    fundingIndex: (id === SPOT ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
+    fundingIndex: (isToken(id) ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
   });
   const capped = (id: number) => ({ positionCap: positionCapOf(id, percent) as Lots });
   const rows: Record<number, Partial<RiskRow>> = {
-    [SPOT]: moved(SPOT),
+    [SPOT]: { ...moved(SPOT), ...capped(SPOT) },
+    // Cheap: what waits of it does not save everybody.
+    [SECOND]: { mark: (20n * USD) as MicrosPerLot, ...capped(SECOND) },
     [PERP]: { ...moved(PERP), ...capped(PERP) },
     [OTHER]: capped(OTHER),
     [THIRD]: { ...(settledDollars === undefined ? {} : settledRow(settledDollars * USD)), ...capped(THIRD) },
   };
-  return riskTable({ esCount, addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] }, rows);
+  const change = { esCount, addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] };
+  return tokens === 1 ? riskTable(change, rows) : twoTokenTable(change, rows);
 };
 
 /** Bracket by bracket, as a tax. */
@@ -141,8 +186,8 @@ function health(account: Account, table: RiskTable) {
 
 const isDebtor = (account: Account) => heldInstruments(account).length === 0 && account.cashStar < 0n;
 
-/** Four accounts with $800 and ten spot lots each, already leveraged against each other. */
-const START = (() => {
+/** Four accounts with $800 and ten spot lots each, already leveraged against each other; the second token is held by two. */
+const startOf = (tokens: 1 | 2): LedgerState => {
   let state = genesisState(TINY_SHAPE);
   for (const index of ACCOUNTS) {
     state = settle(state, [
@@ -151,14 +196,25 @@ const START = (() => {
       { kind: 'l1', operation: l1('deposit', index, SPOT, 10n) },
     ]);
   }
-  return settle(state, [
-    match(1, 2, 40n, 100n),
-    match(3, 4, 45n, 100n, OTHER),
-    match(3, 1, 8n, 100n, SPOT),
-    match(4, 2, 3n, 100n, THIRD),
-    match(1, 3, 2n, 100n, THIRD),
-  ]);
-})();
+  if (tokens === 2) {
+    const held = [1, 3].map(
+      (index): Operation => ({ kind: 'l1', operation: l1('deposit', index, SECOND, 6n) }),
+    );
+    state = settle(state, held, { table: twoTokenTable() });
+  }
+  return settle(
+    state,
+    [
+      match(1, 2, 40n, 100n),
+      match(3, 4, tokens === 1 ? 45n : 10n, 100n, tokens === 1 ? OTHER : PERP),
+      match(3, 1, 8n, 100n, SPOT),
+      match(4, 2, 3n, 100n, THIRD),
+      match(1, 3, 2n, 100n, THIRD),
+    ],
+    tokens === 1 ? {} : { table: twoTokenTable() },
+  );
+};
+const STARTS = { 1: startOf(1), 2: startOf(2) };
 
 export interface RandomMarketOptions {
   /** Accepted operations by kind and refusals by code, added up over all markets that share the object. */
@@ -166,12 +222,14 @@ export interface RandomMarketOptions {
   readonly capacity?: BatchCapacity;
   /** Scenarios that an expected shortfall is the mean of; 1 if not said. */
   readonly esCount?: number;
+  /** Spot tokens of the round; with 2 of them a derivative fewer. 1 if not said. */
+  readonly tokens?: 1 | 2;
   /** Called with every sealed batch and the ledger before it. */
   readonly onSeal?: (batch: SealedBatch, start: LedgerState) => void;
 }
 
 export class RandomMarket {
-  state = START;
+  state: LedgerState;
   table: RiskTable;
   batch: OpenBatch;
   fund = 400n * USD;
@@ -181,20 +239,27 @@ export class RandomMarket {
   settledDollars: bigint | undefined;
   readonly counts: Record<string, number>;
   readonly #capacity: BatchCapacity;
+  readonly #tokens: 1 | 2;
   readonly #onSeal: RandomMarketOptions['onSeal'];
 
   constructor(options: RandomMarketOptions = {}) {
     this.counts = options.counts ?? {};
     this.#capacity = options.capacity ?? ROOMY;
     this.#onSeal = options.onSeal;
-    this.table = tableAt(100n, options.esCount ?? 1);
+    this.#tokens = options.tokens ?? 1;
+    this.state = STARTS[this.#tokens];
+    this.table = tableAt(100n, { esCount: options.esCount ?? 1, tokens: this.#tokens });
     this.batch = this.opened();
   }
 
   opened(): OpenBatch {
     return open(
       this.state,
-      { table: this.table, fundBookedMicros: this.fund, liquid: [this.vaultQuote, 1000n, 0n, 0n] },
+      {
+        table: this.table,
+        fundBookedMicros: this.fund,
+        liquid: [this.vaultQuote, 1000n, this.#tokens === 1 ? 0n : 1000n, 0n],
+      },
       this.#capacity,
     );
   }
@@ -229,7 +294,9 @@ export class RandomMarket {
   }
 
   operation(step: Step): Operation {
-    const { a, b, id, lots, percent } = step;
+    const { a, b, lots, percent } = step;
+    const id = step.id === OTHER && this.#tokens === 2 ? SECOND : step.id;
+    const tokenId = isToken(id) ? id : 0;
     const mark = Number(this.table.rows.find((row) => row.instrumentId === id)?.mark ?? 0n);
     const priceMicrosPerLot = BigInt(Math.round((mark * Number(percent)) / 100));
     const epoch = (index: number) => this.batch.accountAt(index).epoch;
@@ -256,17 +323,20 @@ export class RandomMarket {
       case 'withdraw':
         return {
           kind: 'withdraw',
-          ...withdrawal(a, lots * (id === SPOT ? 1n : 20n * USD), id === SPOT ? SPOT : 0, epoch(a)),
+          ...withdrawal(a, lots * (tokenId === 0 ? 20n * USD : 1n), tokenId, epoch(a)),
         };
-      case 'force':
+      case 'force': {
+        // Who is liquidated in this batch may well have asked for his money before.
+        const index = this.batch.content.liquidatedAccounts[0]?.accountIndex ?? a;
         return {
           kind: 'l1',
-          operation: l1('withdraw', a, id === SPOT ? SPOT : 0, lots * (id === SPOT ? 1n : 50n * USD)),
+          operation: l1('withdraw', index, tokenId, lots * (tokenId === 0 ? 50n * USD : 1n)),
         };
+      }
       case 'deposit':
         return {
           kind: 'l1',
-          operation: l1('deposit', a, id === SPOT ? SPOT : 0, lots * (id === SPOT ? 1n : USD)),
+          operation: l1('deposit', a, tokenId, lots * (tokenId === 0 ? USD : 1n)),
         };
       case 'pay-fund':
         return {
@@ -282,8 +352,24 @@ export class RandomMarket {
     }
   }
 
-  reasonOf(index: number): 1 | 2 | undefined {
-    return liquidationReason(this.batch.accountAt(index), this.table, TINY_SHAPE);
+  reasonOf(index: number, pending = NO_PENDING): 1 | 2 | undefined {
+    const counted = countedDeposits(accountAt(this.state, index), this.table, pending);
+    return liquidationReason(this.batch.accountAt(index), this.table, TINY_SHAPE, counted);
+  }
+
+  /** What waits for an account that is liquidated: all through a batch the same. */
+  pendingOf(step: Step, index: number): PendingDeposits {
+    const known = this.batch.content.liquidatedAccounts.find((row) => row.accountIndex === index);
+    if (known !== undefined) return known.pending;
+    const lotsOf = (tokenId: number): bigint => {
+      const kind = step.waiting[tokenId - 1];
+      const row = this.table.rows.find((listed) => listed.instrumentId === tokenId);
+      if (row === undefined || kind === 'none') return 0n;
+      if (kind === 'some') return 1n + (step.lots % 3n);
+      const room: bigint = row.positionCap - accountAt(this.state, index).spot[tokenId - 1];
+      return max(0n, room) + (kind === 'beyond' ? 1n : 0n);
+    };
+    return { quoteMicros: step.waitingDollars * USD, spotLots: [lotsOf(SPOT), lotsOf(SECOND), 0n] };
   }
 
   /** Aims at an account that needs it, and at something it holds, if there is any. */
@@ -291,7 +377,13 @@ export class RandomMarket {
     step: Step,
     sign: (index: number, side: 'buy' | 'sell', instrumentId: number, lots: bigint) => MessageReference,
   ): Operation {
-    const a = ACCOUNTS.find((index) => this.reasonOf(index) !== undefined && index !== step.b) ?? step.a;
+    // Against whom it was closed before in this batch, so that there is room for several rows.
+    const [first] = this.batch.content.liquidations.length > 0 ? this.batch.content.signatures : [];
+    const b = first?.accountIndex ?? step.b;
+    const isClosable = (index: number) =>
+      index !== b && this.reasonOf(index, this.pendingOf(step, index)) !== undefined;
+    const a = ACCOUNTS.find(isClosable) ?? step.a;
+    const pending = this.pendingOf(step, a);
     const account = this.batch.accountAt(a);
     const held = heldInstruments(account);
     const id = held.length > 0 ? held[step.id % held.length] : PERP;
@@ -305,9 +397,9 @@ export class RandomMarket {
       instrumentId: id,
       lots,
       priceMicrosPerLot: (row?.mark ?? 0n) + edge,
-      reason: this.reasonOf(a) ?? 1,
-      pending: NO_PENDING,
-      against: sign(step.b, size < 0n ? 'sell' : 'buy', id, lots),
+      reason: this.reasonOf(a, pending) ?? 1,
+      pending,
+      against: sign(b, size < 0n ? 'sell' : 'buy', id, lots),
       feeMicros: step.lots,
     };
   }
@@ -322,7 +414,8 @@ export class RandomMarket {
       // Mostly a move of some percent, now and then a crash.
       const isSmall = step.percent >= 97n && step.percent <= 103n;
       const percent = isSmall ? 100n + 9n * (step.percent - 100n) : step.percent;
-      this.table = tableAt(percent, this.table.esCount, this.settledDollars);
+      const { esCount } = this.table;
+      this.table = tableAt(percent, { esCount, tokens: this.#tokens, settledDollars: this.settledDollars });
       this.batch = this.opened();
       return;
     }
@@ -351,7 +444,7 @@ export class RandomMarket {
       const change = this.batch.changeOf(index);
       if (change === undefined) continue;
       const [before, after] = [health(change.before, this.table), health(change.after, this.table)];
-      const grew = IDS.some((id) => {
+      const grew = [...IDS, SECOND].some((id) => {
         const [old, now] = [sizeOf(change.before, id), sizeOf(change.after, id)];
         return now * old < 0n || (now < 0n ? -now : now) > (old < 0n ? -old : old);
       });
@@ -360,7 +453,7 @@ export class RandomMarket {
         const id = message.instrumentId;
         const [old, now] = [change.before, change.after].map((account) => Number(sizeOf(account, id)));
         const cap = this.table.rows.find((row) => row.instrumentId === id)?.positionCap;
-        if (id === SPOT || Math.abs(now) <= Number(cap)) continue;
+        if (isToken(id) || Math.abs(now) <= Number(cap)) continue;
         expect(now * old > 0 && Math.abs(now) <= Math.abs(old), `${label}: ${old} to ${now}`).to.equal(true);
       }
       if (change.events.orders.length > 0 && grew && after.equity < after.im) {

@@ -14,7 +14,7 @@ import { abs, divideUp, type Lots, type Micros, max, min } from '#protocol/units
 import { valuesOf } from '#prover/witness/list-values.ts';
 import { noEvents } from '#test/support/circuits/event-rows.ts';
 import { template, type Values } from '#test/support/circuits/template.ts';
-import { batchHeader, OTHER, PERP, riskTable, SPOT, THIRD } from '#test/support/ledger.ts';
+import { batchHeader, NO_PENDING, OTHER, PERP, riskTable, SPOT, THIRD } from '#test/support/ledger.ts';
 
 const health = template('circuits/row/health.circom', 'AccountHealth()');
 
@@ -303,6 +303,7 @@ const casesOf = (cause: Cause, from: Drawn): fc.Arbitrary<Case> =>
         penaltyMicros: isLiquidation ? treasuryMicros : 0n,
         header: batchHeader({ table, pricesUsable: isUsable }),
         shape: TINY_SHAPE,
+        counted: NO_PENDING,
         marginBefore,
         marginAfter: margin(after),
       };

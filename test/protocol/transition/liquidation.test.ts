@@ -203,6 +203,24 @@ describe('a liquidation for margin', () => {
     expect(counted(positionCap)).to.deep.equal([0n, 0n, 0n]);
   });
 
+  it('shares its batch with a forced withdrawal that pays nothing only where what waits would not pay it either', () => {
+    // Three lots bought with $63 owe $3 at $78; $20 wait. The proof knows one equity of an account: with what waits.
+    const small = settle(funded({ 1: 63n, 3: 10_000n }), [match(1, 3, 3n, 100n)]);
+    const forced: Operation = { kind: 'l1', operation: l1('withdraw', 1, 0, 50n * USD) };
+    const closing = (dollars: bigint) =>
+      close(3n, dollars * USD, { pending: { quoteMicros: 20n * USD, spotLots: [0n, 0n, 0n] } });
+    const at78 = open(small, { table: marked(78n) });
+    refusal(run(at78, closing(78n)).execute(forced), 'needs-new-batch');
+    refusal(run(at78, forced).execute(closing(78n)), 'needs-new-batch');
+    const at70 = open(small, { table: marked(70n) });
+    run(at70, closing(70n), forced).seal();
+  });
+
+  it('waits for a round that lists the tokens of which deposits wait', () => {
+    const waiting = close(100n, 70n * USD, { pending: { quoteMicros: 0n, spotLots: [0n, 1n, 0n] } });
+    refusal(at(70n).execute(waiting), 'holding-not-listed');
+  });
+
   it('shares its batch with no order, withdrawal, deposit or key change of the account', () => {
     const others: Operation[] = [
       match(3, 1, 1n, 89n),

@@ -16,7 +16,7 @@ describe('random sequences of operations', () => {
         expect(accountAt(market.state, index).records.length).to.be.at.most(TINY_SHAPE.recordSlots);
       }
     });
-    fc.assert(property, { numRuns: 8, seed: 20_261_121, endOnFailure: true });
+    fc.assert(property, { numRuns: 14, seed: 20_261_121, endOnFailure: true });
     // Chance may not empty the test: every kind of operation was accepted many times, and the position cap met.
     for (const [kind, least] of [
       ['trade', 25],
