@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
-import { TRACES } from '#test/support/batch-traces.ts';
+import { COMBINED_TRACES, TRACES } from '#test/support/batch-traces.ts';
 import { refusedBy } from '#test/support/circuit-witness.ts';
 
 describe('batch circuit', function () {
@@ -12,7 +12,7 @@ describe('batch circuit', function () {
     ({ wasmPath } = await compileCircuit('circuits/main/batch-tiny.circom'));
   });
 
-  for (const [name, trace] of Object.entries(TRACES)) {
+  for (const [name, trace] of Object.entries({ ...TRACES, ...COMBINED_TRACES })) {
     it(`proves ${name}`, async () => {
       expect(await refusedBy(wasmPath, buildCircuitInput(trace()).input)).to.equal(undefined);
     });

@@ -361,7 +361,19 @@ const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
     sealTiny(ledger.funded({ 1: 100n }), [l1('withdraw', 1, SPOT, 3n), l1('withdraw', 1, 0, 101n * USD)]),
   'a forced withdrawal of spot that quote debt binds': () =>
     sealTiny(indebted(), [l1('withdraw', 1, SPOT, 10n)]),
-  // ---- what else meets in a batch
+  // ---- rounds without usable prices
+  'withdrawals of an account without derivatives while prices are not usable': () =>
+    sealTiny(
+      ledger.funded({ 1: 100n, 2: 50n }, { 2: 5n }),
+      [{ kind: 'withdraw', ...ledger.withdrawal(1, 30n * USD) }, l1('withdraw', 2, SPOT, 9n)],
+      { pricesUsable: false },
+    ),
+  'a forced withdrawal of more than all quote while prices are not usable': () =>
+    sealTiny(ledger.funded({ 1: 100n }), [l1('withdraw', 1, 0, 101n * USD)], { pricesUsable: false }),
+};
+
+const MEETINGS: Readonly<Record<string, () => SealedBatch>> = {
+  // ---- liquidations and trades
   'a liquidation, and a forced withdrawal of the account that pays nothing even with what waits': () =>
     sealTiny(
       smallLong(),
@@ -593,17 +605,13 @@ const BATCHES: Readonly<Record<string, () => SealedBatch>> = {
     }),
   'a forced withdrawal of a debtor while prices are not usable': () =>
     sealTiny(bankrupt(), [l1('withdraw', 1, 0, USD), l1('withdraw', 1, SPOT, 1n)], UNPRICED),
-  'withdrawals of an account without derivatives while prices are not usable': () =>
-    sealTiny(
-      ledger.funded({ 1: 100n, 2: 50n }, { 2: 5n }),
-      [{ kind: 'withdraw', ...ledger.withdrawal(1, 30n * USD) }, l1('withdraw', 2, SPOT, 9n)],
-      { pricesUsable: false },
-    ),
-  'a forced withdrawal of more than all quote while prices are not usable': () =>
-    sealTiny(ledger.funded({ 1: 100n }), [l1('withdraw', 1, 0, 101n * USD)], { pricesUsable: false }),
 };
 
-/** The batches by name, each the same bytes whenever it is made. */
-export const TRACES: Readonly<Record<string, () => SealedBatch>> = Object.fromEntries(
-  Object.entries(BATCHES).map(([name, make]) => [name, () => ledger.withOwnNonces(make)]),
-);
+const named = (batches: typeof BATCHES): typeof BATCHES =>
+  Object.fromEntries(Object.entries(batches).map(([name, make]) => [name, () => ledger.withOwnNonces(make)]));
+
+/** The batches by name, each the same bytes whenever it is made. The gates judge every wire of each. */
+export const TRACES = named(BATCHES);
+
+/** What can meet in one batch: rows of several kinds about the same account or token. */
+export const COMBINED_TRACES = named(MEETINGS);
