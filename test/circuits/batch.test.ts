@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { compileCircuit } from '#prover/setup/compile.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
-import { COMBINED_TRACES, TRACES } from '#test/support/batch-traces.ts';
+import { TRACES } from '#test/support/batch-traces.ts';
 import { refusedBy } from '#test/support/circuit-witness.ts';
+import { COMBINED_TRACES } from '#test/support/combined-traces.ts';
 
 describe('batch circuit', function () {
   this.timeout(600_000);

@@ -9,7 +9,8 @@ import { abs, type Lots } from '#protocol/units.ts';
 import { buildCircuitInput } from '#prover/witness/build-circuit-input.ts';
 import { tinyCircuit } from '#test/support/attack.ts';
 import { forge } from '#test/support/forged-batch.ts';
-import { crisisStep, RandomMarket, step } from '#test/support/random-market.ts';
+import { RandomMarket } from '#test/support/random-market.ts';
+import { crisisStep, step } from '#test/support/random-steps.ts';
 
 interface Sealed {
   readonly batch: SealedBatch;

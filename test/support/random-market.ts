@@ -3,21 +3,19 @@
  * the margin rule and not from the code, in plain numbers of dollars.
  */
 import { expect } from 'chai';
-import fc from 'fast-check';
 import { type Account, sizeOf } from '#protocol/account.ts';
 import type { PendingDeposits, SealedBatch } from '#protocol/batch/batch.ts';
-import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
+import type { RiskTable } from '#protocol/instrument.ts';
 import { type BatchCapacity, TINY_SHAPE } from '#protocol/limits.ts';
 import { countedDeposits, heldInstruments } from '#protocol/risk/margin.ts';
-import { accountAt, genesisState, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
+import { accountAt, type LedgerState, ledgerTotals, stateRoot } from '#protocol/state.ts';
 import { liquidationReason } from '#protocol/transition/liquidation-rules.ts';
 import type { OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { MessageReference, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
-import { abs, type Lots, type MicrosPerLot, max, min } from '#protocol/units.ts';
+import { abs, max, min } from '#protocol/units.ts';
 import {
   l1,
-  match,
   NO_PENDING,
   OTHER,
   open,
@@ -25,132 +23,15 @@ import {
   PERP,
   ROOMY,
   requireBooksBalance,
-  riskTable,
   SECOND,
   SPOT,
-  settle,
-  settledRow,
   THIRD,
   trade,
-  twoTokenTable,
   USD,
   withdrawal,
 } from './ledger.ts';
-
-export const ACCOUNTS = [1, 2, 3, 4];
-const IDS = [SPOT, PERP, OTHER, THIRD];
-const isToken = (id: number): boolean => id === SPOT || id === SECOND;
-
-/** How much of a token waits in the L1 queue: nothing, some lots, all that the position cap has room for, or a lot more. */
-type Waiting = 'none' | 'some' | 'to-cap' | 'beyond';
-
-export interface Step {
-  readonly kind:
-    | 'trade'
-    | 'close'
-    | 'withdraw'
-    | 'force'
-    | 'deposit'
-    | 'pay-fund'
-    | 'round'
-    | 'cancel-all'
-    | 'settle';
-  readonly a: number;
-  readonly b: number;
-  readonly id: number;
-  readonly lots: bigint;
-  readonly percent: bigint;
-  readonly isReduceOnly: boolean;
-  /** Deposits that wait for an account that is liquidated: dollars, and of either token. */
-  readonly waitingDollars: bigint;
-  readonly waiting: readonly Waiting[];
-}
-
-const often = (kind: Step['kind'], weight: number) => ({ weight, arbitrary: fc.constant(kind) });
-
-const waiting = fc.oneof(
-  { weight: 3, arbitrary: fc.constant<Waiting>('none') },
-  { weight: 4, arbitrary: fc.constantFrom<Waiting>('some', 'to-cap', 'beyond') },
-);
-
-const stepOf = (kind: fc.Arbitrary<Step['kind']>): fc.Arbitrary<Step> =>
-  fc.record({
-    kind,
-    a: fc.constantFrom(...ACCOUNTS),
-    b: fc.constantFrom(...ACCOUNTS),
-    id: fc.constantFrom(...IDS),
-    lots: fc.bigInt({ min: 1n, max: 30n }),
-    percent: fc.oneof(
-      { weight: 4, arbitrary: fc.bigInt({ min: 97n, max: 103n }) },
-      { weight: 1, arbitrary: fc.bigInt({ min: 55n, max: 150n }) },
-    ),
-    isReduceOnly: fc.integer({ min: 0, max: 5 }).map((n) => n === 0),
-    waitingDollars: fc.oneof(fc.constant(0n), fc.bigInt({ min: 1n, max: 40n })),
-    waiting: fc.array(waiting, { minLength: 2, maxLength: 2 }),
-  });
-
-export const step = stepOf(
-  fc.oneof(
-    often('trade', 8),
-    often('close', 8),
-    often('round', 4),
-    often('withdraw', 3),
-    often('force', 1),
-    often('deposit', 1),
-    often('pay-fund', 2),
-    often('cancel-all', 1),
-    often('settle', 2),
-  ),
-);
-
-/** Mostly liquidations, and users who ask L1 for their money meanwhile. */
-export const crisisStep = stepOf(
-  fc.oneof(
-    often('trade', 2),
-    often('close', 16),
-    often('round', 4),
-    often('withdraw', 1),
-    often('force', 5),
-    often('deposit', 1),
-    often('settle', 1),
-  ),
-);
-
-/** They bind: accounts begin with 40 and 45 lots. A round with rising prices lowers the one of the perpetual. */
-const positionCapOf = (id: number, percent: bigint): bigint => {
-  if (id === PERP) return percent > 100n ? 35n : 55n;
-  // Of deposits: some accounts hold more, of others some lots may wait.
-  if (isToken(id)) return [2n, 8n, 11n][Number(percent % 3n)];
-  return id === OTHER ? 50n : 20n;
-};
-
-/** Small enough that the larger positions of these markets pay for their size. */
-const ADD_ON_UNIT_DOLLARS = 1_500n;
-
-interface Round {
-  readonly esCount: number;
-  readonly tokens: 1 | 2;
-  /** What the option is worth once it has expired. */
-  readonly settledDollars?: bigint;
-}
-
-const tableAt = (percent: bigint, { esCount, tokens, settledDollars }: Round): RiskTable => {
-  const moved = (id: number) => ({
-    mark: (percent * USD) as MicrosPerLot,
-    fundingIndex: (isToken(id) ? 0n : (percent - 100n) * 10_000n) as MicrosPerLot,
-  });
-  const capped = (id: number) => ({ positionCap: positionCapOf(id, percent) as Lots });
-  const rows: Record<number, Partial<RiskRow>> = {
-    [SPOT]: { ...moved(SPOT), ...capped(SPOT) },
-    // Cheap: what waits of it does not save everybody.
-    [SECOND]: { mark: (20n * USD) as MicrosPerLot, ...capped(SECOND) },
-    [PERP]: { ...moved(PERP), ...capped(PERP) },
-    [OTHER]: capped(OTHER),
-    [THIRD]: { ...(settledDollars === undefined ? {} : settledRow(settledDollars * USD)), ...capped(THIRD) },
-  };
-  const change = { esCount, addOnUnitDollars: [ADD_ON_UNIT_DOLLARS, ADD_ON_UNIT_DOLLARS] };
-  return tokens === 1 ? riskTable(change, rows) : twoTokenTable(change, rows);
-};
+import { ADD_ON_UNIT_DOLLARS, isToken, STARTS, tableAt } from './random-rounds.ts';
+import { ACCOUNTS, IDS, type Step } from './random-steps.ts';
 
 /** Bracket by bracket, as a tax. */
 function sizeCharge(delta: number): number {
@@ -185,36 +66,6 @@ function health(account: Account, table: RiskTable) {
 }
 
 const isDebtor = (account: Account) => heldInstruments(account).length === 0 && account.cashStar < 0n;
-
-/** Four accounts with $800 and ten spot lots each, already leveraged against each other; the second token is held by two. */
-const startOf = (tokens: 1 | 2): LedgerState => {
-  let state = genesisState(TINY_SHAPE);
-  for (const index of ACCOUNTS) {
-    state = settle(state, [
-      { kind: 'l1', operation: l1('register', index) },
-      { kind: 'l1', operation: l1('deposit', index, 0, 800n * USD) },
-      { kind: 'l1', operation: l1('deposit', index, SPOT, 10n) },
-    ]);
-  }
-  if (tokens === 2) {
-    const held = [1, 3].map(
-      (index): Operation => ({ kind: 'l1', operation: l1('deposit', index, SECOND, 6n) }),
-    );
-    state = settle(state, held, { table: twoTokenTable() });
-  }
-  return settle(
-    state,
-    [
-      match(1, 2, 40n, 100n),
-      match(3, 4, tokens === 1 ? 45n : 10n, 100n, tokens === 1 ? OTHER : PERP),
-      match(3, 1, 8n, 100n, SPOT),
-      match(4, 2, 3n, 100n, THIRD),
-      match(1, 3, 2n, 100n, THIRD),
-    ],
-    tokens === 1 ? {} : { table: twoTokenTable() },
-  );
-};
-const STARTS = { 1: startOf(1), 2: startOf(2) };
 
 export interface RandomMarketOptions {
   /** Accepted operations by kind and refusals by code, added up over all markets that share the object. */

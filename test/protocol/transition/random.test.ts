@@ -2,7 +2,8 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { accountAt } from '#protocol/state.ts';
-import { ACCOUNTS, RandomMarket, step } from '#test/support/random-market.ts';
+import { RandomMarket } from '#test/support/random-market.ts';
+import { ACCOUNTS, step } from '#test/support/random-steps.ts';
 
 describe('random sequences of operations', () => {
   it('conserve money, keep the books balanced and never accept an under-margined fill', function () {
