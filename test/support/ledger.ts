@@ -217,7 +217,13 @@ export function withOwnNonces<T>(make: () => T): T {
     lastNonces = others;
   }
 }
-/** Unique per account over a test run, so that two orders never meet by accident. */
+
+/** For a file of tests that begins where another one's nonces ended: it names some itself. */
+export function forgetNonces(): void {
+  lastNonces = new Map();
+}
+
+/** Unique per account over a file of tests, so that two orders never meet by accident. */
 export function freshNonce(accountIndex: number): bigint {
   const nonce = (lastNonces.get(accountIndex) ?? -1n) + 1n;
   lastNonces.set(accountIndex, nonce);

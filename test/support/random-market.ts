@@ -30,7 +30,7 @@ import {
   USD,
   withdrawal,
 } from './ledger.ts';
-import { ADD_ON_UNIT_DOLLARS, isToken, STARTS, tableAt } from './random-rounds.ts';
+import { ADD_ON_UNIT_DOLLARS, isToken, startOf, tableAt } from './random-rounds.ts';
 import { ACCOUNTS, IDS, type Step } from './random-steps.ts';
 
 /** Bracket by bracket, as a tax. */
@@ -98,7 +98,7 @@ export class RandomMarket {
     this.#capacity = options.capacity ?? ROOMY;
     this.#onSeal = options.onSeal;
     this.#tokens = options.tokens ?? 1;
-    this.state = STARTS[this.#tokens];
+    this.state = startOf(this.#tokens);
     this.table = tableAt(100n, { esCount: options.esCount ?? 1, tokens: this.#tokens });
     this.batch = this.opened();
   }

@@ -59,7 +59,7 @@ export const tableAt = (percent: bigint, { esCount, tokens, settledDollars }: Ro
 };
 
 /** Four accounts with $800 and ten spot lots each, already leveraged against each other; the second token is held by two. */
-const startOf = (tokens: 1 | 2): LedgerState => {
+export const startOf = (tokens: 1 | 2): LedgerState => {
   let state = genesisState(TINY_SHAPE);
   for (const index of ACCOUNTS) {
     state = settle(state, [
@@ -86,4 +86,3 @@ const startOf = (tokens: 1 | 2): LedgerState => {
     tokens === 1 ? {} : { table: twoTokenTable() },
   );
 };
-export const STARTS = { 1: startOf(1), 2: startOf(2) };
