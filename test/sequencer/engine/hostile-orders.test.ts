@@ -152,6 +152,18 @@ describe('hostile orders', () => {
     expect(await closedReason(world, makers[1])).to.equal('no-longer-passes');
   });
 
+  it('fills a fill-or-kill order from reduce-only orders that together are larger than the position', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n });
+    hashOf(await world.order(3, 'sell', 10n, 100n));
+    hashOf(await world.order(1, 'buy', 10n, 100n));
+    for (const lots of [4n, 8n]) hashOf(await world.order(1, 'sell', lots, 101n, { isReduceOnly: true }));
+    const tooLarge = await world.order(2, 'buy', 11n, 101n, {}, { timeInForce: 'fok' });
+    expect(rejectionOf(tooLarge).data.takeableLots).to.equal(10n);
+    const kill = hashOf(await world.order(2, 'buy', 10n, 101n, {}, { timeInForce: 'fok' }));
+    expect(await closedReason(world, kill)).to.equal('filled');
+  });
+
   it('answers an order within two turns of the writer, however many questions wait', async () => {
     const world = await World.open();
     await world.fund({ 1: 10_000n });
