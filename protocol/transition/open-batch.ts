@@ -83,6 +83,14 @@ export class OpenBatch {
     return this.#rows.get(accountIndex)?.after ?? accountAt(this.start, accountIndex);
   }
 
+  /** The ledger as the batch leaves it so far, but for its tree: for trials on top of it, not for a seal. */
+  get trialLedger(): LedgerState {
+    let { accounts } = this.start;
+    for (const [accountIndex, { after }] of this.#rows) accounts = accounts.set(accountIndex, after);
+    const openInterest = newOpenInterest(this.start.openInterest, [...this.#rows.values()], this.content);
+    return { ...this.start, accounts, openInterest };
+  }
+
   /** A touched account with both margins and its events; undefined if nothing happened to it yet. */
   changeOf(accountIndex: number): Judged | undefined {
     return this.#rows.get(accountIndex);

@@ -8,6 +8,7 @@ import type { BatchHeader, SealedBatch } from '#protocol/batch/batch.ts';
 import { largestSize, smallestFitting } from '#protocol/batch/sizes.ts';
 import { accept, invariant, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import { countedDeposits, marginOf } from '#protocol/risk/margin.ts';
+import { liquidLeft } from '#protocol/transition/market-rules.ts';
 import { openBatch as emptyBatch, type OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { LiquidateOperation, Operation } from '#protocol/transition/operation.ts';
 import { isBatchConflict } from '#protocol/transition/refusals.ts';
@@ -73,6 +74,12 @@ export function recordAction(state: EngineState, action: BatchAction): void {
   state.open.actions.push(action);
 }
 
+/** An empty batch after the open one, to try what that has no room for: fees apart, as the next one will be. */
+function trialBatch(state: EngineState, { batch, table }: OpenEntry): OpenBatch {
+  const liquid = batch.header.liquid.map((_, tokenId) => liquidLeft(batch.content, tokenId, true));
+  return emptyBatch(batch.trialLedger, { ...headerOf(state, state.table ?? table), liquid }, batch.capacity);
+}
+
 /**
  * Puts one operation into the open batch; where it does not fit, seals and tries the next. The caller
  * records the action. A refusal other than for room is final and leaves the batch as it was.
@@ -88,6 +95,11 @@ export function inBatch(state: EngineState, lane: Lane, operation: Operation): R
     }
     // An empty batch that cannot take it never will: the refusal is about the operation itself.
     if (!isBatchConflict(done) || opened.value.batch.isEmpty) return done;
+    // Whoever signs what is refused there as well shall not have batches of others sealed for nothing.
+    if (lane !== 'reseal' && (operation.kind === 'trade' || operation.kind === 'withdraw')) {
+      const later = trialBatch(state, opened.value).execute(operation);
+      if (!later.ok) return later;
+    }
     sealBatch(state);
   }
 }
@@ -133,7 +145,7 @@ function firstRefused<T extends Operation>(
 
 /**
  * Which of these operations one batch, the open one or the next, does not take after those before it. Keeps none of
- * them. The open batch is sealed only for what has room in an empty one: else whoever asks for too much at once could
+ * them. The open batch is sealed only for what an empty one after it takes: else whoever asks for too much at once could
  * have batches of one operation sealed for nothing, until no more are begun.
  */
 export function refusedOf<T extends Operation>(
@@ -147,8 +159,8 @@ export function refusedOf<T extends Operation>(
     const { batch } = opened.value;
     const refused = firstRefused(batch, operations);
     if (refused === undefined || batch.isEmpty || !isBatchConflict(refused.refusal)) return refused;
-    const inEmpty = firstRefused(emptyBatch(state.ledger, batch.header, batch.capacity), operations);
-    if (inEmpty !== undefined && isBatchConflict(inEmpty.refusal)) return inEmpty;
+    const later = firstRefused(trialBatch(state, opened.value), operations);
+    if (later !== undefined) return later;
     sealBatch(state);
   }
 }

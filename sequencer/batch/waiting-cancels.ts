@@ -29,11 +29,15 @@ export class WaitingCancels {
     this.#count++;
   }
 
-  /** For a cancel-all: it does what the cancels of its account that wait before it would do. */
-  addFirst(accountIndex: number, hash: string): void {
-    const queue = this.#queues.get(accountIndex);
-    if (queue === undefined) this.#queues.set(accountIndex, [hash]);
-    else queue.unshift(hash);
+  /**
+   * For a cancel-all: it does what the cancels of its account that wait before it would do.
+   * @param isAfter of a message of the account that waits: those before the first such one stay before the cancel-all
+   */
+  addFirst(accountIndex: number, hash: string, isAfter: (other: string) => boolean = () => true): void {
+    const queue = this.#queues.get(accountIndex) ?? [];
+    const place = queue.findIndex(isAfter);
+    queue.splice(place < 0 ? queue.length : place, 0, hash);
+    this.#queues.set(accountIndex, queue);
     this.#count++;
   }
 

@@ -186,7 +186,12 @@ export function waitAgain(state: EngineState, record: MessageRecord): void {
   record.batchNumber = undefined;
   record.dropped = undefined;
   record.droppedAt = undefined;
-  if (signed.messages[position].kind === 'cancel-all')
-    state.waitingCancels.addFirst(signed.accountIndex, hash);
-  else state.waitingCancels.add(signed.accountIndex, hash);
+  const { accountIndex, epoch } = signed;
+  if (signed.messages[position].kind !== 'cancel-all') {
+    state.waitingCancels.add(accountIndex, hash);
+    return;
+  }
+  // One of an earlier epoch begins the epoch of this one: taken first, this one would be refused, and lost.
+  const isAfter = (other: string): boolean => (state.messages.get(other)?.signed.epoch ?? epoch) >= epoch;
+  state.waitingCancels.addFirst(accountIndex, hash, isAfter);
 }

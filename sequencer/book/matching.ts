@@ -18,12 +18,15 @@ import { crosses, opposite } from './order-book.ts';
 export const feeMicrosDown = (cashMicros: bigint, feePpm: bigint): bigint =>
   divideDown(cashMicros * feePpm, PPM_ONE);
 
-/** Lots an order may still trade now; a reduce-only order never more than the position it reduces. */
-export function tradeableLots(state: EngineState, record: OrderRecord): bigint {
+/**
+ * Lots an order may still trade now; a reduce-only order never more than the position it reduces.
+ * @param plannedLots that other orders of its account on its side trade first
+ */
+export function tradeableLots(state: EngineState, record: OrderRecord, plannedLots = 0n): bigint {
   const remaining = remainingOf(record);
   if (!record.order.isReduceOnly) return remaining;
   const size = sizeOf(state.account(record.signed.accountIndex), record.order.instrumentId);
-  const reducible = record.order.side === 'sell' ? size : -size;
+  const reducible = (record.order.side === 'sell' ? size : -size) - plannedLots;
   return reducible <= 0n ? 0n : min(reducible, remaining);
 }
 
@@ -122,13 +125,16 @@ function fillsFor(
 ): Result<TradeOperation[]> {
   const { side, limitMicrosPerLot, instrumentId, sizeLots } = taker.order;
   const operations: TradeOperation[] = [];
+  const planned = new Map<number, bigint>();
   let left = sizeLots;
   for (const resting of state.book(instrumentId).inPriority(opposite(side))) {
     if (left === 0n || !crosses(side, limitMicrosPerLot, resting.limitMicrosPerLot)) break;
     if (resting.accountIndex === taker.signed.accountIndex) break;
     const maker = orderOf(state, resting.hash);
-    const lots = excluded.has(resting.hash) ? 0n : min(left, tradeableLots(state, maker));
+    const before = planned.get(resting.accountIndex) ?? 0n;
+    const lots = excluded.has(resting.hash) ? 0n : min(left, tradeableLots(state, maker, before));
     if (lots === 0n) continue;
+    planned.set(resting.accountIndex, before + lots);
     operations.push(tradeOperation(state, maker, taker, lots, resting.limitMicrosPerLot));
     left -= lots;
   }

@@ -135,6 +135,23 @@ describe('hostile orders', () => {
     expect(await world.engine.read(({ open }) => open?.number)).to.equal((batch ?? 0) + 1);
   });
 
+  it('seals no batch for what is refused in the next one too, of an account whose epoch ends in this one', async () => {
+    const world = await World.open({ capacity: { ...ROOMY, accounts: 4 } });
+    await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n, 4: 10_000n, 5: 10_000n });
+    for (const maker of [1, 2, 3, 4]) hashOf(await world.order(maker, 'sell', 1n, 100n));
+    hashOf(await world.submit(sign(5, [{ kind: 'cancel-all' }])));
+    const numberOf = () => world.engine.read(({ open }) => open?.number);
+    const batch = await numberOf();
+    const tooMuch = withdrawMessage({ amount: 50_000n * USD, nonce: 0n });
+    expect(rejectionOf(await world.submit(sign(5, [tooMuch], 2n))).code).to.equal('quote-debt');
+    const tooWide = world.signOrder(5, 'buy', 4n, 100n, { nonce: 0n }, 2n);
+    const kill = await world.submit(tooWide, [{ timeInForce: 'fok', isPostOnly: false }]);
+    expect(rejectionOf(kill).code).to.equal('fok-not-fillable');
+    expect(await numberOf()).to.equal(batch);
+    hashOf(await world.submit(sign(5, [withdrawMessage({ amount: 5n * USD, nonce: 0n })], 2n)));
+    expect(await numberOf()).to.equal((batch ?? 0) + 1);
+  });
+
   it('ends no order for a fill-or-kill order that would have used up its margin by another order', async () => {
     const world = await World.open();
     await world.fund({ 1: 450n, 2: 10_000n, 3: 10_000n });
@@ -150,6 +167,18 @@ describe('hostile orders', () => {
     hashOf(await world.order(2, 'buy', 20n, 100n, {}, { timeInForce: 'fok' }));
     expect(await closedReason(world, makers[0])).to.equal('filled');
     expect(await closedReason(world, makers[1])).to.equal('no-longer-passes');
+  });
+
+  it('fills a fill-or-kill order from reduce-only orders that together are larger than the position', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n });
+    hashOf(await world.order(3, 'sell', 10n, 100n));
+    hashOf(await world.order(1, 'buy', 10n, 100n));
+    for (const lots of [4n, 8n]) hashOf(await world.order(1, 'sell', lots, 101n, { isReduceOnly: true }));
+    const tooLarge = await world.order(2, 'buy', 11n, 101n, {}, { timeInForce: 'fok' });
+    expect(rejectionOf(tooLarge).data.takeableLots).to.equal(10n);
+    const kill = hashOf(await world.order(2, 'buy', 10n, 101n, {}, { timeInForce: 'fok' }));
+    expect(await closedReason(world, kill)).to.equal('filled');
   });
 
   it('answers an order within two turns of the writer, however many questions wait', async () => {

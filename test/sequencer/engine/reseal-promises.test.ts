@@ -166,4 +166,29 @@ describe('promises through a reseal', () => {
     expect((await orderOf(world, sell)).closed?.reason).to.equal('cancelled-all');
     expect(rejectionOf(await world.order(2, 'sell', 1n, 101n)).code).to.equal('wrong-epoch');
   });
+
+  it('keeps cancel-alls of two epochs that a reseal leaves waiting in their order', async () => {
+    const world = await World.open();
+    await world.fund({ 1: 10_000n, 2: 10_000n, 3: 10_000n });
+    hashOf(await world.order(1, 'sell', 5n, 100n));
+    hashOf(await world.order(3, 'buy', 5n, 100n));
+    await world.settle();
+    const batch = (await lastSealed(world)) + 1;
+    await world.l1Block([l1('withdraw', 3, 0, 10n * USD), l1('cancelAll', 2)]);
+    await world.seal();
+    for (const epoch of [2n, 3n]) {
+      hashOf(await world.submit(cancelAll(2, epoch)));
+      await world.seal();
+    }
+    expect(await world.engine.read((state) => state.account(2).epoch)).to.equal(4n);
+    const { roundAgeMaxSec, resealWaitMaxSec } = world.config;
+    await world.l1Block([], [], { timeSec: world.timeSec + roundAgeMaxSec + resealWaitMaxSec + 1n });
+    expect(await reseal(world, batch)).to.equal(undefined);
+    expect(await world.engine.read((state) => state.account(2).epoch)).to.equal(1n);
+    await world.round(marked(100n));
+    await world.settle();
+    await world.settle();
+    expect(await world.engine.read((state) => state.account(2).epoch)).to.equal(4n);
+    hashOf(await world.submit(world.signOrder(2, 'sell', 1n, 101n, { nonce: 0n }, 4n), GTC));
+  });
 });
