@@ -276,7 +276,7 @@ contract MarginRollup is L1Operations {
         if (end < tail && _queue.entries[end].enqueuedAtSec <= header.batchTimeSec) revert PendingDepositsCut(end);
     }
 
-    /// @dev Deposits of a liquidated account that wait in the queue below `pendingEnd`: they count as the account's. So
+    /// @dev Deposits of a liquidated account that wait in the queue below `pendingEnd`: they may count as the account's. So
     /// none of them may be credited in the same batch: it would count twice.
     function _pendingWord(
         uint256[] memory statement,

@@ -77,8 +77,8 @@ export interface Deployment {
   readonly l1Block: number;
 }
 
-/** Of MarginRollup.sol. */
-const ROUND_AGE_SEC_MAX = 180n;
+/** Of MarginRollup.sol: the one age at which prices are stale, to the oracle as well. */
+export const ROUND_AGE_SEC_MAX = 180n;
 
 /** Micros and lots of the default tokens; WBTC is instrument 1, WETH instrument 2. */
 export const TEST_TOKENS: readonly TokenPlan[] = [

@@ -40,7 +40,7 @@ interface IMarginRollup {
         uint32 acceptedIndex;
         /// @dev Queue entries this batch consumes.
         uint32 l1OperationCount;
-        /// @dev Deposits of a liquidated account below this queue index count as its own (docs/protocol.md §7).
+        /// @dev Deposits of a liquidated account below this queue index are stated, and may count as its own (docs/protocol.md §5, §7).
         uint64 pendingEnd;
         uint88 feesMicros;
         uint88 penaltiesMicros;

@@ -1,6 +1,12 @@
 /** The rollup on the local chain: who does what, and the deployment plan of the main job. */
 import { NonceManager, type Signer } from 'ethers';
-import { type Deployment, type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
+import {
+  type Deployment,
+  type DeploymentPlan,
+  deploy,
+  ROUND_AGE_SEC_MAX,
+  TEST_TOKENS,
+} from '#contracts/deploy/deploy.ts';
 import type { KeyGate } from '#contracts/deploy/verifier-gate.ts';
 import { type BatchCapacity, MEDIUM_BATCH, SMALL_BATCH, STANDARD_SHAPE } from '#protocol/limits.ts';
 import { DEFAULT_UNDERLYING_PARAMETERS } from '#protocol/risk/default-registry.ts';
@@ -19,8 +25,6 @@ export interface Circuits {
   readonly risk: PreparedCircuit;
 }
 
-/** Prices older than this are not used (contract and engine). */
-export const STALENESS_SEC = 180n;
 const GOVERNANCE_DELAY_SEC = 14n * 86_400n;
 
 /** Accounts of the chain before the traders' owners. */
@@ -76,7 +80,7 @@ export async function deployRollup(
       indexMicros: steps[0].oracleBar.closeMicros,
       underlyings: DEFAULT_UNDERLYING_PARAMETERS,
       registry: listing.registry,
-      stalenessSec: STALENESS_SEC,
+      stalenessSec: ROUND_AGE_SEC_MAX,
     },
     operator: governor,
     submitter: await roles.submitter.getAddress(),

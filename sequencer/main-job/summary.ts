@@ -1,13 +1,15 @@
 /** What is printed at the end. Everything about state comes from L1: `reconstruct` read it, nothing is remembered. */
+
 import type { JsonRpcProvider } from 'ethers';
 import { type VerifiedLiquidation, verifyLiquidation } from '#client/liquidation.ts';
+import { ROUND_AGE_SEC_MAX } from '#contracts/deploy/deploy.ts';
 import type { PublishedLiquidation } from '#protocol/batch/read-words.ts';
 import { invariant } from '#protocol/errors.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import { accountAt, genesisState } from '#protocol/state.ts';
 import type { Reconstruction } from '../reconstruct/report.ts';
 import { tokenSymbol } from './amounts.ts';
-import { type Circuits, STALENESS_SEC } from './deployment.ts';
+import type { Circuits } from './deployment.ts';
 import type { Listing } from './listing.ts';
 import { REASONS } from './narrator.ts';
 import { coins, dollars, grouped, pricePerCoin, table } from './terminal.ts';
@@ -30,7 +32,7 @@ export function liquidationsOf(reconstruction: Reconstruction): ShownLiquidation
     invariant(riskTable !== undefined, 'an accepted batch has a proved table');
     const before = rebuilt[batchNumber - 2]?.ledger ?? genesisState(STANDARD_SHAPE);
     const after = rebuilt[batchNumber - 1].ledger;
-    const pricesUsable = !riskTable.isJump && header.batchTimeSec <= riskTable.timeSec + STALENESS_SEC;
+    const pricesUsable = !riskTable.isJump && header.batchTimeSec <= riskTable.timeSec + ROUND_AGE_SEC_MAX;
     return [...new Set(all.map(({ accountIndex }) => accountIndex))].map((accountIndex): ShownLiquidation => {
       const rows = all.filter((row) => row.accountIndex === accountIndex);
       const verified = verifyLiquidation({

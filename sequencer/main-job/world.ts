@@ -1,7 +1,9 @@
 /** Everything that runs: chain, contracts, oracle processes, prover workers, sequencer. Started once, stopped once. */
+
 import { join } from 'node:path';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
 import type { Deployment } from '#contracts/deploy/deploy.ts';
+import { ROUND_AGE_SEC_MAX } from '#contracts/deploy/deploy.ts';
 import { domainWord } from '#protocol/batch/words.ts';
 import { STANDARD_SHAPE } from '#protocol/limits.ts';
 import type { SigningDomain } from '#protocol/message.ts';
@@ -13,14 +15,7 @@ import { PgliteStore } from '../ledger/pglite-store.ts';
 import { L1Contracts } from '../settlement/l1-contracts.ts';
 import { type Sequencer, startSequencer } from '../start.ts';
 import { type LocalChain, startLocalChain } from './chain.ts';
-import {
-  BATCH_CAPACITIES,
-  type Circuits,
-  deployRollup,
-  type Roles,
-  rolesOn,
-  STALENESS_SEC,
-} from './deployment.ts';
+import { BATCH_CAPACITIES, type Circuits, deployRollup, type Roles, rolesOn } from './deployment.ts';
 import { drawSignerWallets, type OracleSigners, startOracleSigners } from './oracle-signers.ts';
 import type { MarketPlan } from './plan.ts';
 import { QueuedProofs } from './queued-proofs.ts';
@@ -135,7 +130,7 @@ export async function startWorld(settings: WorldSettings, stops: Stops): Promise
       })),
       domain,
       instruments: plan.listing.instruments,
-      roundAgeMaxSec: STALENESS_SEC,
+      roundAgeMaxSec: ROUND_AGE_SEC_MAX,
     },
     store,
     proofs: {

@@ -1,10 +1,11 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bn254 } from '@noble/curves/bn254.js';
 import { expect } from 'chai';
 import { ZeroAddress } from 'ethers';
 import { network } from 'hardhat';
 import { readArtifact } from '#contracts/deploy/artifact.ts';
-import { type DeploymentPlan, deploy, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
+import { type DeploymentPlan, deploy, ROUND_AGE_SEC_MAX, TEST_TOKENS } from '#contracts/deploy/deploy.ts';
 import { DeploymentRefused, type KeyGate, type VerificationKey } from '#contracts/deploy/verifier-gate.ts';
 import { InputError } from '#protocol/errors.ts';
 import { type BatchCapacity, TINY_BATCH, TINY_SHAPE } from '#protocol/limits.ts';
@@ -52,7 +53,11 @@ describe('deployment', function () {
       batches: [{ ...circuit, capacity: TINY_BATCH }],
       risk: [{ ...circuit, geometry: RISK_TINY }],
       tokens: TEST_TOKENS,
-      oracle: { ...settings, stalenessSec: 180n, signers: ORACLE_SIGNERS.map(({ address }) => address) },
+      oracle: {
+        ...settings,
+        stalenessSec: ROUND_AGE_SEC_MAX,
+        signers: ORACLE_SIGNERS.map(({ address }) => address),
+      },
       operator: operator.address,
       submitter: submitter.address,
     };
@@ -229,7 +234,9 @@ describe('deployment', function () {
   });
 
   it('refuses an oracle whose prices age at another rate than the rollup lets batches use them', async () => {
-    for (const stalenessSec of [179n, 181n, 3_600n]) {
+    const source = readFileSync(join(import.meta.dirname, '../../contracts/MarginRollup.sol'), 'utf8');
+    expect(source).to.include(`ROUND_AGE_SEC_MAX = ${ROUND_AGE_SEC_MAX};`);
+    for (const stalenessSec of [ROUND_AGE_SEC_MAX - 1n, ROUND_AGE_SEC_MAX + 1n, 3_600n]) {
       const { deployer, plan } = await planOn(31337, (usual) => ({
         ...usual,
         oracle: { ...usual.oracle, stalenessSec },
