@@ -4,7 +4,7 @@
  * its hash is public word 7). The rule is `protocol/transition/liquidation-rules`, the same that was proved.
  */
 import { type Account, sizeOf } from '#protocol/account.ts';
-import type { BatchHeader } from '#protocol/batch/batch.ts';
+import type { BatchHeader, PendingDeposits } from '#protocol/batch/batch.ts';
 import type { PublishedLiquidation } from '#protocol/batch/read-words.ts';
 import { accept, type Rejection, type Result, reject } from '#protocol/errors.ts';
 import type { RiskRow, RiskTable } from '#protocol/instrument.ts';
@@ -54,7 +54,7 @@ export function verifyLiquidation(
   const counted = countedDeposits(before, table, pending);
   const reason = liquidationReason(before, table, shape, counted);
   if (reason === undefined)
-    return reject('not-liquidatable', 'the account was healthy', numbersOf(evidence, shape));
+    return reject('not-liquidatable', 'the account was healthy', numbersOf(evidence, shape, counted));
   const penaltyMicros = cashAfterRows(evidence) - after.cashStar;
   const events: AccountEvents = {
     accountIndex,
@@ -88,8 +88,11 @@ const shown = (margin: ReturnType<typeof marginOf>): MarginNumbers => ({
   maintenanceMarginMicros: margin.maintenanceMarginMicrosUp,
 });
 
-function numbersOf({ before, rows, table }: LiquidationEvidence, shape: StateShape): Rejection['data'] {
-  const counted = countedDeposits(before, table, rows[0].pending);
+function numbersOf(
+  { before, table }: LiquidationEvidence,
+  shape: StateShape,
+  counted: PendingDeposits,
+): Rejection['data'] {
   const { equity, maintenanceMarginMicrosUp } = marginOf(before, table, shape, counted);
   return { equityMicros: equity, maintenanceMarginMicros: maintenanceMarginMicrosUp };
 }

@@ -45,13 +45,15 @@ export function pendingDepositsOf(state: EngineState, accountIndex: number, end:
   return { quoteMicros, spotLots };
 }
 
-/** Deposits the next operation of the open batch, or of the batch it would open, has to state. */
-const pendingNow = (state: EngineState, accountIndex: number): PendingDeposits =>
-  pendingDepositsOf(state, accountIndex, state.open?.pendingEnd ?? state.l1QueueEnd);
-
-/** What of them counts there. */
-const countedNow = (state: EngineState, accountIndex: number, table: RiskTable): PendingDeposits =>
-  countedDeposits(accountAt(state.ledger, accountIndex), table, pendingNow(state, accountIndex));
+/** Deposits the next operation of the open batch, or of the batch it would open, has to state, and what of them counts there. */
+function waitingNow(
+  state: EngineState,
+  accountIndex: number,
+  table: RiskTable,
+): Pick<Search, 'pending' | 'counted'> {
+  const pending = pendingDepositsOf(state, accountIndex, state.open?.pendingEnd ?? state.l1QueueEnd);
+  return { pending, counted: countedDeposits(accountAt(state.ledger, accountIndex), table, pending) };
+}
 
 function bookLiquidation(
   state: EngineState,
@@ -104,9 +106,7 @@ function operationOf(
 /** Whether a liquidation of the account could close something now, if there were room for its batch. */
 function isCloseable(state: EngineState, accountIndex: number, table: RiskTable, reason: 1 | 2): boolean {
   const account = state.account(accountIndex);
-  const pending = pendingNow(state, accountIndex);
-  const counted = countedNow(state, accountIndex, table);
-  const search: Search = { table, reason, pending, counted, excluded: new Set() };
+  const search: Search = { table, reason, ...waitingNow(state, accountIndex, table), excluded: new Set() };
   return (
     bestStep(state, accountIndex, account, search) !== undefined ||
     bestJointStep(state, accountIndex, account, search, new Set()) !== undefined
@@ -128,8 +128,7 @@ function liquidate(state: EngineState, accountIndex: number, table: RiskTable, r
   // Every turn closes lots, removes an order, or excludes an instrument or a combination of some.
   for (;;) {
     const account = state.account(accountIndex);
-    const pending = pendingNow(state, accountIndex);
-    const counted = countedNow(state, accountIndex, table);
+    const { pending, counted } = waitingNow(state, accountIndex, table);
     const isEnough = (a: Account) => isCovered(marginOf(a, table, shape, counted), reason);
     if (heldInstruments(account).length === 0 || isEnough(account)) return false;
     const search: Search = { table, reason, pending, counted, excluded };
@@ -216,7 +215,8 @@ export function liquidationScan(state: EngineState): void {
       isWaiting = (isApart ? inOwnBatches(state, goesOn) : goesOn()) || isWaiting;
     }
     const account = state.account(accountIndex);
-    if (liquidationReason(account, table, shape, countedNow(state, accountIndex, table)) !== undefined) {
+    const { counted } = waitingNow(state, accountIndex, table);
+    if (liquidationReason(account, table, shape, counted) !== undefined) {
       state.isLiquidationDue = true;
     }
   }
@@ -237,7 +237,7 @@ function dueAccounts(state: EngineState, table: RiskTable, candidates: readonly 
   for (const accountIndex of candidates) {
     const account = state.account(accountIndex);
     if (unlistedHolding(account, table) !== undefined) continue;
-    const counted = countedNow(state, accountIndex, table);
+    const { counted } = waitingNow(state, accountIndex, table);
     const reason = liquidationReason(account, table, shape, counted);
     if (reason === undefined) continue;
     due.push({ accountIndex, reason, distance: distance(marginOf(account, table, shape, counted), reason) });
