@@ -32,6 +32,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
     uint256 public constant QUORUM = 3;
     uint256 private constant FUTURE_SEC_MAX = 15;
     uint256 private constant STALENESS_SEC_MAX = 1 hours;
+    /// @dev A report names places, not what is listed there: so long signers have to see a new listing.
+    uint256 private constant LISTING_SEC = 60;
     bytes32 private constant REPORT_TYPEHASH =
         keccak256(
             "RiskReport(uint64 roundNumber,uint64 timeSec,uint48[2] indexMicros,int24[2] premiumPpm,int32[] basisPpb,uint24[] volPpm)"
@@ -116,6 +118,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
     error NotASigner(address recovered);
     error SignersNotAscending(address previous, address signer);
     error RoundTimeNotLater(uint256 lastTimeSec, uint256 timeSec);
+    /// @notice Its values may be of something else, or of nothing, in a place that was listed since.
+    error ReportBeforeListing(uint256 timeSec, uint256 listedAtSec);
     error RoundTimeOutsideWindow(uint256 timeSec, uint256 nowSec);
     error IndexOutOfDomain(uint256 underlying, uint256 indexMicros, uint256 least, uint256 most);
     error RoundNotProvable(uint256 roundNumber, uint256 lastProvedRound, uint256 lastRound);
@@ -158,6 +162,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
         values.roundNumber = time.lastRound + 1;
         values.timeSec = uint64(_requireTime(reports, time.lastTimeSec));
         RoundParameters memory current = parameters.roundParameters();
+        // Whoever posted since, did so with reports of the new listing; those for this round are younger still.
+        if (time.lastTimeSec < current.listedAtSec + LISTING_SEC) _requireOfListing(reports, current.listedAtSec);
         values.registryHash = current.registryHash;
         values.esCount = current.esCount;
         _fillMedians(reports, time.isAfterJump, current.underlyings, values);
@@ -239,6 +245,13 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
         if (timeSec <= lastTimeSec) revert RoundTimeNotLater(lastTimeSec, timeSec);
         if (timeSec > block.timestamp + FUTURE_SEC_MAX || timeSec + stalenessSec < block.timestamp) {
             revert RoundTimeOutsideWindow(timeSec, block.timestamp);
+        }
+    }
+
+    function _requireOfListing(RiskReport[] calldata reports, uint256 listedAtSec) private pure {
+        for (uint256 i = 0; i < reports.length; ++i) {
+            uint256 timeSec = reports[i].timeSec;
+            if (timeSec < listedAtSec + LISTING_SEC) revert ReportBeforeListing(timeSec, listedAtSec);
         }
     }
 

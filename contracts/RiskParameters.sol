@@ -51,6 +51,8 @@ contract RiskParameters is Registry, IRiskParameters {
     /// look who it is before something that expires is listed.
     address public rollup;
     uint8 public esCount;
+    /// @notice When something was listed last; 0: not since deployment.
+    uint40 public listedAtSec;
     /// @notice Prices of one coin at deployment, at which the first instruments were judged and which the oracle starts with.
     uint48[UNDERLYING_COUNT] public startIndexMicros;
     uint256 public announcementCount;
@@ -117,6 +119,7 @@ contract RiskParameters is Registry, IRiskParameters {
     function roundParameters() external view returns (RoundParameters memory current) {
         current.registryHash = registryHash;
         current.esCount = esCount;
+        current.listedAtSec = listedAtSec;
         current.underlyings = _underlyingParameters;
         current.blocks = _blockListings();
     }
@@ -183,6 +186,7 @@ contract RiskParameters is Registry, IRiskParameters {
             (uint256 place, Instrument memory instrument) = abi.decode(data, (uint256, Instrument));
             uint256 indexMicros = _indexOf(instrument.underlying);
             _list(place, instrument, indexMicros);
+            listedAtSec = uint40(block.timestamp);
             return _afterInstrument(instrument, indexMicros);
         }
         if (kind == ChangeKind.Tune) {

@@ -90,10 +90,12 @@ struct BlockListing {
 /// @notice What a round is made with.
 /// @param registryHash keccak256(abi.encode(bytes32[])) over the segments in use, each keccak256(abi.encode(Instrument[]))
 /// of its places
+/// @param listedAtSec when something was listed last; 0: not since deployment
 /// @param blocks of all segments in their order
 struct RoundParameters {
     bytes32 registryHash;
     uint8 esCount;
+    uint40 listedAtSec;
     UnderlyingParameters[UNDERLYING_COUNT] underlyings;
     BlockListing[] blocks;
 }
