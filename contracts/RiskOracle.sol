@@ -116,6 +116,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
     error NotASigner(address recovered);
     error SignersNotAscending(address previous, address signer);
     error RoundTimeNotLater(uint256 lastTimeSec, uint256 timeSec);
+    error ReportBeforeListing(uint256 timeSec, uint256 leastTimeSec);
     error RoundTimeOutsideWindow(uint256 timeSec, uint256 nowSec);
     error IndexOutOfDomain(uint256 underlying, uint256 indexMicros, uint256 least, uint256 most);
     error RoundNotProvable(uint256 roundNumber, uint256 lastProvedRound, uint256 lastRound);
@@ -153,11 +154,13 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
     /// @param reports for that round, in ascending order of their signers' addresses
     function postRound(RiskReport[] calldata reports, CompactSignature[] calldata signatures) external {
         Clock memory time = clock;
-        _requireSigned(reports, signatures, time.lastRound + 1);
+        RoundParameters memory current = parameters.roundParameters();
+        // Once a round of that time was posted, reports for the next are younger still.
+        uint256 leastTimeSec = time.lastTimeSec < current.reportsFromSec ? current.reportsFromSec : 0;
+        _requireSigned(reports, signatures, time.lastRound + 1, leastTimeSec);
         RoundValues memory values;
         values.roundNumber = time.lastRound + 1;
         values.timeSec = uint64(_requireTime(reports, time.lastTimeSec));
-        RoundParameters memory current = parameters.roundParameters();
         values.registryHash = current.registryHash;
         values.esCount = current.esCount;
         _fillMedians(reports, time.isAfterJump, current.underlyings, values);
@@ -180,7 +183,8 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
     function _requireSigned(
         RiskReport[] calldata reports,
         CompactSignature[] calldata signatures,
-        uint256 roundNumber
+        uint256 roundNumber,
+        uint256 leastTimeSec
     ) private view {
         if (reports.length < QUORUM || reports.length > SIGNER_COUNT || reports.length != signatures.length) {
             revert BadReportCount(reports.length, signatures.length);
@@ -188,6 +192,7 @@ contract RiskOracle is IRiskOracle, IIndexSource, EIP712, SettlementWindows {
         address previous;
         for (uint256 i = 0; i < reports.length; ++i) {
             if (reports[i].roundNumber != roundNumber) revert WrongRound(roundNumber, reports[i].roundNumber);
+            if (reports[i].timeSec < leastTimeSec) revert ReportBeforeListing(reports[i].timeSec, leastTimeSec);
             address signer = ECDSA.recover(_reportDigest(reports[i]), signatures[i].r, signatures[i].vs);
             if (!parameters.isSigner(signer)) revert NotASigner(signer);
             if (signer <= previous) revert SignersNotAscending(previous, signer);

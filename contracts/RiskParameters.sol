@@ -25,6 +25,9 @@ contract RiskParameters is Registry, IRiskParameters {
     /// @dev An announced change that nobody applied in this time is void.
     uint256 private constant GRACE_SEC = 14 days;
     uint256 private constant ES_COUNT_MAX = 8;
+    /// @dev A report names places, not what is listed there: in one that was listed since its values may be of something
+    /// else, or of nothing. So long signers have to see a new listing.
+    uint256 private constant LISTING_SEC = 60;
 
     uint256 public immutable delaySec;
     /// @notice The oracle of this registry.
@@ -51,6 +54,8 @@ contract RiskParameters is Registry, IRiskParameters {
     /// look who it is before something that expires is listed.
     address public rollup;
     uint8 public esCount;
+    /// @notice Least time of the reports of the first round after a listing.
+    uint40 public reportsFromSec;
     /// @notice Prices of one coin at deployment, at which the first instruments were judged and which the oracle starts with.
     uint48[UNDERLYING_COUNT] public startIndexMicros;
     uint256 public announcementCount;
@@ -117,6 +122,7 @@ contract RiskParameters is Registry, IRiskParameters {
     function roundParameters() external view returns (RoundParameters memory current) {
         current.registryHash = registryHash;
         current.esCount = esCount;
+        current.reportsFromSec = reportsFromSec;
         current.underlyings = _underlyingParameters;
         current.blocks = _blockListings();
     }
@@ -183,6 +189,7 @@ contract RiskParameters is Registry, IRiskParameters {
             (uint256 place, Instrument memory instrument) = abi.decode(data, (uint256, Instrument));
             uint256 indexMicros = _indexOf(instrument.underlying);
             _list(place, instrument, indexMicros);
+            reportsFromSec = uint40(block.timestamp + LISTING_SEC);
             return _afterInstrument(instrument, indexMicros);
         }
         if (kind == ChangeKind.Tune) {

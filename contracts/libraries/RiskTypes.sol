@@ -90,10 +90,12 @@ struct BlockListing {
 /// @notice What a round is made with.
 /// @param registryHash keccak256(abi.encode(bytes32[])) over the segments in use, each keccak256(abi.encode(Instrument[]))
 /// of its places
+/// @param reportsFromSec least time of the reports of the first round after something was listed; 0: nothing was
 /// @param blocks of all segments in their order
 struct RoundParameters {
     bytes32 registryHash;
     uint8 esCount;
+    uint40 reportsFromSec;
     UnderlyingParameters[UNDERLYING_COUNT] underlyings;
     BlockListing[] blocks;
 }

@@ -5,6 +5,8 @@ import type { OptionChain } from '#sequencer/market-data/option-chain.ts';
 import { blockSurface } from '#sequencer/market-data/surface.ts';
 
 const COIN_E8 = 100_000_000n;
+/** A round's time may be a little before the one that its signers were asked for. */
+const OVER_SEC = 60n;
 
 /** A block of the registry as plain numbers: a signer's settings are one line of JSON. */
 export interface WatchedBlock {
@@ -32,7 +34,7 @@ export const listingOf = (block: WatchedBlock): BlockListing => ({
   strikesMicrosPerLot: block.strikesMicrosPerLot.map(BigInt),
 });
 
-/** The market's values for a report, 0 where nothing is listed. @throws InputError when an expiry is not in the chains */
+/** The market's values for a report, 0 where nothing is listed and of what is over: another expiry may stand there by then. @throws InputError when an expiry is not in the chains */
 export function surfaceReport(
   chains: readonly OptionChain[],
   blocks: readonly BlockListing[],
@@ -40,7 +42,8 @@ export function surfaceReport(
   timeSec: bigint,
 ): SurfaceValues {
   const surfaces = blocks.map(({ expirySec, underlying, lotE8, strikesMicrosPerLot }) => {
-    if (expirySec === 0n) return { basisPpb: 0n, volPpm: strikesMicrosPerLot.map(() => 0n) };
+    if (expirySec === 0n || timeSec >= expirySec + OVER_SEC)
+      return { basisPpb: 0n, volPpm: strikesMicrosPerLot.map(() => 0n) };
     const strikesMicrosPerCoin = strikesMicrosPerLot
       .filter((strike) => strike !== 0n)
       .map((strike) => (strike * COIN_E8) / lotE8);

@@ -11,7 +11,7 @@ import { marginOf } from '#protocol/risk/margin.ts';
 export interface VaultNumbers {
   /** 0 quote, 1..3 spot. */
   readonly tokenId: number;
-  /** ERC-20 balance of the rollup. */
+  /** ERC-20 balance of the vault, without what was sent past the rollup. */
   readonly vaultUnits: bigint;
   readonly claimsUnits: bigint;
   readonly queuedUnits: bigint;

@@ -28,6 +28,7 @@ import {
 import type { Registry, SegmentGeometry } from '#protocol/risk/registry.ts';
 import { buildRiskTable, type RiskRoundInputs } from '#protocol/risk/round.ts';
 import { tableHash } from '#protocol/risk/table.ts';
+import { min } from '#protocol/units.ts';
 import type { VaultNumbers } from './conservation.ts';
 import type { AcceptedBatch } from './rebuild.ts';
 
@@ -189,7 +190,8 @@ export class L1Reader {
     const sums: Arguments = await vault.conservation(tokenId);
     return {
       tokenId,
-      vaultUnits: balanceWei / weiPerUnit,
+      // What is sent past the rollup is owed to nobody.
+      vaultUnits: min(balanceWei / weiPerUnit, sums.heldUnits),
       claimsUnits: sums.claimsUnits,
       queuedUnits: sums.queuedUnits,
       treasuryToMoveUnits: sums.fundBookedMicros - sums.fundHeldMicros,

@@ -75,6 +75,14 @@ describe('what a signer says of dated instruments', () => {
     expect(surfaceOf(medians, blocks, medians.indexMicros, timeSec).ok).to.equal(true);
   });
 
+  it('is 0 of what expired a minute ago: what is listed there next is not priced by it', () => {
+    const at = (sinceSec: bigint) => surfaceReport(chains, blocks, index, NEAR.expirySec + sinceSec);
+    expect(at(59n).volPpm.every((vol) => vol > 0n)).to.equal(true);
+    const { basisPpb, volPpm } = at(60n);
+    expect([basisPpb[0], ...volPpm.slice(0, 2)]).to.deep.equal([0n, 0n, 0n]);
+    expect(volPpm.slice(2).every((vol) => vol > 0n)).to.equal(true);
+  });
+
   it('is nothing for an expiry that was not recorded', () => {
     const unknown = [{ ...blocks[0], expirySec: blocks[0].expirySec + 86_400n }];
     expect(() => surfaceReport(chains, unknown, index, timeSec)).to.throw(InputError);

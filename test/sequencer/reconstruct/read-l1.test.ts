@@ -70,4 +70,11 @@ describe('reading L1', () => {
     expect(await fixture.vault.delayedCount()).to.equal(1n);
     expect(await claimsUnits()).to.equal(80_000_000n);
   });
+
+  it('does not count what a stranger sends past the rollup: a micro of it would hide what is missing', async () => {
+    const { vaultUnits } = await reader.vault(0);
+    const vaultAddress = await fixture.vault.getAddress();
+    await fixture.tokens[0].mint(vaultAddress, 1n);
+    expect((await reader.vault(0)).vaultUnits).to.equal(vaultUnits);
+  });
 });
