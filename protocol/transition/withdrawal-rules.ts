@@ -82,9 +82,14 @@ function refuseWithdrawal(judged: Judged): Rejection | undefined {
   return undefined;
 }
 
-/** A service cut short for margin must be as large as the rules allow: one unit more would break one. */
+/**
+ * A service cut short for margin must be as large as the rules allow: one unit more would break one, or they are broken as
+ * it is. (Where haircut and scan range of a token are more than 0.8 of it, a lot less can mend them: nothing is served.)
+ */
 function refuseShortService(judged: Judged, tokenId: number): Rejection | undefined {
-  const code = refusalAfter(without(judged.after, tokenId, 1n), tokenId, judged);
+  const refusalLess = (amount: bigint) =>
+    refusalAfter(without(judged.after, tokenId, amount), tokenId, judged);
+  const code = refusalLess(1n);
   if (code === 'insufficient-spot') return undefined;
   if (!judged.header.pricesUsable) {
     // Only facts free of prices may cut a service short; otherwise it waits, and its deadline with it.
@@ -92,7 +97,7 @@ function refuseShortService(judged: Judged, tokenId: number): Rejection | undefi
     const isDry = isPriceFree && judged.marginAfter.quoteBalance - 1n < 0n;
     return isDry ? undefined : pricesUnusable(judged.accountIndex);
   }
-  if (code !== undefined) return undefined;
+  if (code !== undefined || refusalLess(0n) !== undefined) return undefined;
   return reject('served-too-little', 'a forced withdrawal is served as far as the rules allow', {
     ...marginNumbers(judged),
     tokenId,

@@ -3,6 +3,7 @@ import type { L1Outcome } from '#protocol/batch/batch.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import type { LedgerState } from '#protocol/state.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
+import type { MicrosPerLot } from '#protocol/units.ts';
 import {
   type Attack,
   accepts,
@@ -32,6 +33,7 @@ function outcome(state: LedgerState, operation: Operation, change: Partial<L1Out
   return { batch: forge(state, { ...content, l1Operations }) };
 }
 const two = ledger.funded({ 1: 100n, 2: 100n }, { 2: 5n });
+const perLot = (dollars: bigint) => (dollars * USD) as MicrosPerLot;
 /** Of a batch that touches accounts 1 and 2. */
 const ROW_OF_1 = 0;
 const SHORT = 'ShortService: RangeCheck(MONEY_BITS())(byMargin + byQuote + byDebt);';
@@ -39,6 +41,22 @@ const SHORT = 'ShortService: RangeCheck(MONEY_BITS())(byMargin + byQuote + byDeb
 describe('batch circuit, forged transfers', function () {
   this.timeout(600_000);
   before(tinyCircuit);
+
+  accepts({
+    'a forced withdrawal that is refused where a lot less would mend the account': () => {
+      const margins = {
+        chargeImLong: perLot(50n),
+        chargeMmLong: perLot(30n),
+        ...ledger.linearLosses(perLot(-9n)),
+      };
+      const table = ledger.riskTable({}, { [SPOT]: margins });
+      const state = ledger.funded({ 1: 0n }, { 1: 1n });
+      return {
+        batch: ledger.run(ledger.open(state, { table }, TINY_BATCH), l1('withdraw', 1, SPOT, 1n)).seal()
+          .batch,
+      };
+    },
+  });
 
   refuses({
     'a deposit credited to another account': [

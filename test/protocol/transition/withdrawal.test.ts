@@ -1,15 +1,18 @@
 import { expect } from 'chai';
 import type { BatchContent } from '#protocol/batch/batch.ts';
+import type { RiskRow } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import { accountAt, type LedgerState } from '#protocol/state.ts';
 import { executeBatch } from '#protocol/transition/execute-batch.ts';
 import type { OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
+import type { MicrosPerLot } from '#protocol/units.ts';
 import {
   funded,
   LATER_SEC,
   l1,
+  linearLosses,
   marked,
   match,
   must,
@@ -204,6 +207,19 @@ describe('a forced withdrawal', () => {
     const { equity, initialMarginTimes100k } = marginOf(batch.accountAt(1), riskTable(), TINY_SHAPE);
     const isProvable = (unit: bigint) => 400n * (equity - unit) < 5n * initialMarginTimes100k;
     expect([isProvable(100n * USD), isProvable(200n * USD)]).to.deep.equal([false, true]);
+  });
+
+  it('of a token that is worth less than its margin is refused where a lot less would mend the account', () => {
+    // Haircut 50 % and a scan of 36 %, as the registry allows: 1.25 · IM of a lot is $107.50 of its $100.
+    const margins = {
+      chargeImLong: 50n * USD,
+      chargeMmLong: 30n * USD,
+      ...linearLosses((-9n * USD) as MicrosPerLot),
+    };
+    const table = riskTable({}, { [SPOT]: margins as Partial<RiskRow> });
+    const batch = run(open(funded({ 1: 0n }, { 1: 1n }), { table }), force(1, 1n, SPOT));
+    expect(lastOutcome(batch)).to.deep.equal({ isApplied: false, reason: 'margin', served: 0n });
+    batch.seal();
   });
 
   it('cut short leaves a batch in which nothing makes the cut untrue', () => {
