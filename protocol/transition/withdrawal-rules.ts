@@ -51,13 +51,15 @@ function without(account: Account, tokenId: number, amount: bigint): Account {
  *
  * equity − 1.25·IM is concave in the amount and the quote measure falls with it, so from an account
  * that meets the rules the amounts that keep them form one interval from 0: bisection finds its end.
- * An account that does not meet them gets nothing.
+ * An account that does not meet them gets nothing, unless all of it mends that: spot whose haircut and scan range are more
+ * than 0.8 of it, held without a debt.
  */
 export function mostWithdrawable(account: Account, tokenId: number, cap: bigint, ground: Ground): bigint {
   const isAllowed = (amount: bigint) =>
     refusalAfter(without(account, tokenId, amount), tokenId, ground) === undefined;
-  if (cap <= 0n || !isAllowed(0n)) return 0n;
+  if (cap <= 0n) return 0n;
   if (isAllowed(cap)) return cap;
+  if (!isAllowed(0n)) return 0n;
   return lastPassing(isAllowed, 0n, cap);
 }
 
@@ -84,7 +86,7 @@ function refuseWithdrawal(judged: Judged): Rejection | undefined {
 
 /**
  * A service cut short for margin must be as large as the rules allow: one unit more would break one, or they are broken as
- * it is. (Where haircut and scan range of a token are more than 0.8 of it, a lot less can mend them: nothing is served.)
+ * it is. (Where haircut and scan range of a token are more than 0.8 of it, a lot less may mend them and all of it not.)
  */
 function refuseShortService(judged: Judged, tokenId: number): Rejection | undefined {
   const refusalLess = (amount: bigint) =>

@@ -1,6 +1,5 @@
 import { expect } from 'chai';
 import type { BatchContent } from '#protocol/batch/batch.ts';
-import type { RiskRow } from '#protocol/instrument.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { marginOf } from '#protocol/risk/margin.ts';
 import { accountAt, type LedgerState } from '#protocol/state.ts';
@@ -17,6 +16,7 @@ import {
   match,
   must,
   open,
+  PERP,
   ROOMY,
   refusal,
   riskTable,
@@ -209,17 +209,27 @@ describe('a forced withdrawal', () => {
     expect([isProvable(100n * USD), isProvable(200n * USD)]).to.deep.equal([false, true]);
   });
 
-  it('of a token that is worth less than its margin is refused where a lot less would mend the account', () => {
-    // Haircut 50 % and a scan of 36 %, as the registry allows: 1.25 · IM of a lot is $107.50 of its $100.
-    const margins = {
-      chargeImLong: 50n * USD,
-      chargeMmLong: 30n * USD,
-      ...linearLosses((-9n * USD) as MicrosPerLot),
-    };
-    const table = riskTable({}, { [SPOT]: margins as Partial<RiskRow> });
-    const batch = run(open(funded({ 1: 0n }, { 1: 1n }), { table }), force(1, 1n, SPOT));
-    expect(lastOutcome(batch)).to.deep.equal({ isApplied: false, reason: 'margin', served: 0n });
-    batch.seal();
+  describe('of a token whose margin is more than it is worth', () => {
+    // Haircut 50 % and a scan of 48 %, as the registry allows: 1.25 · IM of a lot is $122.50 of its $100.
+    const scan = linearLosses((-12n * USD) as MicrosPerLot);
+    const table = riskTable(
+      {},
+      { [SPOT]: { chargeImLong: (50n * USD) as MicrosPerLot, ...scan }, [PERP]: scan },
+    );
+
+    it('is served in full from an account that then owes nothing', () => {
+      const batch = run(open(funded({ 1: 0n }, { 1: 2n }), { table }), force(1, 2n, SPOT));
+      expect(lastOutcome(batch)).to.deep.equal({ isApplied: true, reason: 'none', served: 2n });
+      batch.seal();
+    });
+
+    it('is refused where a lot less would mend the account and all of it would not', () => {
+      // Two lots and a short of one, quote balance −15: equity less 1.25 · IM is −1.25, with a lot less 21.25, with two −76.25.
+      const state = settle(funded({ 1: 10n, 2: 1000n }, { 1: 2n }), [match(2, 1, 1n, 75n)]);
+      const batch = run(open(state, { table }), force(1, 2n, SPOT));
+      expect(lastOutcome(batch)).to.deep.equal({ isApplied: false, reason: 'margin', served: 0n });
+      batch.seal();
+    });
   });
 
   it('cut short leaves a batch in which nothing makes the cut untrue', () => {
