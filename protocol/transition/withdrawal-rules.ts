@@ -51,13 +51,15 @@ function without(account: Account, tokenId: number, amount: bigint): Account {
  *
  * equity − 1.25·IM is concave in the amount and the quote measure falls with it, so from an account
  * that meets the rules the amounts that keep them form one interval from 0: bisection finds its end.
- * An account that does not meet them gets nothing.
+ * An account that does not meet them gets nothing, unless all of it mends that: spot whose haircut and scan range are more
+ * than 0.8 of it, held without a debt.
  */
 export function mostWithdrawable(account: Account, tokenId: number, cap: bigint, ground: Ground): bigint {
   const isAllowed = (amount: bigint) =>
     refusalAfter(without(account, tokenId, amount), tokenId, ground) === undefined;
-  if (cap <= 0n || !isAllowed(0n)) return 0n;
+  if (cap <= 0n) return 0n;
   if (isAllowed(cap)) return cap;
+  if (!isAllowed(0n)) return 0n;
   return lastPassing(isAllowed, 0n, cap);
 }
 
@@ -82,9 +84,14 @@ function refuseWithdrawal(judged: Judged): Rejection | undefined {
   return undefined;
 }
 
-/** A service cut short for margin must be as large as the rules allow: one unit more would break one. */
+/**
+ * A service cut short for margin must be as large as the rules allow: one unit more would break one, or they are broken as
+ * it is. (Where haircut and scan range of a token are more than 0.8 of it, a lot less may mend them and all of it not.)
+ */
 function refuseShortService(judged: Judged, tokenId: number): Rejection | undefined {
-  const code = refusalAfter(without(judged.after, tokenId, 1n), tokenId, judged);
+  const refusalLess = (amount: bigint) =>
+    refusalAfter(without(judged.after, tokenId, amount), tokenId, judged);
+  const code = refusalLess(1n);
   if (code === 'insufficient-spot') return undefined;
   if (!judged.header.pricesUsable) {
     // Only facts free of prices may cut a service short; otherwise it waits, and its deadline with it.
@@ -92,7 +99,7 @@ function refuseShortService(judged: Judged, tokenId: number): Rejection | undefi
     const isDry = isPriceFree && judged.marginAfter.quoteBalance - 1n < 0n;
     return isDry ? undefined : pricesUnusable(judged.accountIndex);
   }
-  if (code !== undefined) return undefined;
+  if (code !== undefined || refusalLess(0n) !== undefined) return undefined;
   return reject('served-too-little', 'a forced withdrawal is served as far as the rules allow', {
     ...marginNumbers(judged),
     tokenId,

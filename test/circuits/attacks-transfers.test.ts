@@ -3,6 +3,7 @@ import type { L1Outcome } from '#protocol/batch/batch.ts';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import type { LedgerState } from '#protocol/state.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
+import type { MicrosPerLot } from '#protocol/units.ts';
 import {
   type Attack,
   accepts,
@@ -39,6 +40,25 @@ const SHORT = 'ShortService: RangeCheck(MONEY_BITS())(byMargin + byQuote + byDeb
 describe('batch circuit, forged transfers', function () {
   this.timeout(600_000);
   before(tinyCircuit);
+
+  /** Haircut and scan range are more than 0.8 of the token: less of it needs less margin than it is worth. */
+  const strict = (operation: Operation, state: LedgerState): Attack => {
+    const perLot = (dollars: bigint) => (dollars * USD) as MicrosPerLot;
+    const scan = ledger.linearLosses(perLot(-12n));
+    const table = ledger.riskTable(
+      {},
+      { [SPOT]: { chargeImLong: perLot(50n), ...scan }, [ledger.PERP]: scan },
+    );
+    return { batch: ledger.run(ledger.open(state, { table }, TINY_BATCH), operation).seal().batch };
+  };
+  accepts({
+    'a forced withdrawal that is served in full because all of it mends the account': () =>
+      strict(l1('withdraw', 1, SPOT, 2n), ledger.funded({ 1: 0n }, { 1: 2n })),
+    'a forced withdrawal that is refused where a lot less would mend the account': () => {
+      const funded = ledger.funded({ 1: 10n, 2: 1000n }, { 1: 2n });
+      return strict(l1('withdraw', 1, SPOT, 2n), ledger.settle(funded, [ledger.match(2, 1, 1n, 75n)]));
+    },
+  });
 
   refuses({
     'a deposit credited to another account': [

@@ -6,14 +6,17 @@ import { accountAt, type LedgerState } from '#protocol/state.ts';
 import { executeBatch } from '#protocol/transition/execute-batch.ts';
 import type { OpenBatch } from '#protocol/transition/open-batch.ts';
 import type { Operation } from '#protocol/transition/operation.ts';
+import type { MicrosPerLot } from '#protocol/units.ts';
 import {
   funded,
   LATER_SEC,
   l1,
+  linearLosses,
   marked,
   match,
   must,
   open,
+  PERP,
   ROOMY,
   refusal,
   riskTable,
@@ -204,6 +207,29 @@ describe('a forced withdrawal', () => {
     const { equity, initialMarginTimes100k } = marginOf(batch.accountAt(1), riskTable(), TINY_SHAPE);
     const isProvable = (unit: bigint) => 400n * (equity - unit) < 5n * initialMarginTimes100k;
     expect([isProvable(100n * USD), isProvable(200n * USD)]).to.deep.equal([false, true]);
+  });
+
+  describe('of a token whose margin is more than it is worth', () => {
+    // Haircut 50 % and a scan of 48 %, as the registry allows: 1.25 · IM of a lot is $122.50 of its $100.
+    const scan = linearLosses((-12n * USD) as MicrosPerLot);
+    const table = riskTable(
+      {},
+      { [SPOT]: { chargeImLong: (50n * USD) as MicrosPerLot, ...scan }, [PERP]: scan },
+    );
+
+    it('is served in full from an account that then owes nothing', () => {
+      const batch = run(open(funded({ 1: 0n }, { 1: 2n }), { table }), force(1, 2n, SPOT));
+      expect(lastOutcome(batch)).to.deep.equal({ isApplied: true, reason: 'none', served: 2n });
+      batch.seal();
+    });
+
+    it('is refused where a lot less would mend the account and all of it would not', () => {
+      // Two lots and a short of one, quote balance −15: equity less 1.25 · IM is −1.25, with a lot less 21.25, with two −76.25.
+      const state = settle(funded({ 1: 10n, 2: 1000n }, { 1: 2n }), [match(2, 1, 1n, 75n)]);
+      const batch = run(open(state, { table }), force(1, 2n, SPOT));
+      expect(lastOutcome(batch)).to.deep.equal({ isApplied: false, reason: 'margin', served: 0n });
+      batch.seal();
+    });
   });
 
   it('cut short leaves a batch in which nothing makes the cut untrue', () => {
