@@ -35,8 +35,17 @@ export interface BookSide {
   readonly totalLots: bigint;
 }
 
+/** Far beyond any value of a row, and far below the field in which it is hashed: there others have the same hash. */
+const VALUE_LIMIT = 1n << 64n;
+
 function rowOfJson(body: Json): RiskRow {
-  const price = (field: string) => microsPerLot(integer(body, field));
+  const bounded = (field: string): bigint => {
+    const value = integer(body, field);
+    if (value <= -VALUE_LIMIT || value >= VALUE_LIMIT)
+      throw new InputError(field, value, 'expected less than 2^64');
+    return value;
+  };
+  const price = (field: string) => microsPerLot(bounded(field));
   return {
     instrumentId: Number(integer(body, 'instrumentId')),
     marketSlot: Number(integer(body, 'marketSlot')),
@@ -53,9 +62,9 @@ function rowOfJson(body: Json): RiskRow {
     chargeMmShort: price('chargeMmShort'),
     band: price('band'),
     penalty: price('penalty'),
-    openInterestCap: lots(integer(body, 'openInterestCap')),
-    positionCap: lots(integer(body, 'positionCap')),
-    expirySec: integer(body, 'expirySec'),
+    openInterestCap: lots(bounded('openInterestCap')),
+    positionCap: lots(bounded('positionCap')),
+    expirySec: bounded('expirySec'),
     linearLoss: price('linearLoss'),
     pairLosses: integers(body, 'pairLosses').map(microsPerLot),
     losses: integers(body, 'losses').map(microsPerLot),

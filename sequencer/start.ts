@@ -126,11 +126,13 @@ class RunningSequencer implements Sequencer {
     });
     const { l1 } = options;
     if (l1 === undefined) return;
-    this.#watcher = new L1Watcher(engine, l1.contracts, l1.depths ?? PRODUCTION_DEPTHS, l1.firstBlock);
+    const depths = l1.depths ?? PRODUCTION_DEPTHS;
+    this.#watcher = new L1Watcher(engine, l1.contracts, depths, l1.firstBlock);
     this.#submitter = new BatchSubmitter(engine, options.store, l1.contracts, {
       signer: l1.signer,
       receiptTimeoutMs: l1.receiptTimeoutMs ?? RECEIPT_TIMEOUT_MS,
       pollMs: RECEIPT_POLL_MS,
+      depth: depths.round,
     });
   }
 

@@ -129,8 +129,8 @@ async function postMessages(request: FastifyRequest, context: ApiContext): Promi
   return { bodyHash, isRepeat, results: answers };
 }
 
-function charge(limiter: RateLimiter, key: string, lane: Lane, nowMs: number): void {
-  const refusal = limiter.charge(key, lane, nowMs);
+function charge(limiter: RateLimiter, key: string, lane: Lane, nowMs: number, cost = 1): void {
+  const refusal = limiter.charge(key, lane, nowMs, cost);
   if (refusal !== undefined) throw new Refused(429, apiErrorOf(refusal));
 }
 
@@ -188,8 +188,12 @@ async function getBatches(request: FastifyRequest, engine: Engine): Promise<unkn
   });
 }
 
+/** The reads that the content of a batch counts as, beside the request: 120 kB with its table, over 10 ms to decode. */
+const STORED_BATCH_READS = 24;
+
 /** A sealed batch as it stands after any reseal: what memory keeps of it, and its content from the store. */
-async function sealedBatch({ engine, store }: ApiContext, batchNumber: number, field: string) {
+async function sealedBatch(request: FastifyRequest, context: ApiContext, batchNumber: number, field: string) {
+  const { engine, store, peers, nowMs } = context;
   const foundBatch = <T>(value: T | undefined, newest: number) =>
     found(
       value,
@@ -203,13 +207,14 @@ async function sealedBatch({ engine, store }: ApiContext, batchNumber: number, f
     const entry = foundBatch(state.batches.get(batchNumber), newest);
     return { newest, view: batchView(entry), entry };
   });
+  charge(peers, peerOf(request.ip), 'read', nowMs(), STORED_BATCH_READS);
   const row = foundBatch(await store.getBatch(batchNumber, seen.view.attempt), newest);
   return { ...seen, sealed: decode<SealedBatch>(row.sealed) };
 }
 
 async function getBatch(request: FastifyRequest, context: ApiContext): Promise<unknown> {
   const batchNumber = Number(parseWith(batchParams, request.params).number);
-  const { view, sealed } = await sealedBatch(context, batchNumber, 'number');
+  const { view, sealed } = await sealedBatch(request, context, batchNumber, 'number');
   const { content, accounts, feesMicros, penaltiesMicros, fundPaymentsMicros } = sealed;
   return {
     ...view,
@@ -229,7 +234,7 @@ async function getBatch(request: FastifyRequest, context: ApiContext): Promise<u
 
 async function getLiquidation(request: FastifyRequest, context: ApiContext): Promise<unknown> {
   const { batch, row } = parseWith(liquidationParams, request.params);
-  const { sealed, entry } = await sealedBatch(context, Number(batch), 'batch');
+  const { sealed, entry } = await sealedBatch(request, context, Number(batch), 'batch');
   const rows = sealed.content.liquidations.length;
   const expected = rows === 0 ? 'expected a batch that liquidates' : `expected a row from 0 to ${rows - 1}`;
   const view = liquidationView(sealed, Number(row), entry);

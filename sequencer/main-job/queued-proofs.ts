@@ -27,6 +27,9 @@ export interface QueuedProofsOptions {
 /** Of the database, which is in this process: a fraction of a millisecond each. */
 const POLL_MS = 50;
 
+/** Jobs of lives before are taken over or done, so no other clock has to agree; the wall clock may be set back for an hour. */
+const steadyNowMs = (): number => Math.floor(performance.timeOrigin + performance.now());
+
 const builtInput = (batch: SealedBatch): { input: CircuitInput; publicInputs: PublicInputs } => {
   const { input, publicInputs } = buildCircuitInput(batch);
   return { input: input as unknown as CircuitInput, publicInputs };
@@ -47,7 +50,7 @@ export class QueuedProofs implements ProofService {
   static async open(options: QueuedProofsOptions): Promise<QueuedProofs> {
     const store = await SqlProofJobStore.open(options.database);
     // The pool has tried several times by then, and whoever waits shall hear of it and ask again.
-    const queue = new StoredProofQueue(store, { nowMs: Date.now, failuresMax: 1 });
+    const queue = new StoredProofQueue(store, { nowMs: steadyNowMs, failuresMax: 1 });
     // The ledger is ours alone, so are its jobs: leases of a life before are held by nobody.
     await queue.takeOver();
     return new QueuedProofs(options, queue);

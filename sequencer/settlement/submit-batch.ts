@@ -2,14 +2,7 @@
  * Proved batches on their way out, strictly in order. A transaction is written down before it is broadcast, and
  * nothing is sent before the chain and our own earlier transactions were asked: a restart never sends twice.
  */
-import {
-  getBytes,
-  hexlify,
-  type Signer,
-  Transaction,
-  type TransactionReceipt,
-  type TransactionRequest,
-} from 'ethers';
+import { hexlify, type Signer, Transaction, type TransactionReceipt, type TransactionRequest } from 'ethers';
 import { encodeSubmitBatch, submissionOf } from '#protocol/batch/calldata.ts';
 import { invariant, type Rejection, reject } from '#protocol/errors.ts';
 import { max } from '#protocol/units.ts';
@@ -17,12 +10,15 @@ import type { Engine } from '../engine.ts';
 import type { LedgerStore, SettlementIntentRow } from '../ledger/store.ts';
 import type { BatchEntry } from '../state.ts';
 import type { L1Contracts } from './l1-contracts.ts';
+import { revertData } from './revert-data.ts';
 import { L1Conflict } from './watch-l1.ts';
 
 export interface SubmitterOptions {
   readonly signer: Signer;
   readonly receiptTimeoutMs: number;
   readonly pollMs: number;
+  /** Blocks on top before one is believed that says a window was missed. */
+  readonly depth: number;
 }
 
 /**
@@ -56,6 +52,8 @@ const FINISHING_GAS = 120_000n;
 /** A replacement must raise both fees by at least 10 %. */
 const FEE_BUMP_PERCENT = 125n;
 const FEE_BUMPS_MAX = 6;
+/** What pays so many times what blocks ask for now is not mined for another reason than its price. */
+const FEE_ABOVE_MARKET_MAX = 10n;
 
 /** What liquidated accounts may add to a batch's gas after it was estimated: no one else's deposits are looked at. */
 export const lateDepositsGas = (liquidatedAccounts: number): bigint =>
@@ -111,7 +109,11 @@ export class BatchSubmitter {
     const refusal = await this.#preflight(`batch ${batchNumber}`, batchNumber, input, block);
     // What waits may yet be taken, unless its moment has passed at a block that has not taken it: then it never will.
     if (refusal !== undefined && (sent === undefined || isMissedWindow(refusal))) {
-      return { kind: 'refused', batchNumber, rejection: refusal };
+      // A block that another one replaces may have been too late where the other was not, and the other take the batch.
+      const isBelieved =
+        !isMissedWindow(refusal) ||
+        (await this.#missedWindowAt(block - this.#options.depth, batchNumber, input));
+      return isBelieved ? { kind: 'refused', batchNumber, rejection: refusal } : { kind: 'waiting' };
     }
     const receipt = await this.#send(entry, input, sent?.intents ?? []);
     if (receipt === undefined) return { kind: 'waiting' };
@@ -158,6 +160,11 @@ export class BatchSubmitter {
       pendingEnd: BigInt(pendingEnd),
     };
     return submissionOf(sealed, place, proof.inputs.commitment, proof.proof);
+  }
+
+  async #missedWindowAt(block: number, batchNumber: number, data: string): Promise<boolean> {
+    const refusal = await this.#preflight(`batch ${batchNumber}`, batchNumber, data, block);
+    return refusal !== undefined && isMissedWindow(refusal);
   }
 
   /** Asks the contract as it was after a block, without sending. */
@@ -219,10 +226,11 @@ export class BatchSubmitter {
     data: string,
     earlier: readonly SettlementIntentRow[],
   ): Promise<TransactionReceipt | undefined> {
-    let current = dearestOf(earlier.map(transactionOf));
+    let current = await this.#dearestOf(earlier.map(transactionOf));
     if (current === undefined) {
       const nonce = await this.#minedNonces();
       current = await this.#sign(entry, data, nonce, await this.#waitingUnder(nonce, entry.number));
+      if (current === undefined) throw new Error(`the wallet cannot pay for batch ${entry.number}`);
     }
     // Of several with one nonce, an earlier life's among them, any may be the one that is mined.
     const hashes = [...earlier.map(({ txHash }) => txHash), current.hash];
@@ -232,7 +240,9 @@ export class BatchSubmitter {
       if (receipt !== undefined) return receipt;
       // Its nonce may have gone to what it was to replace: then no price brings it into a block.
       if (bumps === FEE_BUMPS_MAX || (await this.#minedNonces()) > current.nonce) return undefined;
-      current = await this.#sign(entry, data, current.nonce, current);
+      const dearer = await this.#sign(entry, data, current.nonce, current);
+      if (dearer === undefined) return undefined;
+      current = dearer;
       hashes.push(current.hash);
     }
   }
@@ -244,24 +254,46 @@ export class BatchSubmitter {
   async #waitingUnder(nonce: number, batchNumber: number): Promise<Transaction | undefined> {
     const intents = await this.#store.intentsOf(batchNumber);
     const own = this.#finishing === undefined ? [] : [this.#finishing];
-    return dearestOf([...intents.map(transactionOf), ...own].filter((one) => one.nonce === nonce));
+    return this.#dearestOf([...intents.map(transactionOf), ...own].filter((one) => one.nonce === nonce));
+  }
+
+  /**
+   * The one that replaced the others: only more than its fee can replace it again. What the wallet cannot pay waits in no
+   * node, and would keep from being sent what it can.
+   */
+  async #dearestOf(transactions: readonly Transaction[]): Promise<Transaction | undefined> {
+    const balanceWei = transactions.length === 0 ? 0n : await this.#balanceWei();
+    return transactions
+      .filter((one) => costMaxOf(one) <= balanceWei)
+      .reduce<Transaction | undefined>(
+        (dearest, one) => (dearest === undefined || feeOf(one) > feeOf(dearest) ? one : dearest),
+        undefined,
+      );
+  }
+
+  async #balanceWei(): Promise<bigint> {
+    return this.#l1.provider.getBalance(await this.#options.signer.getAddress(), 'latest');
   }
 
   async #minedNonces(): Promise<number> {
     return this.#l1.provider.getTransactionCount(await this.#options.signer.getAddress(), 'latest');
   }
 
-  /** Signs and writes down. */
+  /** Signs and writes down; undefined where the wallet cannot pay it, or where the same at a higher price has no use. */
   async #sign(
     entry: BatchEntry,
     data: string,
     nonce: number,
     replaced: Transaction | undefined,
-  ): Promise<Transaction> {
+  ): Promise<Transaction | undefined> {
+    const isSame = replaced?.data === data;
     // Behind its own earlier transaction an estimate may fail, and it would be the same.
-    const gasLimit = replaced?.data === data ? replaced.gasLimit : await this.#gasLimit(entry, data);
+    const gasLimit = isSame ? replaced.gasLimit : await this.#gasLimit(entry, data);
     const transaction = await this.#signed(data, gasLimit, nonce, replaced);
     invariant(transaction.hash !== null, 'a signed transaction has a hash');
+    const { maxFeePerGas } = await this.#l1.provider.getFeeData();
+    if (isSame && feeOf(transaction) > FEE_ABOVE_MARKET_MAX * (maxFeePerGas ?? 0n)) return undefined;
+    if (costMaxOf(transaction) > (await this.#balanceWei())) return undefined;
     await this.#store.putIntent({
       batchNumber: entry.number,
       attempt: entry.attempt,
@@ -354,26 +386,7 @@ export class BatchSubmitter {
 
 const transactionOf = ({ rawTx }: SettlementIntentRow): Transaction => Transaction.from(rawTx);
 
-/** The one that replaced the others: only more than its fee can replace it again. */
-function dearestOf(transactions: readonly Transaction[]): Transaction | undefined {
-  const feeOf = (transaction: Transaction): bigint => transaction.maxFeePerGas ?? 0n;
-  return transactions.reduce<Transaction | undefined>(
-    (dearest, one) => (dearest === undefined || feeOf(one) > feeOf(dearest) ? one : dearest),
-    undefined,
-  );
-}
+const feeOf = ({ maxFeePerGas }: Transaction): bigint => maxFeePerGas ?? 0n;
 
-/** The bytes a call reverted with; undefined when it failed for another reason. */
-function revertData(error: unknown): string | undefined {
-  const { code, data, info } = error as {
-    code?: string;
-    data?: unknown;
-    info?: { error?: { data?: unknown } };
-  };
-  const nested = info?.error?.data;
-  const found = [data, nested, (nested as { data?: unknown } | undefined)?.data].find(
-    (candidate) => typeof candidate === 'string' && candidate.startsWith('0x'),
-  );
-  if (typeof found === 'string') return hexlify(getBytes(found));
-  return code === 'CALL_EXCEPTION' ? '0x' : undefined;
-}
+/** What the sender must have for it. */
+const costMaxOf = (transaction: Transaction): bigint => transaction.gasLimit * feeOf(transaction);

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { ApiRefusal, httpClient } from '#client/http.ts';
 import { SequencerClient } from '#client/sequencer.ts';
 import { sizeOf } from '#protocol/account.ts';
+import { FIELD_MODULUS } from '#protocol/crypto/field.ts';
 import { InputError } from '#protocol/errors.ts';
 import { TINY_SHAPE } from '#protocol/limits.ts';
 import { tableHash } from '#protocol/risk/table.ts';
@@ -98,18 +99,38 @@ describe('client of the sequencer API', () => {
     });
   });
 
-  it('believes no table that does not have the hash it comes with', async () => {
-    const lying = new SequencerClient(
+  /** A sequencer that changes the numbers of one row of its table. */
+  const lying = (change: (row: Record<string, string>) => void) =>
+    new SequencerClient(
       {
         get: async (path) => {
-          const body = (await httpClient(sequencer.url ?? '').get(path)) as { rows: { mark: string }[] };
-          body.rows[1].mark = '1';
+          const body = (await httpClient(sequencer.url ?? '').get(path)) as {
+            rows: Record<string, string>[];
+          };
+          change(body.rows[1]);
           return body;
         },
         post: () => Promise.reject(new Error('not used')),
       },
       TINY_SHAPE,
     );
-    expect(await lying.round().catch((error: unknown) => error)).to.be.instanceOf(InputError);
+
+  it('believes no table that does not have the hash it comes with', async () => {
+    const client = lying((row) => {
+      row.mark = '1';
+    });
+    expect(await client.round().catch((error: unknown) => error)).to.be.instanceOf(InputError);
+  });
+
+  it('believes no number that only hashes like the true one', async () => {
+    for (const field of ['mark', 'fundingIndex', 'band', 'chargeMmLong', 'positionCap']) {
+      for (const turns of [-1n, 1n]) {
+        const client = lying((row) => {
+          row[field] = `${BigInt(row[field]) + turns * FIELD_MODULUS}`;
+        });
+        const answer = await client.round().catch((error: unknown) => error);
+        expect(answer, field).to.be.instanceOf(InputError);
+      }
+    }
   });
 });

@@ -171,3 +171,22 @@ describe('the cost of a round with options', () => {
     expect(await hashes()).to.deep.equal(first);
   });
 });
+
+describe('the cost of a batch from the store', () => {
+  let api: ApiWorld;
+
+  before(async () => {
+    api = await ApiWorld.open({}, {}, { peer: { read: { perSec: 1, burst: 100 } } });
+    await api.world.fund({ 1: 10_000n });
+  });
+  after(() => api.close());
+
+  it('is paid by its reader: what a peer may read in a second does not keep the engine busy for ten', async () => {
+    const statuses: number[] = [];
+    for (let i = 0; i < 5; i++) statuses.push((await api.get('/v1/batches/1')).status);
+    expect(statuses).to.deep.equal([200, 200, 200, 200, 429]);
+    const refused = await api.get('/v1/batches/1');
+    expect(refused.body).to.include({ code: 'rate-limited' });
+    expect(refused.body.data).to.include({ lane: 'read', burst: 100 });
+  });
+});

@@ -1,7 +1,7 @@
 /** THREATS O02: L1 reorganisations on a real node, at the depths of production. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect } from 'chai';
-import { NonceManager, type Wallet } from 'ethers';
+import { NonceManager, toQuantity, type Wallet } from 'ethers';
 import { network } from 'hardhat';
 import { TINY_BATCH } from '#protocol/limits.ts';
 import { stateRoot } from '#protocol/state.ts';
@@ -28,7 +28,7 @@ describe('L1 reorganisations at the depths of production', () => {
   let sequencer: Sequencer;
   let fatal: Error | undefined;
 
-  async function start(pollMs = 0): Promise<void> {
+  async function start(pollMs = 0, receiptTimeoutMs?: number): Promise<void> {
     fatal = undefined;
     contracts = new TestContracts(connection.ethers.provider as never, place);
     sequencer = await startOverChain({
@@ -39,6 +39,7 @@ describe('L1 reorganisations at the depths of production', () => {
       contracts,
       depths: PRODUCTION_DEPTHS,
       pollMs,
+      receiptTimeoutMs,
       onFatal: (error) => {
         fatal = error;
       },
@@ -201,6 +202,63 @@ describe('L1 reorganisations at the depths of production', () => {
     await takeIn();
     expect(await credited()).to.equal(1_007n);
     expect(fatal).to.equal(undefined);
+  });
+
+  /** The first of two batches is sent and no block takes it; then one comes after its window, which does not take it either. */
+  async function missWindow(): Promise<{
+    restore: () => Promise<void>;
+    attempt: () => Promise<number | undefined>;
+  }> {
+    const { provider } = connection.ethers;
+    await sequencer.submit();
+    // Executed again, the two would share a batch.
+    for (const batchNumber of [2, 3]) {
+      await l1.deposit(1, 50n * USD);
+      await mine(deposit);
+      await takeIn();
+      expect(await sequencer.engine.read((state) => state.nextBatchNumber)).to.equal(batchNumber + 1);
+    }
+    await sequencer.stop();
+    await start(0, 60);
+    await provider.send('evm_setAutomine', [false]);
+    await sequencer.submit();
+    const { restore } = await connection.networkHelpers.takeSnapshot();
+    await provider.send('hardhat_setNextBlockBaseFeePerGas', [toQuantity(1_000n * 10n ** 9n)]);
+    await provider.send('evm_increaseTime', [3_600]);
+    await mine(1);
+    expect(await l1.rollup.batchNumber()).to.equal(1n);
+    await sequencer.submit();
+    const attempt = () => sequencer.engine.read((state) => state.batches.get(2)?.attempt);
+    return { restore, attempt };
+  }
+
+  it('takes no window for missed on the word of a block that another one replaces', async () => {
+    const { provider } = connection.ethers;
+    const { restore } = await missWindow();
+    await restore();
+    for (const { rawTx } of await store.intentsOf(2))
+      await provider.broadcastTransaction(rawTx).catch(() => undefined);
+    await mine(1);
+    expect(await l1.rollup.batchNumber()).to.equal(2n);
+    await provider.send('evm_setAutomine', [true]);
+    await sequencer.seal();
+    await sequencer.proven();
+    await sequencer.submit();
+    expect(await l1.rollup.batchNumber()).to.equal(3n);
+    expect(await l1.rollup.stateRoot()).to.equal(await sequencer.engine.stateRoot());
+  });
+
+  it('executes a batch again once the block that missed its window is believed', async () => {
+    const { provider } = connection.ethers;
+    const { attempt } = await missWindow();
+    for (let blocks = 0; blocks < round; blocks++) {
+      expect(await attempt()).to.equal(0);
+      await provider.send('hardhat_setNextBlockBaseFeePerGas', [toQuantity(1_000n * 10n ** 9n)]);
+      await mine(1);
+      await sequencer.submit();
+    }
+    expect(await attempt()).to.not.equal(0);
+    await provider.send('evm_setAutomine', [true]);
   });
 
   it('calls a batch final at depth 64, not a block earlier', async () => {

@@ -237,6 +237,68 @@ describe('settlement', () => {
     await expectFirstAttempt(batchNumber);
   });
 
+  const feesOf = async (batchNumber: number): Promise<bigint[]> =>
+    (await store.intentsOf(batchNumber)).map(({ rawTx }) => Transaction.from(rawTx).maxFeePerGas ?? 0n);
+  const dearestOf = (fees: readonly bigint[]) => fees.reduce((a, b) => (a > b ? a : b));
+
+  it('stops raising a price that is far above what blocks ask for', async () => {
+    const batchNumber = await sendWithoutBlock();
+    const { provider } = connection.ethers;
+    for (let turn = 0; turn < 4; turn++) await sequencer.submit();
+    const { maxFeePerGas } = await provider.getFeeData();
+    expect(Number(dearestOf(await feesOf(batchNumber)))).to.be.at.most(10 * Number(maxFeePerGas));
+    await provider.send('evm_mine', []);
+    await sequencer.submit();
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('raises no price beyond what its wallet can pay: what it sent before stays worth sending', async () => {
+    await settle();
+    const { provider } = connection.ethers;
+    const { maxFeePerGas } = await provider.getFeeData();
+    // Two batches at the price of now, or one at twice that price.
+    await connection.networkHelpers.setBalance(submitter.address, 1_500_000n * (maxFeePerGas ?? 0n));
+    const batchNumber = await sendWithoutBlock();
+    await sequencer.submit();
+    expect(reports).to.deep.equal([]);
+    // The node forgets what waited.
+    for (const { txHash } of await store.intentsOf(batchNumber))
+      await provider.send('hardhat_dropTransaction', [txHash]);
+    await sequencer.submit();
+    await provider.send('evm_mine', []);
+    await sequencer.submit();
+    await expectFirstAttempt(batchNumber);
+  });
+
+  it('sends for little what it could not pay while blocks were dear', async () => {
+    await settle();
+    const { provider } = connection.ethers;
+    await order(1, 'sell', 2n);
+    await order(2, 'buy', 2n);
+    await sequencer.seal();
+    await sequencer.proven();
+    const batchNumber = await sequencer.engine.read((state) => state.nextBatchNumber - 1);
+    const { maxFeePerGas } = await provider.getFeeData();
+    const balance = await provider.getBalance(submitter.address);
+    await connection.networkHelpers.setBalance(submitter.address, 4_000_000n * (maxFeePerGas ?? 0n));
+    const feeData = provider.getFeeData.bind(provider);
+    provider.getFeeData = async () => {
+      const fees = await feeData();
+      const dear = (fee: bigint | null) => (fee ?? 0n) * 100n;
+      return {
+        ...fees,
+        maxFeePerGas: dear(fees.maxFeePerGas),
+        maxPriorityFeePerGas: dear(fees.maxPriorityFeePerGas),
+      } as never;
+    };
+    for (let turn = 0; turn < 3; turn++)
+      expect(await sequencer.submit().catch((error: Error) => error.message)).to.match(/funds|wallet/);
+    provider.getFeeData = feeData;
+    await sequencer.submit();
+    await expectFirstAttempt(batchNumber);
+    await connection.networkHelpers.setBalance(submitter.address, balance);
+  });
+
   it('executes a batch again whose window passed while its transaction was too cheap for any block', async () => {
     const batchNumber = await sendWithoutBlock();
     const { provider } = connection.ethers;
