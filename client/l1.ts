@@ -22,6 +22,7 @@ export const ROLLUP_ABI = [
   'function requestWithdrawal(uint32 accountIndex, uint256 tokenId, uint256 amountUnits) payable returns (uint64)',
   'function requestCancelAll(uint32 accountIndex) payable returns (uint64)',
   'function donate(uint256 amountWei) payable returns (uint64)',
+  'function oracle() view returns (address)',
   'function vault() view returns (address)',
   'function queueFeeWei() view returns (uint256)',
   'event AccountOpened(uint32 indexed accountIndex, address indexed owner)',

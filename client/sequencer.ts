@@ -92,7 +92,8 @@ export class SequencerClient {
   }
 
   /**
-   * One liquidation row of a batch, for `verifyLiquidation`: whether L1 has this batch is for `client/l1` to say.
+   * One liquidation row of a batch, for `verifyLiquidation`. Whether L1 judged the batch by its table is for
+   * `requireAcceptedTable` to say; whether the leaves before and after are true, for reconstruction from L1 alone.
    * @throws InputError when something in it is malformed, or the table does not have its hash
    */
   async liquidation(batchNumber: number, row: number): Promise<ToldLiquidation> {
